@@ -1,0 +1,70 @@
+using System.Globalization;
+
+namespace Kine.Backends.Endpoints;
+
+/// <summary>
+/// The parameters behind an endpoint's question mark, read as the Go drivers read them: <c>&amp;</c> between pairs, '+' is a space, the first
+/// value of a name counts, and of two names for one setting the alias counts when both are given.
+/// </summary>
+internal sealed class EndpointQuery
+{
+    private readonly Dictionary<string, string> _values = [];
+    private readonly string _text;
+
+    /// <summary>Reads the text behind the question mark. Throws <see cref="StoreRefusedException"/> where it is not well formed.</summary>
+    public EndpointQuery(string text)
+    {
+        _text = text;
+        foreach (string pair in text.Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (pair.Contains(';'))
+                throw new StoreRefusedException($"endpoint parameter \"{pair}\" contains a semicolon; separate parameters with &");
+            int equals = pair.IndexOf('=');
+            string name = Unescape(equals < 0 ? pair : pair[..equals]);
+            _values.TryAdd(name, equals < 0 ? "" : Unescape(pair[(equals + 1)..]));
+        }
+    }
+
+    /// <summary>True when the flag appears, with or without a value; upstream looks for it anywhere in the text.</summary>
+    public bool Mentions(string flag) => _text.Contains(flag, StringComparison.Ordinal);
+
+    /// <summary>The value, or null when it is absent or empty.</summary>
+    /// <param name="name">Name of the parameter.</param>
+    /// <param name="alias">Another name for it that goes before.</param>
+    public string? Get(string name, string? alias = null)
+    {
+        string key = alias is not null && _values.ContainsKey(alias) ? alias : name;
+        return _values.TryGetValue(key, out string? value) && value.Length > 0 ? value : null;
+    }
+
+    /// <summary>The value mapped by a table whose keys are upper case; null when absent.</summary>
+    public T? Choice<T>(IReadOnlyDictionary<string, T> choices, string name, string? alias = null)
+        where T : struct
+    {
+        if (Get(name, alias) is not { } value)
+            return null;
+        return choices.TryGetValue(value.ToUpperInvariant(), out T choice)
+            ? choice
+            : throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{value}\"; it is one of {string.Join(", ", choices.Keys)}");
+    }
+
+    /// <summary>The value as an integer; null when absent.</summary>
+    public long? Integer(string name, string? alias = null)
+    {
+        if (Get(name, alias) is not { } value)
+            return null;
+        return long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number)
+            ? number
+            : throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{value}\"; it is a whole number");
+    }
+
+    private static string Unescape(string text)
+    {
+        for (int i = text.IndexOf('%'); i >= 0; i = text.IndexOf('%', i + 1))
+        {
+            if (i + 2 >= text.Length || !char.IsAsciiHexDigit(text[i + 1]) || !char.IsAsciiHexDigit(text[i + 2]))
+                throw new StoreRefusedException($"endpoint parameter \"{text}\" has a % that is not followed by two hexadecimal digits");
+        }
+        return Uri.UnescapeDataString(text.Replace('+', ' '));
+    }
+}

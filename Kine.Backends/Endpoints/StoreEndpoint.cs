@@ -1,0 +1,62 @@
+using Kine.Backends.Memory;
+using Kine.Backends.Sqlite;
+
+namespace Kine.Backends.Endpoints;
+
+/// <summary>
+/// What <c>--endpoint</c> names, in upstream kine's forms: <c>sqlite://path?parameters</c>, <c>litestream://path</c>, <c>memory://</c>; nothing at all is
+/// <c>sqlite://./db/state.db</c>.
+/// </summary>
+public sealed class StoreEndpoint
+{
+    private readonly Func<IRevisionStore> _create;
+
+    private StoreEndpoint(string scheme, Func<IRevisionStore> create)
+    {
+        Scheme = scheme;
+        _create = create;
+    }
+
+    /// <summary>Kind of store: sqlite or memory.</summary>
+    public string Scheme { get; }
+
+    /// <summary>Settings of the SQLite store; null for another kind.</summary>
+    public SqliteOptions? Sqlite { get; private init; }
+
+    /// <summary>Reads an endpoint; touches no file and no network. Throws <see cref="StoreRefusedException"/> with a sentence for people.</summary>
+    public static StoreEndpoint Parse(string endpoint)
+    {
+        if (endpoint.Length == 0)
+            return OfSqlite("", litestream: false);
+        int separator = endpoint.IndexOf("://", StringComparison.Ordinal);
+        if (separator < 0)
+            throw new StoreRefusedException($"endpoint \"{endpoint}\" is not of the form scheme://address, such as sqlite://./db/state.db");
+        string scheme = endpoint[..separator];
+        string rest = endpoint[(separator + 3)..];
+        return scheme switch
+        {
+            "sqlite" => OfSqlite(rest, litestream: false),
+            "litestream" => OfSqlite(rest, litestream: true),
+            "memory" => new StoreEndpoint("memory", static () => new MemoryRevisionStore()),
+            "postgres" or "postgresql" => throw NotYet("PostgreSQL", scheme),
+            "mysql" => throw NotYet("MySQL", scheme),
+            "nats" or "jetstream" => throw NotYet("NATS JetStream", scheme),
+            "http" or "https" or "unix" or "unixs" => throw new StoreRefusedException(
+                $"endpoint {scheme}://... names an etcd server, not a store; let the clients connect to that server themselves"),
+            _ => throw new StoreRefusedException($"endpoint scheme \"{scheme}\" is unknown; this build has sqlite and memory"),
+        };
+    }
+
+    /// <summary>A new store for this endpoint, not yet open.</summary>
+    public IRevisionStore Create() => _create();
+
+    private static StoreEndpoint OfSqlite(string rest, bool litestream)
+    {
+        SqliteOptions options = SqliteEndpoint.Parse(rest, litestream);
+        return new StoreEndpoint("sqlite", () => new SqliteRevisionStore(options)) { Sqlite = options };
+    }
+
+    // Only the scheme is repeated: what follows may hold a password.
+    private static StoreRefusedException NotYet(string name, string scheme) =>
+        new($"the {name} store ({scheme}://) is not in this build yet; it has sqlite and memory");
+}

@@ -1,0 +1,204 @@
+namespace Kine.Backends.Sqlite;
+
+/// <summary>One read connection and its prepared statements. Every method is one short read transaction, so that the WAL can start over in between.</summary>
+internal sealed class LogReader : IDisposable
+{
+    // A query holds its read lock no longer than a few milliseconds, however much was asked for.
+    private const int RecordsPerQuery = 8192;
+    private const int ValuesPerQuery = 512;
+    private readonly Database _database;
+    private readonly Statement _begin;
+    private readonly Statement _end;
+    private readonly Statement _value;
+    private readonly Statement _metadata;
+    private readonly Statement _records;
+    private readonly Statement _side;
+    private readonly Statement _fence;
+    private readonly Statement _pageCount;
+    private readonly Statement _freePages;
+    private readonly long _pageSize;
+
+    /// <summary>Takes over the connection.</summary>
+    public LogReader(Database database)
+    {
+        _database = database;
+        _begin = database.Prepare("BEGIN");
+        _end = database.Prepare("ROLLBACK");
+        _value = database.Prepare("SELECT value FROM log WHERE id = ?1");
+        // length() of a blob is in its row's header: a long value's overflow pages are not read.
+        _metadata = database.Prepare(
+            "SELECT id, key, create_revision, version, lease, tombstone, length(value) FROM log WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3");
+        _records = database.Prepare(
+            "SELECT id, key, create_revision, version, lease, tombstone, value FROM log WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3");
+        _side = database.Prepare("SELECT kind, key, value FROM side");
+        _fence = database.Prepare(FenceRow.Select);
+        _pageCount = database.Prepare("PRAGMA page_count");
+        _freePages = database.Prepare("PRAGMA freelist_count");
+        _pageSize = database.QueryLong("PRAGMA page_size");
+    }
+
+    /// <summary>The fence row.</summary>
+    public Fence Fence() => FenceRow.Read(_fence);
+
+    /// <summary>See <see cref="IRevisionStore.ScanMetadata"/>.</summary>
+    public RecordId? ScanMetadata(RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken)
+    {
+        long position = RecordKey.NotPast(after);
+        long last = RecordKey.LastOf(toRevision);
+        long visited = -1;
+        while (maxRecords > 0 && position < last)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            int limit = Math.Min(maxRecords, RecordsPerQuery);
+            int got = ScanOnce(position, last, limit, visit, ref visited);
+            if (got < limit)
+                break;
+            maxRecords -= got;
+            position = visited;
+        }
+        return visited < 0 ? null : RecordKey.IdOf(visited);
+    }
+
+    private int ScanOnce(long after, long last, int limit, MetadataVisitor visit, ref long visited)
+    {
+        _metadata.Bind(1, after);
+        _metadata.Bind(2, last);
+        _metadata.Bind(3, limit);
+        int got = 0;
+        try
+        {
+            while (_metadata.Step())
+            {
+                visited = _metadata.Long(0);
+                RecordId id = RecordKey.IdOf(visited);
+                var record = new RecordMetadata(
+                    id.Revision, id.Sub, _metadata.Long(2), _metadata.Long(3), _metadata.Long(4), _metadata.Long(5) != 0, (int)_metadata.Long(6));
+                visit(in record, _metadata.Bytes(1));
+                got++;
+            }
+            return got;
+        }
+        finally
+        {
+            _metadata.Reset();
+        }
+    }
+
+    /// <summary>See <see cref="IRevisionStore.ReadRecords"/>.</summary>
+    public List<LogRecord> ReadRecords(RecordId after, long toRevision, int maxRecords, long maxBytes)
+    {
+        var records = new List<LogRecord>();
+        _records.Bind(1, RecordKey.NotPast(after));
+        _records.Bind(2, RecordKey.LastOf(toRevision));
+        _records.Bind(3, Math.Max(maxRecords, 0));
+        try
+        {
+            long bytes = 0;
+            while (_records.Step())
+            {
+                RecordId id = RecordKey.IdOf(_records.Long(0));
+                byte[] key = _records.Bytes(1).ToArray();
+                byte[] value = _records.Bytes(6).ToArray();
+                bytes += key.Length + value.Length;
+                records.Add(new LogRecord(
+                    id.Revision, id.Sub, key, _records.Long(2), _records.Long(3), _records.Long(4), _records.Long(5) != 0, value));
+                if (bytes >= maxBytes)
+                    break;
+            }
+            return records;
+        }
+        finally
+        {
+            _records.Reset();
+        }
+    }
+
+    /// <summary>See <see cref="IRevisionStore.ReadValues"/>.</summary>
+    public byte[]?[] ReadValues(ReadOnlySpan<RecordId> ids)
+    {
+        var values = new byte[]?[ids.Length];
+        var keys = new long[ids.Length];
+        var places = new int[ids.Length];
+        int count = 0;
+        for (int i = 0; i < ids.Length; i++)
+        {
+            if (!RecordKey.Fits(ids[i]))
+                continue;
+            keys[count] = RecordKey.Of(ids[i]);
+            places[count++] = i;
+        }
+        // In key order neighbours share their page, and the file is read forwards.
+        Array.Sort(keys, places, 0, count);
+        for (int start = 0; start < count; start += ValuesPerQuery)
+            ReadSorted(keys, places, start, Math.Min(start + ValuesPerQuery, count), values);
+        return values;
+    }
+
+    private void ReadSorted(long[] keys, int[] places, int start, int end, byte[]?[] values)
+    {
+        // One transaction takes and drops the read lock once instead of at every value.
+        _begin.Run();
+        try
+        {
+            for (int i = start; i < end; i++)
+            {
+                _value.Bind(1, keys[i]);
+                try
+                {
+                    if (_value.Step())
+                        values[places[i]] = _value.Bytes(0).ToArray();
+                }
+                finally
+                {
+                    _value.Reset();
+                }
+            }
+        }
+        finally
+        {
+            _end.Run();
+        }
+    }
+
+    /// <summary>See <see cref="IRevisionStore.ReadSide"/>.</summary>
+    public List<SideRow> ReadSide()
+    {
+        var rows = new List<SideRow>();
+        try
+        {
+            while (_side.Step())
+                rows.Add(new SideRow((SideKind)_side.Long(0), _side.Bytes(1).ToArray(), _side.Bytes(2).ToArray()));
+            return rows;
+        }
+        finally
+        {
+            _side.Reset();
+        }
+    }
+
+    /// <summary>Bytes of the database file's pages and of those in use, as committed.</summary>
+    public StoreSize Size()
+    {
+        _begin.Run();
+        try
+        {
+            long total = Pragma(_pageCount);
+            return new StoreSize(total * _pageSize, (total - Pragma(_freePages)) * _pageSize);
+        }
+        finally
+        {
+            _end.Run();
+        }
+    }
+
+    private static long Pragma(Statement statement)
+    {
+        statement.Step();
+        long value = statement.Long(0);
+        statement.Reset();
+        return value;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _database.Dispose();
+}

@@ -1,0 +1,36 @@
+namespace Kine.Backends.Sqlite;
+
+/// <summary>
+/// Packs a <see cref="RecordId"/> into SQLite's 64-bit integer primary key: revision * 2^22 + sub, which sorts like the id itself.
+/// A key of two columns would need a second b-tree, or rows in the inner pages of the only one; both measured slower in every way that matters.
+/// </summary>
+internal static class RecordKey
+{
+    private const int SubBits = 22;
+
+    /// <summary>Last place inside one transaction that has a key: 4,194,303.</summary>
+    public const int MaxSub = (1 << SubBits) - 1;
+
+    /// <summary>Last revision that has a key: 2,199,023,255,551.</summary>
+    public const long MaxRevision = long.MaxValue >> SubBits;
+
+    /// <summary>The key of an id that <see cref="Fits"/>.</summary>
+    public static long Of(RecordId id) => (id.Revision << SubBits) | (long)id.Sub;
+
+    /// <summary>False when no record can be stored under the id.</summary>
+    public static bool Fits(RecordId id) => id.Revision is >= 0 and <= MaxRevision && id.Sub is >= 0 and <= MaxSub;
+
+    /// <summary>The id behind a key.</summary>
+    public static RecordId IdOf(long key) => new(key >> SubBits, (int)(key & MaxSub));
+
+    /// <summary>The last key that is not past the id, for scans that begin after it; any sub is fine.</summary>
+    public static long NotPast(RecordId id)
+    {
+        if (id.Revision > MaxRevision)
+            return long.MaxValue;
+        return id.Revision < 0 ? -1 : (id.Revision << SubBits) + Math.Clamp(id.Sub, -1, MaxSub);
+    }
+
+    /// <summary>The last key of a revision, for scans that end with it.</summary>
+    public static long LastOf(long revision) => NotPast(new RecordId(revision, MaxSub));
+}

@@ -1,0 +1,27 @@
+namespace Kine.Backends.Sqlite;
+
+/// <summary>A result code of SQLite that is neither row nor done, before anybody decided what it means for the store.</summary>
+internal sealed class SqliteError(int code, int extendedCode, string message)
+    : Exception($"SQLite: {message} (code {extendedCode})")
+{
+    /// <summary>Primary result code, such as SQLITE_FULL.</summary>
+    public int Code { get; } = code;
+
+    /// <summary>Extended result code, such as SQLITE_IOERR_FSYNC.</summary>
+    public int ExtendedCode { get; } = extendedCode;
+
+    /// <summary>True when another process holds the lock that was asked for.</summary>
+    public bool IsBusy => Code is SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED;
+
+    /// <summary>
+    /// What the code means to the store's caller, once the transaction is rolled back. Busy, disk full and out of memory leave the file as it
+    /// was; anything else (I/O, corruption, a file replaced underneath) means that the disk cannot be relied on.
+    /// </summary>
+    public Exception ForCaller(string path) => Code switch
+    {
+        SQLitePCL.raw.SQLITE_FULL => new StoreUnavailableException($"no space left for {path}", this),
+        SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED => new StoreUnavailableException($"another process has {path} locked", this),
+        SQLitePCL.raw.SQLITE_NOMEM => new StoreUnavailableException($"no memory left to work on {path}", this),
+        _ => new StoreBrokenException($"{path} failed: {Message}", this),
+    };
+}

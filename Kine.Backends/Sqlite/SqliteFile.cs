@@ -1,0 +1,142 @@
+namespace Kine.Backends.Sqlite;
+
+/// <summary>The database file and what lies beside it: makes folder and file, takes the side lock, opens connections set up alike.</summary>
+internal sealed class SqliteFile : IDisposable
+{
+    private const int PageSize = 8192;
+    private readonly SqliteOptions _options;
+    private readonly SideLock _lock;
+
+    private SqliteFile(SqliteOptions options, string path, SideLock sideLock)
+    {
+        _options = options;
+        Path = path;
+        _lock = sideLock;
+    }
+
+    /// <summary>Absolute path of the database file, symbolic links resolved, so that two names of one file share one lock.</summary>
+    public string Path { get; }
+
+    /// <summary>Bytes of the write-ahead log as it lies on disk; 0 when there is none.</summary>
+    public long WalLength
+    {
+        get
+        {
+            var wal = new FileInfo(Path + "-wal");
+            return wal.Exists ? wal.Length : 0;
+        }
+    }
+
+    /// <summary>Makes what is missing and locks the file. Throws <see cref="StoreRefusedException"/>.</summary>
+    public static SqliteFile Claim(SqliteOptions options)
+    {
+        string path = System.IO.Path.GetFullPath(options.Path);
+        try
+        {
+            CreateFolder(System.IO.Path.GetDirectoryName(path)!);
+            if (Directory.Exists(path))
+                throw new StoreRefusedException($"{path} is a folder; name a file in it");
+            if (new FileInfo(path).LinkTarget is not null)
+                path = File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
+            SideLock sideLock = SideLock.Take(path + ".lock", path);
+            try
+            {
+                CreateFile(path);
+            }
+            catch
+            {
+                sideLock.Dispose();
+                throw;
+            }
+            return new SqliteFile(options, path, sideLock);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreRefusedException($"cannot create {path}: {error.Message}", error);
+        }
+    }
+
+    /// <summary>
+    /// The writer's connection, the first to open: checks that the file is ours, sets the file's own properties and brings the schema up to date.
+    /// </summary>
+    public Database OpenWriter(int cacheKib)
+    {
+        var database = new Database(Path, readOnly: false);
+        try
+        {
+            database.Patience = _options.BusyTimeout;
+            SqliteSchema.CheckOwnership(database, Path);
+            // Both hold for a file that is still empty and do nothing to any other.
+            database.Execute($"PRAGMA page_size = {PageSize}; PRAGMA auto_vacuum = INCREMENTAL");
+            string mode = _options.JournalMode.ToString().ToUpperInvariant();
+            string got = database.QueryTexts($"PRAGMA journal_mode = {mode}")[0];
+            if (!got.Equals(mode, StringComparison.OrdinalIgnoreCase))
+                throw new StoreRefusedException($"{Path} cannot be kept with journal mode {mode}: SQLite stays with {got} (is the file system shared memory capable?)");
+            SetUp(database, cacheKib);
+            if (_options.SecureDelete is { } secureDelete)
+                database.Execute($"PRAGMA secure_delete = {secureDelete}");
+            database.Execute($"PRAGMA journal_size_limit = {_options.WalLimitBytes}");
+            SqliteSchema.Upgrade(database);
+            return database;
+        }
+        catch (SqliteError error)
+        {
+            database.Dispose();
+            throw new StoreRefusedException($"{Path} cannot be opened: {error.Message}", error);
+        }
+        catch
+        {
+            database.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>One more connection to a file that <see cref="OpenWriter"/> has opened.</summary>
+    public Database OpenAnother(int cacheKib, bool readOnly)
+    {
+        var database = new Database(Path, readOnly);
+        try
+        {
+            database.Patience = _options.BusyTimeout;
+            SetUp(database, cacheKib);
+            return database;
+        }
+        catch
+        {
+            database.Dispose();
+            throw;
+        }
+    }
+
+    private void SetUp(Database database, int cacheKib)
+    {
+        database.Execute($"PRAGMA cache_size = {_options.CacheSize ?? -cacheKib}");
+        database.Execute($"PRAGMA synchronous = {(int)_options.Synchronous}");
+        database.Execute("PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY");
+        if (!_options.Checkpoints)
+            database.KeepWalOnClose();
+    }
+
+    private static void CreateFolder(string folder)
+    {
+        if (OperatingSystem.IsWindows())
+            Directory.CreateDirectory(folder);
+        else
+            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    // SQLite gives the WAL and its index the mode of the database file. The descriptor is closed before SQLite opens the file, and
+    // an existing file is never opened here: closing any descriptor of it would drop the locks SQLite holds in this process.
+    private static void CreateFile(string path)
+    {
+        if (File.Exists(path))
+            return;
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        new FileStream(path, options).Dispose();
+    }
+
+    /// <summary>Gives the lock up; all connections are closed by then.</summary>
+    public void Dispose() => _lock.Dispose();
+}

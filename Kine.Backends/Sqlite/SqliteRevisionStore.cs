@@ -1,0 +1,226 @@
+namespace Kine.Backends.Sqlite;
+
+/// <summary>
+/// The log in one SQLite file: one writer thread, a few read connections, one checkpointer; see the parts for the why.
+/// Holds at most 4,194,304 records in one revision and revisions up to 2,199,023,255,551.
+/// </summary>
+public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore
+{
+    // 61 MiB in all; DESIGN's budget for SQLite is 64.
+    private const int WriterCacheKib = 24 << 10;
+    private const int ReaderCacheKib = 12 << 10;
+    private const int CheckpointerCacheKib = 1 << 10;
+    private const int ReaderCount = 3;
+    private readonly List<string> _warnings = [];
+    private SqliteFile? _file;
+    private LogWriter? _log;
+    private WriterThread? _writer;
+    private ReaderPool? _readers;
+    private Checkpointer? _checkpointer;
+    private SizeSample _size = new(-1, default);
+
+    /// <inheritdoc/>
+    public string Description => $"sqlite {options.Path}";
+
+    /// <inheritdoc/>
+    public bool IsExclusive => true;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Warnings => _warnings;
+
+    private LogWriter Log => _log ?? throw new InvalidOperationException("the store is not open");
+
+    private WriterThread Writer => _writer ?? throw new InvalidOperationException("the store is not open");
+
+    private ReaderPool Readers => _readers ?? throw new InvalidOperationException("the store is not open");
+
+    /// <inheritdoc/>
+    public Task Open(CancellationToken cancellationToken) => Task.Run(OpenHere, cancellationToken);
+
+    private void OpenHere()
+    {
+        SqliteFile file = SqliteFile.Claim(options);
+        var opened = new Stack<IDisposable>([file]);
+        try
+        {
+            Database main = file.OpenWriter(WriterCacheKib);
+            opened.Push(main);
+            var readers = new LogReader[ReaderCount];
+            for (int i = 0; i < ReaderCount; i++)
+            {
+                readers[i] = new LogReader(file.OpenAnother(ReaderCacheKib, readOnly: true));
+                opened.Push(readers[i]);
+            }
+            Database? checkpoints = null;
+            if (options.Checkpoints && options.JournalMode == SqliteJournalMode.Wal)
+            {
+                checkpoints = file.OpenAnother(CheckpointerCacheKib, readOnly: false);
+                opened.Push(checkpoints);
+            }
+            _log = new LogWriter(main, file.Path, options);
+            _file = file;
+            _writer = new WriterThread();
+            _readers = new ReaderPool(file.Path, _writer, readers);
+            if (checkpoints is not null)
+                _checkpointer = new Checkpointer(checkpoints, file.Path, options, _log, _writer, _readers);
+            Warn();
+        }
+        catch (Exception error)
+        {
+            while (opened.TryPop(out IDisposable? part))
+                part.Dispose();
+            if (error is SqliteError failure)
+                throw new StoreRefusedException($"{file.Path} cannot be opened: {failure.Message}", failure);
+            throw;
+        }
+    }
+
+    private void Warn()
+    {
+        bool rollback = options.JournalMode != SqliteJournalMode.Wal;
+        if (options.Synchronous == SqliteSynchronous.Off || (options.Synchronous == SqliteSynchronous.Normal && !rollback))
+            _warnings.Add($"synchronous={options.Synchronous.ToString().ToUpperInvariant()}: a loss of power can take acknowledged writes back");
+        if (options.JournalMode == SqliteJournalMode.Memory)
+            _warnings.Add("journal_mode=MEMORY: a killed process can leave a damaged database");
+        if (rollback)
+            _warnings.Add("without journal_mode=WAL reads and writes wait for each other");
+    }
+
+    /// <inheritdoc/>
+    public Task<Fence> ReadFence(CancellationToken cancellationToken) => Readers.Run(static reader => reader.Fence(), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime, CancellationToken cancellationToken) =>
+        Write(log => log.TakeOver(seen, holder, address, leaseTime), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task Renew(FenceToken token, CancellationToken cancellationToken) => Write(log => log.Renew(token), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task Release(FenceToken token, CancellationToken cancellationToken) => Write(log => log.Release(token), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task Append(AppendBatch batch)
+    {
+        batch.Check();
+        foreach (LogRecord record in batch.Records)
+        {
+            if (!RecordKey.Fits(record.Id))
+                throw new ArgumentException($"record {record.Id} is past what this store can number ({RecordKey.MaxRevision}, {RecordKey.MaxSub})");
+        }
+        return Write(log => log.Append(batch), CancellationToken.None);
+    }
+
+    /// <inheritdoc/>
+    public Task<RecordId?> ScanMetadata(
+        RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken) =>
+        Readers.Run(reader => reader.ScanMetadata(after, toRevision, maxRecords, visit, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<List<LogRecord>> ReadRecords(
+        RecordId after, long toRevision, int maxRecords, long maxBytes, CancellationToken cancellationToken) =>
+        Readers.Run(reader => reader.ReadRecords(after, toRevision, maxRecords, maxBytes), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<byte[]?[]> ReadValues(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) =>
+        Readers.Run(reader => reader.ReadValues(ids.Span), cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
+    {
+        var keys = new long[ids.Length];
+        int count = 0;
+        foreach (RecordId id in ids.Span)
+        {
+            if (RecordKey.Fits(id))
+                keys[count++] = RecordKey.Of(id);
+        }
+        Array.Sort(keys, 0, count);
+        for (int done = 0; done < count;)
+        {
+            ReadOnlyMemory<long> rest = keys.AsMemory(done, count - done);
+            done += await Background(log => log.Delete(rest), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<List<SideRow>> ReadSide(CancellationToken cancellationToken) => Readers.Run(static reader => reader.ReadSide(), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<StoreSize> Size(CancellationToken cancellationToken)
+    {
+        SizeSample last = Volatile.Read(ref _size);
+        long commits = Log.Commits;
+        if (last.Commits == commits)
+            return new(last.Size);
+        return Readers.TryRun(static reader => reader.Size(), out StoreSize pages)
+            ? new(Remember(commits, pages))
+            : new(Ask(commits, cancellationToken));
+    }
+
+    private async Task<StoreSize> Ask(long commits, CancellationToken cancellationToken) =>
+        Remember(commits, await Readers.Run(static reader => reader.Size(), cancellationToken).ConfigureAwait(false));
+
+    private StoreSize Remember(long commits, StoreSize pages)
+    {
+        StoreSize size = pages with { Total = pages.Total + _file!.WalLength };
+        Volatile.Write(ref _size, new SizeSample(commits, size));
+        return size;
+    }
+
+    /// <inheritdoc/>
+    public async Task Defragment(CancellationToken cancellationToken)
+    {
+        long free;
+        do
+        {
+            free = await Background(static log => log.Vacuum(), cancellationToken).ConfigureAwait(false);
+        }
+        while (free > 0);
+    }
+
+    /// <summary>Lets the file grow to that many pages and no further, as a full disk would, for tests.</summary>
+    internal void LimitPages(int pages) => Write(log => log.LimitPages(pages), CancellationToken.None).GetAwaiter().GetResult();
+
+    private Task<T> Write<T>(Func<LogWriter, T> work, CancellationToken cancellationToken) =>
+        Writer.Urgent(() => Noted(work), cancellationToken);
+
+    private Task Write(Action<LogWriter> work, CancellationToken cancellationToken) => Write(
+        log =>
+        {
+            work(log);
+            return true;
+        },
+        cancellationToken);
+
+    private Task<T> Background<T>(Func<LogWriter, T> work, CancellationToken cancellationToken) =>
+        Writer.Background(() => Noted(work), cancellationToken);
+
+    private T Noted<T>(Func<LogWriter, T> work)
+    {
+        T result = work(Log);
+        _checkpointer?.Committed();
+        return result;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_writer is null)
+            return;
+        await Task.Run(() => _checkpointer?.Dispose()).ConfigureAwait(false);
+        await _writer.Stop().ConfigureAwait(false);
+        await Task.Run(Close).ConfigureAwait(false);
+    }
+
+    private void Close()
+    {
+        _readers?.Dispose();
+        // The last connection to close copies the WAL and removes it.
+        _log?.Dispose();
+        _file?.Dispose();
+        _writer = null;
+    }
+
+    private sealed record SizeSample(long Commits, StoreSize Size);
+}

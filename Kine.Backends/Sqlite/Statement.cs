@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using SQLitePCL;
+
+namespace Kine.Backends.Sqlite;
+
+/// <summary>A prepared statement: bind (from 1), step, read columns (from 0), reset.</summary>
+internal sealed class Statement(Database database, sqlite3_stmt handle) : IDisposable
+{
+    private bool _started; // a row came since the last reset
+
+    /// <summary>Binds an integer.</summary>
+    public void Bind(int index, long value) => database.Check(raw.sqlite3_bind_int64(handle, index, value));
+
+    /// <summary>Binds bytes; SQLite copies them.</summary>
+    public void Bind(int index, ReadOnlySpan<byte> value)
+    {
+        // An empty span has no address, which SQLite would take for NULL.
+        database.Check(value.IsEmpty ? raw.sqlite3_bind_zeroblob(handle, index, 0) : raw.sqlite3_bind_blob(handle, index, value));
+    }
+
+    /// <summary>Binds text.</summary>
+    public void Bind(int index, string value) => database.Check(raw.sqlite3_bind_text(handle, index, value));
+
+    /// <summary>Moves to the next row; false when there is none. The first step tries again as long as <see cref="Database.Patience"/> says.</summary>
+    public bool Step()
+    {
+        long start = 0;
+        while (true)
+        {
+            int code = raw.sqlite3_step(handle);
+            if (code == raw.SQLITE_ROW)
+                return _started = true;
+            if (code == raw.SQLITE_DONE)
+                return false;
+            SqliteError error = database.Error(code);
+            raw.sqlite3_reset(handle);
+            if (start == 0)
+                start = Stopwatch.GetTimestamp();
+            if (!error.IsBusy || _started || Stopwatch.GetElapsedTime(start) >= database.Patience)
+                throw error;
+            Thread.Sleep(1);
+        }
+    }
+
+    /// <summary>Steps once and resets, for statements without rows.</summary>
+    public void Run()
+    {
+        Step();
+        Reset();
+    }
+
+    /// <summary>Makes the statement ready for the next run and lets go of its read lock. A failed step has reported its error already.</summary>
+    public void Reset()
+    {
+        _started = false;
+        raw.sqlite3_reset(handle);
+    }
+
+    /// <summary>Integer column.</summary>
+    public long Long(int column) => raw.sqlite3_column_int64(handle, column);
+
+    /// <summary>Bytes of a column, valid until the next step or reset.</summary>
+    public ReadOnlySpan<byte> Bytes(int column) => raw.sqlite3_column_blob(handle, column);
+
+    /// <summary>Text column.</summary>
+    public string Text(int column) => raw.sqlite3_column_text(handle, column).utf8_to_string() ?? "";
+
+    /// <inheritdoc/>
+    public void Dispose() => handle.Dispose();
+}
