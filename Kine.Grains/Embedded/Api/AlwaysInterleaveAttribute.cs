@@ -1,0 +1,5 @@
+namespace Orleans.Concurrency;
+
+/// <summary>Calls of this method interleave with others, also in a grain that is not reentrant.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class AlwaysInterleaveAttribute : Attribute;

@@ -1,0 +1,23 @@
+namespace Kine.Grains.Hosting;
+
+/// <summary>How the grain runtime of this process behaves, whichever of the two it is.</summary>
+public sealed record GrainHostingOptions
+{
+    /// <summary>An activation that nobody called for this long is collected, give or take a quarter; [KeepAlive] exempts.</summary>
+    public TimeSpan IdleAfter { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long deactivation waits for running calls, and after that for OnDeactivateAsync.</summary>
+    public TimeSpan DeactivationTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a caller waits for an answer under Orleans. The embedded runtime does not time out: nothing gets lost in it.</summary>
+    public TimeSpan ResponseTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Loopback port on which silos of one machine find each other under Orleans; 0 for any that is free.</summary>
+    public int SiloPort { get; init; }
+
+    /// <summary>The silo port of the first silo of this machine, which the others join; 0 when this one is the first.</summary>
+    public int PrimarySiloPort { get; init; }
+
+    /// <summary>Loopback port for Orleans clients outside the silos; 0 for none.</summary>
+    public int GatewayPort { get; init; }
+}

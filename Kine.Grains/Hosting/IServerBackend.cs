@@ -1,0 +1,23 @@
+using Kine.Grains.Keyspace;
+
+namespace Kine.Grains.Hosting;
+
+/// <summary>Everything behind the front end, store and grains, as the program starts and stops it. Each is called once, in this order.</summary>
+public interface IServerBackend
+{
+    /// <summary>The store in a few words for the start-up line, without credentials, for example <c>sqlite ./db/state.db</c>.</summary>
+    string StoreDescription { get; }
+
+    /// <summary>Ends only when the backend cannot go on, with the sentence that says why; the program then ends with exit code 1.</summary>
+    Task<string> Broken { get; }
+
+    /// <summary>
+    /// Opens the store, takes it over and loads the index; returns when requests can be answered. A start that fails has closed what it opened, and
+    /// nothing is left to stop.
+    /// </summary>
+    /// <exception cref="BackendException">It cannot be opened; the message is one sentence for the user.</exception>
+    Task<IKeyspace> Start(CancellationToken cancellationToken);
+
+    /// <summary>Drains the appends, releases the store and closes it. The token ends the waiting, not the closing.</summary>
+    Task Stop(CancellationToken cancellationToken);
+}

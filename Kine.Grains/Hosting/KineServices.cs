@@ -1,0 +1,23 @@
+using Kine.Backends;
+using Kine.Grains.Keyspace;
+using Kine.Grains.Revision;
+using Kine.Grains.Watch;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Kine.Grains.Hosting;
+
+/// <summary>What the grains and the front end of one process share, whichever grain runtime carries them.</summary>
+public static class KineServices
+{
+    /// <summary>Adds the process's store, caches, watches and keyspace.</summary>
+    public static IServiceCollection AddKineServices(
+        this IServiceCollection services, IRevisionStore store, WriterOptions writer, WatchHubOptions watches) => services
+        .AddSingleton(store)
+        .AddSingleton(writer)
+        .AddSingleton(watches)
+        .AddSingleton<LocalKeyspace>()
+        .AddSingleton<IEventHistory, EventHistory>()
+        .AddSingleton<WatchHub>()
+        .AddSingleton<FollowerFeed>()
+        .AddSingleton<IKeyspace, Keyspace.Keyspace>();
+}

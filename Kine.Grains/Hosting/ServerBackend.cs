@@ -1,0 +1,102 @@
+using Kine.Backends;
+using Kine.Grains.Keyspace;
+using Kine.Grains.Revision;
+using Kine.Grains.Watch;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans;
+
+namespace Kine.Grains.Hosting;
+
+/// <summary>Store, grains and keyspace of one process.</summary>
+public sealed class ServerBackend : IServerBackend
+{
+    private readonly IRevisionStore _store;
+    private readonly ServiceProvider _services;
+    private readonly ILogger _log;
+    private readonly TaskCompletionSource<string> _broken = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Nothing is opened before <see cref="Start"/>.</summary>
+    public ServerBackend(
+        IRevisionStore store, WriterOptions writer, WatchHubOptions watches, GrainHostingOptions grains, ILoggerFactory log, TimeProvider time)
+    {
+        _store = store;
+        _log = log.CreateLogger<ServerBackend>();
+        var services = new ServiceCollection();
+        services.AddSingleton(log);
+        services.AddSingleton(time);
+        services.AddKineServices(store, writer with { Fatal = reason => _broken.TrySetResult(reason) }, watches);
+        services.AddKineGrains(grains);
+        _services = services.BuildServiceProvider();
+    }
+
+    /// <inheritdoc/>
+    public string StoreDescription => _store.Description;
+
+    /// <inheritdoc/>
+    public Task<string> Broken => _broken.Task;
+
+    /// <inheritdoc/>
+    public async Task<IKeyspace> Start(CancellationToken cancellationToken)
+    {
+        try
+        {
+            try
+            {
+                await _store.Open(cancellationToken);
+            }
+            catch (StoreRefusedException error)
+            {
+                throw new BackendException(error.Message, innerException: error);
+            }
+
+            foreach (string warning in _store.Warnings)
+            {
+                _log.LogWarning("{Warning}", warning);
+            }
+
+            foreach (IHostedService service in _services.GetServices<IHostedService>())
+            {
+                await service.StartAsync(cancellationToken);
+            }
+
+            await _services.GetRequiredService<IGrainFactory>().GetGrain<IRevisionGrain>(RevisionGrain.Key).Ready().WaitAsync(cancellationToken);
+            await _services.GetRequiredService<FollowerFeed>().Start();
+            return _services.GetRequiredService<IKeyspace>();
+        }
+        catch
+        {
+            await Close();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task Stop(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _services.GetRequiredService<FollowerFeed>().Stop();
+            if (_services.GetRequiredService<LocalKeyspace>().Writer is not null)
+            {
+                await _services.GetRequiredService<IGrainFactory>().GetGrain<IRevisionGrain>(RevisionGrain.Key).Stop().WaitAsync(cancellationToken);
+            }
+
+            foreach (IHostedService service in _services.GetServices<IHostedService>().Reverse())
+            {
+                await service.StopAsync(cancellationToken);
+            }
+        }
+        finally
+        {
+            await Close();
+        }
+    }
+
+    private async Task Close()
+    {
+        await _services.DisposeAsync();
+        await _store.DisposeAsync();
+    }
+}

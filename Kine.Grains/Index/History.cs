@@ -1,0 +1,168 @@
+using Kine.Backends;
+
+namespace Kine.Grains.Index;
+
+/// <summary>
+/// The superseded versions of all keys, in the order in which they were superseded, so that a compaction takes them from the front. A
+/// worked example, puts of a at 5, b at 6, a at 7, b at 9:
+/// <code>
+/// row 0: a (Mod 5), superseded at 7     row 1: b (Mod 6), superseded at 9     compaction to 8 drops row 0
+/// </code>
+/// One writer appends; readers follow row numbers at any time. A row number is never used twice, so a link that a reader still holds leads
+/// to its row or to nothing.
+/// </summary>
+/// <remarks>
+/// A reader at R &gt;= the compacted revision never ends at a dropped row: the version it looks for is superseded above R or not at all. A
+/// row whose superseding version was undone stays (dead) until a compaction passes the undone revision, because a reader below it may hold
+/// the link.
+/// </remarks>
+internal sealed class History
+{
+    /// <summary>The link that leads nowhere.</summary>
+    public const long NoRow = -1;
+
+    private sealed record Table(long First, HistoryChunk?[] Chunks);
+
+    // Slots are filled in place; growing and dropping make a new table. A reader with an old table finds in it every row that its links can
+    // name, or nothing where it was dropped: links are published after their row's chunk.
+    private Table _table = new(0, new HistoryChunk?[16]);
+    private HistoryChunk? _last;
+    private long _next; // number of the next row
+    private long _examined; // rows below are dropped, or dead, as far as compaction is concerned
+
+    /// <summary>Rows that a compaction has not examined yet.</summary>
+    public long Rows => _next - _examined;
+
+    public long Bytes
+    {
+        get
+        {
+            Table table = Volatile.Read(ref _table);
+            return ((Volatile.Read(ref _next) >> HistoryChunk.Shift) - table.First + 1) * HistoryChunk.Bytes + table.Chunks.Length * 8L;
+        }
+    }
+
+    /// <summary>Writer: stores a version that <paramref name="superseded"/> replaced and returns its row number.</summary>
+    public long Append(in VersionRow row, long superseded)
+    {
+        if (_last is null || !_last.CanTake(superseded))
+            _last = AddChunk(superseded);
+        _last.Add(row, superseded);
+        return _next++;
+    }
+
+    /// <summary>Any thread: false when there is no such row, or compaction dropped it.</summary>
+    public bool TryGet(long row, out VersionRow version)
+    {
+        Table table = Volatile.Read(ref _table);
+        long chunk = (row >> HistoryChunk.Shift) - table.First;
+        if (chunk < 0)
+        {
+            version = default;
+            return false;
+        }
+
+        version = Volatile.Read(ref table.Chunks[chunk])!.Rows[row & (HistoryChunk.Size - 1)];
+        return true;
+    }
+
+    /// <summary>Any thread: the newest version at <paramref name="revision"/> from this row on towards older ones.</summary>
+    public bool TryFind(long row, long revision, out VersionRow version)
+    {
+        while (TryGet(row, out version))
+        {
+            if (version.Mod <= revision)
+                return true;
+            row = version.Older;
+        }
+
+        return false;
+    }
+
+    /// <summary>Writer: the revision that superseded a row; the row must be there.</summary>
+    public long Superseded(long row) => Chunk(row).Superseded((int)(row & (HistoryChunk.Size - 1)));
+
+    /// <summary>Writer: takes a version back that becomes the newest again.</summary>
+    public VersionRow Restore(long row)
+    {
+        HistoryChunk chunk = Chunk(row);
+        int index = (int)(row & (HistoryChunk.Size - 1));
+        chunk.Kill(index);
+        return chunk.Rows[index];
+    }
+
+    /// <summary>
+    /// Writer: passes up to <paramref name="maxRows"/> rows superseded at or below <paramref name="revision"/>, adds the ids of those that
+    /// are no tombstones, and lets go of whole chunks. Returns the rows passed, 0 when there is none left.
+    /// </summary>
+    public int Drop(long revision, int maxRows, List<RecordId> dropped)
+    {
+        int passed = 0;
+        while (passed < maxRows && _examined < _next)
+        {
+            HistoryChunk chunk = Chunk(_examined);
+            int index = (int)(_examined & (HistoryChunk.Size - 1));
+            if (index == chunk.Count)
+            {
+                // What a chunk left unused holds no rows.
+                _examined = ((_examined >> HistoryChunk.Shift) + 1) << HistoryChunk.Shift;
+                continue;
+            }
+
+            if (!chunk.IsDead(index))
+            {
+                if (chunk.Superseded(index) > revision)
+                    break;
+                if (!chunk.Rows[index].IsTombstone)
+                    dropped.Add(chunk.Rows[index].Id);
+            }
+
+            passed++;
+            _examined++;
+        }
+
+        DropChunks(revision);
+        return passed;
+    }
+
+    private HistoryChunk Chunk(long row)
+    {
+        Table table = _table;
+        return table.Chunks[(row >> HistoryChunk.Shift) - table.First]!;
+    }
+
+    private HistoryChunk AddChunk(long superseded)
+    {
+        Table table = _table;
+        if (_last is not null)
+            Volatile.Write(ref _next, (_next + HistoryChunk.Size - 1) >> HistoryChunk.Shift << HistoryChunk.Shift);
+        long slot = (_next >> HistoryChunk.Shift) - table.First;
+        if (slot == table.Chunks.Length)
+        {
+            var chunks = new HistoryChunk?[table.Chunks.Length * 2];
+            Array.Copy(table.Chunks, chunks, table.Chunks.Length);
+            table = new Table(table.First, chunks);
+            Volatile.Write(ref _table, table);
+        }
+
+        var chunk = new HistoryChunk(superseded);
+        Volatile.Write(ref table.Chunks[slot], chunk);
+        return chunk;
+    }
+
+    private void DropChunks(long revision)
+    {
+        Table table = _table;
+        int drop = 0;
+        int passed = (int)((_examined >> HistoryChunk.Shift) - table.First);
+        while (drop < passed && table.Chunks[drop] is { } chunk && chunk != _last && chunk.MaxSuperseded <= revision)
+            drop++;
+        if (drop == 0)
+            return;
+        int used = (int)((_next >> HistoryChunk.Shift) - table.First) + 1;
+        int kept = Math.Max(0, used - drop);
+        var chunks = new HistoryChunk?[Math.Max(16, kept * 2)];
+        Array.Copy(table.Chunks, drop, chunks, 0, Math.Min(kept, table.Chunks.Length - drop));
+        Volatile.Write(ref _table, new Table(table.First + drop, chunks));
+    }
+}

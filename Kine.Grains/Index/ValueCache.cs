@@ -1,0 +1,73 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using Kine.Backends;
+
+namespace Kine.Grains.Index;
+
+/// <summary>
+/// The process's one cache of marshaled mvccpb.KeyValue messages by record, bounded in bytes of real memory (headers and tables counted).
+/// Thread-safe. A scan over cold values does not push hot ones out (see <see cref="ValueCacheStripe"/>).
+/// </summary>
+public sealed class ValueCache
+{
+    private const long StripeBytes = 2 << 20;
+    private const int MaxStripes = 4096;
+
+    private readonly ValueCacheStripe[] _stripes;
+    private readonly int _maxValue;
+
+    /// <summary>A cache of up to <paramref name="maxBytes"/> bytes; 0 keeps nothing.</summary>
+    public ValueCache(long maxBytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(maxBytes);
+        MaxBytes = maxBytes;
+        int stripes = (int)Math.Min(MaxStripes, BitOperations.RoundUpToPowerOf2((ulong)Math.Max(1, maxBytes / StripeBytes)));
+        _stripes = new ValueCacheStripe[stripes];
+        for (int i = 0; i < stripes; i++)
+            _stripes[i] = new ValueCacheStripe(maxBytes / stripes);
+        _maxValue = (int)Math.Min(Math.Min(maxBytes / 64, maxBytes / stripes / 4), int.MaxValue);
+    }
+
+    /// <summary>The bound.</summary>
+    public long MaxBytes { get; }
+
+    /// <summary>Bytes in use, overhead included.</summary>
+    public long Bytes => _stripes.Sum(stripe => stripe.Bytes);
+
+    /// <summary>Values in it.</summary>
+    public long Count => _stripes.Sum(stripe => (long)stripe.Count);
+
+    /// <summary>The message of a record; false when it isn't cached.</summary>
+    public bool TryGet(RecordId id, out ReadOnlyMemory<byte> value)
+    {
+        ulong hash = ValueCacheStripe.Hash(id);
+        bool found = Stripe(hash).TryGet(hash, id, out byte[]? bytes);
+        value = bytes;
+        return found;
+    }
+
+    /// <summary>
+    /// Keeps the message of a record, which must not change any more; one that is too large (a 64th of the cache, a quarter of a stripe) is
+    /// not kept. Memory that is a part of a larger array is copied, so that it does not hold the rest.
+    /// </summary>
+    public void Add(RecordId id, ReadOnlyMemory<byte> value)
+    {
+        if (value.Length > _maxValue)
+            return;
+        ulong hash = ValueCacheStripe.Hash(id);
+        byte[] bytes = MemoryMarshal.TryGetArray(value, out ArraySegment<byte> segment) && segment.Array!.Length == value.Length
+            ? segment.Array
+            : value.ToArray();
+        Stripe(hash).Add(hash, id, bytes);
+    }
+
+    /// <summary>Lets go of a record that compaction deleted.</summary>
+    public void Remove(RecordId id)
+    {
+        ulong hash = ValueCacheStripe.Hash(id);
+        Stripe(hash).Remove(hash, id);
+    }
+
+    // The top bits choose the stripe, the low ones the bucket in it.
+    private ValueCacheStripe Stripe(ulong hash) => _stripes[hash >> 48 & (uint)(_stripes.Length - 1)];
+}

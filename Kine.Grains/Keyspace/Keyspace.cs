@@ -1,0 +1,227 @@
+using System.Runtime.CompilerServices;
+using Google.Protobuf;
+using Kine.Etcd;
+using Kine.Grains.Lease;
+using Kine.Grains.Revision;
+using Kine.Grains.Watch;
+
+namespace Kine.Grains.Keyspace;
+
+/// <summary>The front end's way to the grains. Requests that are wrong whatever the state end here, on the caller's thread.</summary>
+public sealed class Keyspace(LocalKeyspace local, WatchHub watches, IGrainFactory grains) : IKeyspace
+{
+    private const int FirstChunkKeys = 10;
+    private const long RequestLimit = 3 << 19; // 1.5 MiB, etcd's limit of a request
+
+    private readonly IRevisionGrain _writer = grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
+    private readonly RemoteReads _remote = new(local, grains);
+
+    /// <inheritdoc/>
+    public WatchHub Watches => watches;
+
+    /// <inheritdoc/>
+    public ResponseHeader Header()
+    {
+        PublishedState state = local.Writer?.State ?? local.Remote;
+        return local.Identity.Header(state.Revision, state.Term);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<RangeReply> Range(RangeRequest request, CancellationToken cancellationToken)
+    {
+        RangeRules.Check(request);
+        return local.Writer is { } view ? RangeReader.Range(view, request, cancellationToken) : new(_remote.Range(request, cancellationToken));
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<RangeStreamResponse> RangeStream(RangeRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        RangeRules.Check(request);
+        if (!RangeRules.IsKeyOrder(request))
+        {
+            throw EtcdErrors.Unimplemented("RangeStream does not support custom sort orders");
+        }
+
+        if (RangeRules.HasFilters(request))
+        {
+            throw EtcdErrors.Unimplemented("RangeStream does not support revision filters");
+        }
+
+        RangeRequest next = request.Clone();
+        long left = request.Limit > 0 ? request.Limit : long.MaxValue;
+        long chunkKeys = request.CountOnly ? left : FirstChunkKeys;
+        long revision = 0;
+        long count = 0;
+        while (true)
+        {
+            next.Limit = Math.Min(chunkKeys, left);
+            using RangeReply reply = await Range(next, cancellationToken);
+            if (revision == 0)
+            {
+                revision = reply.Revision;
+                count = reply.Count;
+                next.Revision = request.Revision > 0 ? request.Revision : revision;
+            }
+
+            var chunk = new RangeResponse();
+            await foreach (KeyValue pair in Pairs(reply, cancellationToken))
+            {
+                chunk.Kvs.Add(pair);
+            }
+
+            left -= chunk.Kvs.Count;
+            bool last = !reply.More || left <= 0;
+            if (last)
+            {
+                chunk.Header = local.Identity.Header(revision, Header().RaftTerm);
+                chunk.Count = count;
+                chunk.More = reply.More;
+            }
+
+            yield return new RangeStreamResponse { RangeResponse = chunk };
+            if (last)
+            {
+                yield break;
+            }
+
+            next.Key = After(chunk.Kvs[^1].Key);
+            chunkKeys = reply.KvsLength < RequestLimit / 2 ? chunkKeys * 2 : reply.KvsLength > RequestLimit * 2 ? Math.Max(1, chunkKeys / 2) : chunkKeys;
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<PutResponse> Put(PutRequest request, CancellationToken cancellationToken)
+    {
+        PutRules.Check(request);
+        return Until(_writer.Put(request), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken)
+    {
+        DeleteRangeOperation.Check(request);
+        return Until(_writer.DeleteRange(request), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken)
+    {
+        TxnRules.Check(request);
+        return Until(_writer.Txn(request), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken)
+    {
+        CompactionResponse reply = await Until(_writer.Compact(request), cancellationToken);
+        local.Heard(new PublishedState(reply.Header.Revision, request.Revision, reply.Header.RaftTerm));
+        return reply;
+    }
+
+    /// <inheritdoc/>
+    public Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, CancellationToken cancellationToken) =>
+        Until(_writer.LeaseGrant(request), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request, CancellationToken cancellationToken) =>
+        Until(_writer.LeaseRevoke(request), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<LeaseKeepAliveResponse> LeaseKeepAlive(LeaseKeepAliveRequest request, CancellationToken cancellationToken) =>
+        Until(grains.GetGrain<ILeaseGrain>(request.ID).KeepAlive(), cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, CancellationToken cancellationToken)
+    {
+        LeaseTimeToLiveResponse reply = await Until(_writer.LeaseTimeToLive(request), cancellationToken);
+        if (reply.TTL > 0)
+        {
+            reply.TTL = await Until(grains.GetGrain<ILeaseGrain>(request.ID).Remaining(reply.GrantedTTL), cancellationToken);
+        }
+
+        return reply;
+    }
+
+    /// <inheritdoc/>
+    public Task<LeaseLeasesResponse> LeaseLeases(LeaseLeasesRequest request, CancellationToken cancellationToken) =>
+        Until(_writer.LeaseLeases(), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<AlarmResponse> Alarm(AlarmRequest request, CancellationToken cancellationToken) => Until(_writer.Alarm(request), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<StatusResponse> Status(StatusRequest request, CancellationToken cancellationToken) => Until(_writer.Status(), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<DefragmentResponse> Defragment(DefragmentRequest request, CancellationToken cancellationToken) =>
+        Until(_writer.Defragment(), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<HashResponse> Hash(HashRequest request, CancellationToken cancellationToken) => Until(_writer.Hash(), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<HashKVResponse> HashKV(HashKVRequest request, CancellationToken cancellationToken) =>
+        Until(_writer.HashKV(request), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<MemberListResponse> MemberList(MemberListRequest request, CancellationToken cancellationToken) =>
+        Until(_writer.MemberList(), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<AuthStatusResponse> AuthStatus(AuthStatusRequest request, CancellationToken cancellationToken) =>
+        Task.FromResult(new AuthStatusResponse { Header = Header(), AuthRevision = 1 });
+
+    private static async IAsyncEnumerable<KeyValue> Pairs(RangeReply reply, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (ReadOnlyMemory<byte> pair in reply.First)
+        {
+            yield return KeyValue.Parser.ParseFrom(pair.Span);
+        }
+
+        if (reply.Rest is not null)
+        {
+            await foreach (IReadOnlyList<ReadOnlyMemory<byte>> piece in reply.Rest.WithCancellation(cancellationToken))
+            {
+                foreach (ReadOnlyMemory<byte> pair in piece)
+                {
+                    yield return KeyValue.Parser.ParseFrom(pair.Span);
+                }
+            }
+        }
+    }
+
+    // The smallest key behind the given one.
+    private static ByteString After(ByteString key) => UnsafeByteOperations.UnsafeWrap((byte[])[.. key.Span, 0]);
+
+    // The caller stops waiting; what it asked for may still happen.
+    private Task<T> Until<T>(Task<T> task, CancellationToken cancellationToken)
+    {
+        if (local.Writer is null)
+        {
+            return Hear(RemoteCall.Answer(task, cancellationToken));
+        }
+
+        return cancellationToken.CanBeCanceled && !task.IsCompleted ? task.WaitAsync(cancellationToken) : task;
+    }
+
+    // What clients were told here is the least that they are told here next.
+    private async Task<T> Hear<T>(Task<T> answer)
+    {
+        T reply = await answer;
+        ResponseHeader? header = reply switch
+        {
+            PutResponse put => put.Header,
+            TxnResponse txn => txn.Header,
+            DeleteRangeResponse delete => delete.Header,
+            LeaseRevokeResponse revoke => revoke.Header,
+            LeaseKeepAliveResponse kept => kept.Header,
+            _ => null,
+        };
+        if (header is not null)
+        {
+            local.Heard(new PublishedState(header.Revision, -1, header.RaftTerm));
+        }
+
+        return reply;
+    }
+}

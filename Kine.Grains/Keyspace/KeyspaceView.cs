@@ -1,0 +1,37 @@
+using Kine.Backends;
+using Kine.Grains.Index;
+
+namespace Kine.Grains.Keyspace;
+
+/// <summary>
+/// What reads are answered from in one process: the index, the value cache and the store behind it, and how far they may look. The writer's process
+/// shares the RevisionGrain's own index; a follower has one of its prefix.
+/// </summary>
+public sealed class KeyspaceView
+{
+    private PublishedState _state;
+
+    /// <summary>A view that begins at <paramref name="state"/>.</summary>
+    public KeyspaceView(KeyIndex index, ValueReader values, CompactionHolds holds, PublishedState state)
+    {
+        Index = index;
+        Values = values;
+        Holds = holds;
+        _state = state;
+    }
+
+    /// <summary>All versions of all keys since the compaction mark.</summary>
+    public KeyIndex Index { get; }
+
+    /// <summary>Values by version.</summary>
+    public ValueReader Values { get; }
+
+    /// <summary>Reads that compaction waits for.</summary>
+    public CompactionHolds Holds { get; }
+
+    /// <summary>The published revision and compaction mark, read once a request.</summary>
+    public PublishedState State => Volatile.Read(ref _state);
+
+    /// <summary>Lets readers see what was applied to the index before this call. One caller at a time.</summary>
+    public void Publish(PublishedState state) => Interlocked.Exchange(ref _state, state);
+}

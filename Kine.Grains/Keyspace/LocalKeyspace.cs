@@ -1,0 +1,55 @@
+using Kine.Backends;
+using Kine.Grains.Index;
+
+namespace Kine.Grains.Keyspace;
+
+/// <summary>One a process: what reads share here, and the writer's view when the RevisionGrain lives in this process.</summary>
+public sealed class LocalKeyspace
+{
+    private KeyspaceView? _writer;
+    private PublishedState _remote = new(0, -1, 0);
+
+    /// <summary>Nothing is read yet.</summary>
+    public LocalKeyspace(IRevisionStore store, Revision.WriterOptions options)
+    {
+        Store = store;
+        Values = new ValueReader(new ValueCache(options.CacheBytes), store);
+    }
+
+    /// <summary>The store that this process reads.</summary>
+    public IRevisionStore Store { get; }
+
+    /// <summary>Values by version, one cache for the process.</summary>
+    public ValueReader Values { get; }
+
+    /// <summary>Reads that compaction waits for.</summary>
+    public CompactionHolds Holds { get; } = new();
+
+    /// <summary>Ids for headers, known once a writer was heard of.</summary>
+    public ClusterIdentity Identity { get; set; } = new(0, 0);
+
+    /// <summary>What a writer in another process was last heard to have published.</summary>
+    public PublishedState Remote => Volatile.Read(ref _remote);
+
+    /// <summary>The writer's own view; null while the writer is elsewhere or not loaded.</summary>
+    public KeyspaceView? Writer
+    {
+        get => Volatile.Read(ref _writer);
+        set => Volatile.Write(ref _writer, value);
+    }
+
+    /// <summary>Notes what a writer in another process has published; what comes late moves nothing back, and a mark of -1 says nothing.</summary>
+    public void Heard(PublishedState state)
+    {
+        while (true)
+        {
+            PublishedState known = Remote;
+            var next = new PublishedState(
+                Math.Max(known.Revision, state.Revision), Math.Max(known.CompactRevision, state.CompactRevision), Math.Max(known.Term, state.Term));
+            if (next == known || Interlocked.CompareExchange(ref _remote, next, known) == known)
+            {
+                return;
+            }
+        }
+    }
+}

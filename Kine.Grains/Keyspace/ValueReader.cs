@@ -1,0 +1,72 @@
+using Kine.Backends;
+using Kine.Grains.Index;
+using Kine.Grains.Watch;
+
+namespace Kine.Grains.Keyspace;
+
+/// <summary>Reads pairs in wire form by version: from the cache, else from the store.</summary>
+public sealed class ValueReader(ValueCache cache, IRevisionStore store)
+{
+    private const int ReadInTwo = 128; // values
+
+    /// <summary>The pair as a marshaled mvccpb.KeyValue when the cache holds it.</summary>
+    public bool TryGet(RecordId id, out ReadOnlyMemory<byte> keyValue) => cache.TryGet(id, out keyValue);
+
+    /// <summary>Keeps a pair that was just written.</summary>
+    public void Add(RecordId id, ReadOnlyMemory<byte> keyValue) => cache.Add(id, keyValue);
+
+    /// <summary>Pairs in the order asked; null where the store no longer has the version, because compaction took it.</summary>
+    public ValueTask<ReadOnlyMemory<byte>?[]> Read(IReadOnlyList<VersionedKey> versions, CancellationToken cancellationToken)
+    {
+        var found = new ReadOnlyMemory<byte>?[versions.Count];
+        List<int>? missing = null;
+        for (int i = 0; i < versions.Count; i++)
+        {
+            if (cache.TryGet(versions[i].Version.Id, out ReadOnlyMemory<byte> keyValue))
+            {
+                found[i] = keyValue;
+            }
+            else
+            {
+                (missing ??= []).Add(i);
+            }
+        }
+
+        return missing is null ? ValueTask.FromResult(found) : new(ReadMissing(versions, found, missing, cancellationToken));
+    }
+
+    // A page of a list takes a millisecond or more, most of it in the store's read calls: two threads halve the wait.
+    private async Task<byte[]?[]> ReadHalves(RecordId[] ids, CancellationToken cancellationToken)
+    {
+        int half = ids.Length / 2;
+        byte[]?[][] halves = await Task.WhenAll(
+            store.ReadValues(ids.AsMemory(0, half), cancellationToken), store.ReadValues(ids.AsMemory(half), cancellationToken));
+        return [.. halves[0], .. halves[1]];
+    }
+
+    private async Task<ReadOnlyMemory<byte>?[]> ReadMissing(
+        IReadOnlyList<VersionedKey> versions, ReadOnlyMemory<byte>?[] found, List<int> missing, CancellationToken cancellationToken)
+    {
+        var ids = new RecordId[missing.Count];
+        for (int i = 0; i < ids.Length; i++)
+        {
+            ids[i] = versions[missing[i]].Version.Id;
+        }
+
+        byte[]?[] values = ids.Length < ReadInTwo
+            ? await store.ReadValues(ids, cancellationToken)
+            : await ReadHalves(ids, cancellationToken);
+        for (int i = 0; i < ids.Length; i++)
+        {
+            if (values[i] is { } value)
+            {
+                VersionedKey asked = versions[missing[i]];
+                byte[] keyValue = KeyValueWire.Encode(asked.Key.Span, asked.Version, value);
+                found[missing[i]] = keyValue;
+                cache.Add(ids[i], keyValue);
+            }
+        }
+
+        return found;
+    }
+}

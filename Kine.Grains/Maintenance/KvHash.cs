@@ -1,0 +1,110 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Text;
+using Kine.Backends;
+using Kine.Grains.Index;
+using Kine.Grains.Keyspace;
+
+namespace Kine.Grains.Maintenance;
+
+/// <summary>
+/// The hash that etcd 3.5 gives for the same history (etcd v3 API, Maintenance.HashKV): CRC-32C over the bucket's name, then over bucket key and value of
+/// every record that counts, in log order. What compaction has yet to delete from the store does not count.
+/// </summary>
+/// <param name="Hash">CRC-32C.</param>
+/// <param name="Revision">The revision hashed up to.</param>
+/// <param name="CompactRevision">The compaction mark it was made under, -1 = none.</param>
+public readonly record struct KvHash(uint Hash, long Revision, long CompactRevision)
+{
+    private const int PageRecords = 2000;
+    private const long PageBytes = 1 << 20;
+
+    /// <summary>
+    /// Hashes up to <paramref name="revision"/> (0 = current; below it there is nothing, as in etcd). <paramref name="whole"/> leaves nothing out that is there, for Maintenance.Hash.
+    /// Compacted and future revisions throw etcd's errors.
+    /// </summary>
+    public static async Task<KvHash> Of(KeyspaceView view, IRevisionStore store, long revision, bool whole, CancellationToken cancellationToken)
+    {
+        // Held at the mark seen first; a compaction that came between look and hold is noticed by looking again.
+        while (true)
+        {
+            PublishedState state = view.State;
+            using IDisposable hold = view.Holds.Acquire(state.CompactRevision);
+            if (view.State.CompactRevision != state.CompactRevision)
+            {
+                continue;
+            }
+
+            long upTo = revision < 0 ? revision : RangeReader.ReadRevision(state, revision);
+            return new KvHash(await Hashed(view.Index, store, Math.Max(upTo, 0), state.CompactRevision, whole, cancellationToken), upTo, state.CompactRevision);
+        }
+    }
+
+    private static async Task<uint> Hashed(
+        KeyIndex index, IRevisionStore store, long upTo, long compacted, bool whole, CancellationToken cancellationToken)
+    {
+        bool anyAlive = !whole && index.Count(KeyRange.All, upTo) > 0;
+        uint crc = Add(uint.MaxValue, Encoding.ASCII.GetBytes("key"));
+        var after = new RecordId(0, 0);
+        byte[] bucketKey = new byte[18];
+        while (true)
+        {
+            List<LogRecord> page = await store.ReadRecords(after, upTo, PageRecords, PageBytes, cancellationToken);
+            if (page.Count == 0)
+            {
+                return ~crc;
+            }
+
+            foreach (LogRecord record in page)
+            {
+                if (record.Revision > compacted || Counts(index, record, upTo, compacted, whole, anyAlive))
+                {
+                    crc = Add(crc, record, bucketKey);
+                }
+            }
+
+            after = page[^1].Id;
+        }
+    }
+
+    private static bool Counts(KeyIndex index, in LogRecord record, long upTo, long compacted, bool whole, bool anyAlive)
+    {
+        if (record.Tombstone)
+        {
+            return whole && record.Revision == compacted;
+        }
+
+        bool there = index.TryGetAt(record.Key.Span, compacted, out KeyVersion newest) && newest.Id == record.Id;
+        return there && (!anyAlive || (index.TryGet(record.Key.Span, upTo, out KeyVersion alive) && alive.Id == record.Id));
+    }
+
+    private static uint Add(uint crc, in LogRecord record, byte[] bucketKey)
+    {
+        BinaryPrimitives.WriteInt64BigEndian(bucketKey, record.Revision);
+        bucketKey[8] = (byte)'_';
+        BinaryPrimitives.WriteInt64BigEndian(bucketKey.AsSpan(9), record.Sub);
+        bucketKey[17] = (byte)'t';
+        crc = Add(crc, bucketKey.AsSpan(0, record.Tombstone ? 18 : 17));
+        var version = new KeyVersion(
+            record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.Tombstone ? -1 : record.Value.Length);
+        return Add(crc, record.Tombstone
+            ? KeyValueWire.Encode(record.Key.Span, default, default)
+            : KeyValueWire.Encode(record.Key.Span, version, record.Value.Span));
+    }
+
+    private static uint Add(uint crc, ReadOnlySpan<byte> bytes)
+    {
+        while (bytes.Length >= 8)
+        {
+            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
+            bytes = bytes[8..];
+        }
+
+        foreach (byte one in bytes)
+        {
+            crc = BitOperations.Crc32C(crc, one);
+        }
+
+        return crc;
+    }
+}

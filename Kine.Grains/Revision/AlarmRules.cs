@@ -1,0 +1,44 @@
+using System.Buffers.Binary;
+using Kine.Backends;
+using Kine.Etcd;
+
+namespace Kine.Grains.Revision;
+
+/// <summary>Alarms as side state: one row each, 8-byte member and 4-byte type, big-endian (etcd v3 API, Maintenance.Alarm).</summary>
+internal static class AlarmRules
+{
+    /// <summary>Raises an alarm, unless it is active already.</summary>
+    public static void Activate(WriteState state, ulong member, AlarmType alarm)
+    {
+        if (state.Alarms.Add((member, alarm)))
+        {
+            state.Batch.Append.Side.Add(new SideRow(SideKind.Alarm, RowKey(member, alarm), []));
+            state.Batch.Undo.Add(() => state.Alarms.Remove((member, alarm)));
+        }
+    }
+
+    /// <summary>Takes an alarm back; false when it was not active.</summary>
+    public static bool Deactivate(WriteState state, ulong member, AlarmType alarm)
+    {
+        if (!state.Alarms.Remove((member, alarm)))
+        {
+            return false;
+        }
+
+        state.Batch.Append.Side.Add(new SideRow(SideKind.Alarm, RowKey(member, alarm), null));
+        state.Batch.Undo.Add(() => state.Alarms.Add((member, alarm)));
+        return true;
+    }
+
+    /// <summary>The alarm that a row of side state holds.</summary>
+    public static (ulong Member, AlarmType Alarm) Read(SideRow row) =>
+        (BinaryPrimitives.ReadUInt64BigEndian(row.Key), (AlarmType)BinaryPrimitives.ReadInt32BigEndian(row.Key.AsSpan(8)));
+
+    private static byte[] RowKey(ulong member, AlarmType alarm)
+    {
+        byte[] key = new byte[12];
+        BinaryPrimitives.WriteUInt64BigEndian(key, member);
+        BinaryPrimitives.WriteInt32BigEndian(key.AsSpan(8), (int)alarm);
+        return key;
+    }
+}

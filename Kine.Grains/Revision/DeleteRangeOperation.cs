@@ -1,0 +1,69 @@
+using Kine.Etcd;
+using Kine.Grains.Index;
+
+namespace Kine.Grains.Revision;
+
+/// <summary>etcd v3 API, KV.DeleteRange.</summary>
+internal sealed class DeleteRangeOperation(DeleteRangeRequest request) : WriteOperation<DeleteRangeResponse>
+{
+    public override int Size => request.Key.Length + request.RangeEnd.Length;
+
+    public override void Evaluate(WriteState state)
+    {
+        state.Begin();
+        Reply = Execute(request, state, Pair);
+        state.End();
+        Reply.Header = state.Header();
+    }
+
+    /// <summary>Throws what etcd answers to a request that is wrong whatever the state.</summary>
+    public static void Check(DeleteRangeRequest request)
+    {
+        if (request.Key.IsEmpty)
+        {
+            throw EtcdErrors.EmptyKey;
+        }
+    }
+
+    /// <summary>Deletes what the range holds; the reply has no header.</summary>
+    public static DeleteRangeResponse Execute(DeleteRangeRequest request, WriteState state, PairOf pair)
+    {
+        var reply = new DeleteRangeResponse();
+        if (request.RangeEnd.IsEmpty)
+        {
+            if (state.TryGet(request.Key.Span, out KeyVersion version))
+            {
+                Delete(reply, request, state, pair, request.Key.Memory, version);
+            }
+
+            return reply;
+        }
+
+        // Gathered first: deleting changes what the cursor walks over.
+        var found = new List<(byte[] Key, KeyVersion Version)>();
+        RangeCursor cursor = state.Index.Range(new KeyRange(request.Key.Memory, request.RangeEnd.Memory), state.ReadRevision);
+        while (cursor.MoveNext())
+        {
+            found.Add((cursor.Key.ToArray(), cursor.Current));
+        }
+
+        foreach ((byte[] key, KeyVersion version) in found)
+        {
+            Delete(reply, request, state, pair, key, version);
+        }
+
+        return reply;
+    }
+
+    private static void Delete(
+        DeleteRangeResponse reply, DeleteRangeRequest request, WriteState state, PairOf pair, ReadOnlyMemory<byte> key, in KeyVersion version)
+    {
+        if (request.PrevKv)
+        {
+            reply.PrevKvs.Add(pair(state, key, version));
+        }
+
+        state.Delete(key.Span, version);
+        reply.Deleted++;
+    }
+}

@@ -1,0 +1,91 @@
+using Kine.Etcd;
+using Kine.Grains.Index;
+using Kine.Grains.Keyspace;
+using Kine.Grains.Watch;
+
+namespace Kine.Grains.Revision;
+
+/// <summary>
+/// The single writer, one activation under the key <see cref="RevisionGrain.Key"/>: every change of the keyspace, of leases and of alarms goes through it, and
+/// followers in other processes learn from it. Replies are etcd's, with full headers; errors are <see cref="EtcdException"/>.
+/// </summary>
+public interface IRevisionGrain : IGrainWithStringKey
+{
+    /// <summary>Makes sure that the writer is loaded; returns what is published.</summary>
+    Task<PublishedState> Ready();
+
+    /// <summary>Drains what is waiting, answers no new writes, and releases the store.</summary>
+    Task Stop();
+
+    /// <summary>etcd v3 API, KV.Put.</summary>
+    Task<PutResponse> Put([Immutable] PutRequest request);
+
+    /// <summary>etcd v3 API, KV.DeleteRange.</summary>
+    Task<DeleteRangeResponse> DeleteRange([Immutable] DeleteRangeRequest request);
+
+    /// <summary>etcd v3 API, KV.Txn.</summary>
+    Task<TxnResponse> Txn([Immutable] TxnRequest request);
+
+    /// <summary>etcd v3 API, KV.Compact.</summary>
+    Task<CompactionResponse> Compact([Immutable] CompactionRequest request);
+
+    /// <summary>etcd v3 API, Lease.LeaseGrant.</summary>
+    Task<LeaseGrantResponse> LeaseGrant([Immutable] LeaseGrantRequest request);
+
+    /// <summary>etcd v3 API, Lease.LeaseRevoke; also how a LeaseGrain ends a lease that expired.</summary>
+    Task<LeaseRevokeResponse> LeaseRevoke([Immutable] LeaseRevokeRequest request);
+
+    /// <summary>etcd v3 API, Lease.LeaseLeases.</summary>
+    Task<LeaseLeasesResponse> LeaseLeases();
+
+    /// <summary>etcd v3 API, Lease.LeaseTimeToLive without the time left, which the LeaseGrain knows: TTL is the granted one, -1 when there is no such lease.</summary>
+    Task<LeaseTimeToLiveResponse> LeaseTimeToLive([Immutable] LeaseTimeToLiveRequest request);
+
+    /// <summary>Notes that a lease's clock starts anew. The reply's TTL is the granted one, 0 when there is no such lease.</summary>
+    Task<LeaseKeepAliveResponse> NoteKeepAlive(long lease);
+
+    /// <summary>etcd v3 API, Maintenance.Alarm.</summary>
+    Task<AlarmResponse> Alarm([Immutable] AlarmRequest request);
+
+    /// <summary>etcd v3 API, Maintenance.Status.</summary>
+    Task<StatusResponse> Status();
+
+    /// <summary>etcd v3 API, Maintenance.Defragment.</summary>
+    Task<DefragmentResponse> Defragment();
+
+    /// <summary>etcd v3 API, Maintenance.Hash.</summary>
+    Task<HashResponse> Hash();
+
+    /// <summary>etcd v3 API, Maintenance.HashKV.</summary>
+    Task<HashKVResponse> HashKV([Immutable] HashKVRequest request);
+
+    /// <summary>etcd v3 API, Cluster.MemberList.</summary>
+    Task<MemberListResponse> MemberList();
+
+    /// <summary>What is published, once the writer has proof that it still is the writer: the linearization point of a read elsewhere.</summary>
+    Task<PublishedState> Current();
+
+    /// <summary>A Range answered in the writer's process, for ranges that no single prefix holds.</summary>
+    Task<WireRangeReply> Range([Immutable] RangeRequest request);
+
+    /// <summary>Starts sending event batches to a follower; returns what was published then. Messages may get lost: followers pull what is missing.</summary>
+    Task<FollowerStart> Subscribe(IEventObserver follower);
+
+    /// <summary>Stops sending to a follower.</summary>
+    Task Unsubscribe(IEventObserver follower);
+
+    /// <summary>
+    /// Whole revisions after <paramref name="after"/> as one batch that joins on to it, up to what is published; compacted when they are gone.
+    /// </summary>
+    Task<EventBatch> Pull(long after);
+
+    /// <summary>A piece of the index for a follower of the prefix: live keys at <paramref name="revision"/> after <paramref name="afterKey"/>.</summary>
+    Task<IndexPiece> ReadIndex([Immutable] byte[] prefix, long revision, [Immutable] byte[]? afterKey);
+}
+
+/// <summary>Gets event batches from the writer as they are published.</summary>
+public interface IEventObserver : IGrainObserver
+{
+    /// <summary>The next batch, in no promised order and perhaps not at all.</summary>
+    void Apply([Immutable] EventBatch batch);
+}

@@ -1,0 +1,29 @@
+using Kine.Etcd;
+
+namespace Kine.Grains.Revision;
+
+/// <summary>etcd v3 API, KV.Put.</summary>
+internal sealed class PutOperation(PutRequest request) : WriteOperation<PutResponse>
+{
+    public override int Size => request.Key.Length + request.Value.Length;
+
+    public override void Evaluate(WriteState state)
+    {
+        state.CheckSpace(Size);
+        if (request.Lease != 0 && state.Leases.Find(request.Lease) is null)
+        {
+            throw EtcdErrors.LeaseNotFound;
+        }
+
+        PutRules.CheckExisting(request, state);
+        if (!PutRules.HasValue(request, state, this))
+        {
+            return;
+        }
+
+        state.Begin();
+        Reply = PutRules.Execute(request, state, this, Pair);
+        state.End();
+        Reply.Header = state.Header();
+    }
+}

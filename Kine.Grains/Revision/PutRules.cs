@@ -1,0 +1,88 @@
+using Kine.Etcd;
+using Kine.Grains.Index;
+using Kine.Grains.Keyspace;
+
+namespace Kine.Grains.Revision;
+
+/// <summary>Builds the pair of a version for a reply.</summary>
+internal delegate KeyValue PairOf(WriteState state, ReadOnlyMemory<byte> key, in KeyVersion version, bool keysOnly = false);
+
+/// <summary>What a PutRequest does, alone or inside a transaction (etcd v3 API, KV.Put).</summary>
+internal static class PutRules
+{
+    /// <summary>Throws what etcd answers to a request that is wrong whatever the state.</summary>
+    public static void Check(PutRequest request)
+    {
+        if (request.Key.IsEmpty)
+        {
+            throw EtcdErrors.EmptyKey;
+        }
+
+        if (request.IgnoreValue && !request.Value.IsEmpty)
+        {
+            throw EtcdErrors.ValueProvided;
+        }
+
+        if (request.IgnoreLease && request.Lease != 0)
+        {
+            throw EtcdErrors.LeaseProvided;
+        }
+    }
+
+    /// <summary>Throws when the request takes over value or lease of a key that does not exist.</summary>
+    public static void CheckExisting(PutRequest request, WriteState state)
+    {
+        if ((request.IgnoreValue || request.IgnoreLease) && !state.TryGet(request.Key.Span, out _))
+        {
+            throw EtcdErrors.KeyNotFound;
+        }
+    }
+
+    /// <summary>False when the value to take over must be fetched first; it is noted as a need of <paramref name="operation"/>.</summary>
+    public static bool HasValue(PutRequest request, WriteState state, WriteOperation operation)
+    {
+        if (!request.IgnoreValue || !state.TryGet(request.Key.Span, out KeyVersion version) || version.ValueLength == 0)
+        {
+            return true;
+        }
+
+        if (state.TryKeyValue(operation, version.Id, out ReadOnlyMemory<byte> keyValue))
+        {
+            operation.Keep(version.Id, keyValue); // the cache may drop it before the put is executed
+            return true;
+        }
+
+        operation.Need(request.Key.Memory, version);
+        return false;
+    }
+
+    /// <summary>Writes the pair; the reply has no header.</summary>
+    public static PutResponse Execute(PutRequest request, WriteState state, WriteOperation operation, PairOf pair)
+    {
+        var reply = new PutResponse();
+        ReadOnlyMemory<byte> value = request.Value.Memory;
+        long lease = request.Lease;
+        if ((request.PrevKv || request.IgnoreValue || request.IgnoreLease) && state.TryGet(request.Key.Span, out KeyVersion before))
+        {
+            if (request.PrevKv)
+            {
+                reply.PrevKv = pair(state, request.Key.Memory, before);
+            }
+
+            if (request.IgnoreLease)
+            {
+                lease = before.Lease;
+            }
+
+            if (request.IgnoreValue && before.ValueLength > 0)
+            {
+                value = state.TryKeyValue(operation, before.Id, out ReadOnlyMemory<byte> keyValue)
+                    ? KeyValueWire.Value(keyValue)
+                    : throw new InvalidOperationException("A value to take over was let go between check and put.");
+            }
+        }
+
+        state.Put(request.Key.Span, value.Span, lease);
+        return reply;
+    }
+}

@@ -1,0 +1,227 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using Kine.Backends;
+using Kine.Grains.Index;
+using Kine.Grains.Keyspace;
+using Kine.Grains.Lease;
+using Kine.Grains.Watch;
+using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
+
+namespace Kine.Grains.Revision;
+
+// From the store's rows to a writer that answers, and back.
+public sealed partial class RevisionGrain
+{
+    private const int ScanRecords = 10_000;
+    private const int TailEvents = 4096;
+    private const int TailBytes = 8 << 20;
+    private static readonly byte[] CompactRow = Encoding.ASCII.GetBytes("compact_revision");
+    private static readonly byte[] ClusterRow = Encoding.ASCII.GetBytes("cluster_id");
+    private static readonly byte[] MemberRow = Encoding.ASCII.GetBytes("member_id");
+
+    private WriteState? _state;
+    private FenceToken _token;
+
+    /// <inheritdoc/>
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        Fence fence = await TakeOver(cancellationToken);
+        List<SideRow> side = await _store.ReadSide(cancellationToken);
+        long compacted = ReadMeta(side, CompactRow) ?? WriteState.NotCompacted;
+        ClusterIdentity identity = await ReadIdentity(side, fence.LastRevision);
+
+        var index = new KeyIndex();
+        long tailFrom = await LoadIndex(index, fence.LastRevision, cancellationToken);
+        var state = new WriteState(index, local.Values, local.Holds, new LeaseTable())
+        {
+            Identity = identity,
+            Quota = new SpaceQuota(options.QuotaBackendBytes),
+            CompactRevision = compacted,
+        };
+        state.Begin(_token, fence.LastRevision);
+        state.Quota.Set(await _store.Size(cancellationToken));
+        LoadSide(state, side);
+        AttachKeys(state);
+        _state = state;
+
+        var view = new KeyspaceView(index, local.Values, local.Holds, new PublishedState(fence.LastRevision, compacted, state.Term));
+        local.Identity = identity;
+        local.Writer = view;
+        await LoadWatches(Math.Max(tailFrom, compacted + 1), view.State, cancellationToken);
+        StartClocks();
+        if (compacted > 0)
+        {
+            // A compaction that the last writer did not finish goes on.
+            _compaction = RunCompaction(compacted);
+        }
+
+        StartCompactionTimer();
+    }
+
+    /// <inheritdoc/>
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => await Stop();
+
+    /// <inheritdoc/>
+    public async Task Stop()
+    {
+        if (_ended is not null)
+        {
+            return;
+        }
+
+        _drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (_appending)
+        {
+            await _drained.Task;
+        }
+
+        if (_ended is null)
+        {
+            _ended = EtcdErrors.ServerStopped;
+            local.Writer = null;
+            _compactionStop.Cancel();
+            if (_compaction is not null)
+            {
+                await _compaction;
+            }
+
+            await _store.Release(_token, CancellationToken.None);
+        }
+    }
+
+    private async Task<Fence> TakeOver(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Fence seen = await _store.ReadFence(cancellationToken);
+            Guid holder = Guid.NewGuid();
+            Fence? taken = await _store.TakeOver(seen, holder, options.ClientUrl, options.LeaseTime, cancellationToken);
+            if (taken is not null)
+            {
+                _token = new FenceToken(taken.Epoch, holder);
+                return taken;
+            }
+        }
+    }
+
+    // Returns the revision from which on the log's tail is small enough to be kept in memory for watches.
+    private async Task<long> LoadIndex(KeyIndex index, long lastRevision, CancellationToken cancellationToken)
+    {
+        var tail = new Queue<(long Revision, int Bytes)>();
+        long tailBytes = 0;
+        var watch = Stopwatch.StartNew();
+        TimeSpan nextReport = TimeSpan.FromSeconds(1);
+        long count = 0;
+        var after = new RecordId(0, 0);
+        MetadataVisitor visit = (in RecordMetadata record, ReadOnlySpan<byte> key) =>
+        {
+            count++;
+            tail.Enqueue((record.Revision, key.Length + record.ValueLength));
+            tailBytes += key.Length + record.ValueLength;
+            while (tail.Count > TailEvents || tailBytes > TailBytes)
+            {
+                tailBytes -= tail.Dequeue().Bytes;
+            }
+
+            index.Apply(key, record.Tombstone
+                ? KeyVersion.Tombstone(record.Revision, record.Sub)
+                : new KeyVersion(record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.ValueLength));
+        };
+        index.BeginLoad();
+        while (await _store.ScanMetadata(after, lastRevision, ScanRecords, visit, cancellationToken) is { } last)
+        {
+            after = last;
+            if (watch.Elapsed > nextReport)
+            {
+                log.LogInformation("Loading the index: {Count} records, revision {Revision} of {Last}", count, last.Revision, lastRevision);
+                nextReport = watch.Elapsed + TimeSpan.FromSeconds(1);
+            }
+        }
+
+        index.FinishLoad();
+
+        // Its first revision may have lost records to the bounds.
+        return tail.Count > 0 ? tail.Peek().Revision + 1 : lastRevision + 1;
+    }
+
+    private async Task LoadWatches(long from, PublishedState state, CancellationToken cancellationToken)
+    {
+        var events = new List<KeyEvent>();
+        for (long next = from; next <= state.Revision;)
+        {
+            EventPage page = await history.ReadEvents(next, state.Revision, TailEvents, TailBytes, cancellationToken);
+            events.AddRange(page.Events);
+            next = page.Through + 1;
+        }
+
+        hub.Identity = new ReplyIdentity(local.Identity.ClusterId, local.Identity.MemberId, state.Term);
+        hub.Load(Math.Min(from, state.Revision + 1), state.Revision, state.CompactRevision, events);
+    }
+
+    private void LoadSide(WriteState state, List<SideRow> side)
+    {
+        foreach (SideRow row in side)
+        {
+            if (row.Kind == SideKind.Lease)
+            {
+                LeaseEntry lease = state.Leases.Add(
+                    BinaryPrimitives.ReadInt64BigEndian(row.Key), BinaryPrimitives.ReadInt64BigEndian(row.Value));
+                lease.NotedAt = time.GetTimestamp();
+            }
+            else if (row.Kind == SideKind.Alarm)
+            {
+                state.Alarms.Add(AlarmRules.Read(row));
+            }
+        }
+    }
+
+    private static void AttachKeys(WriteState state)
+    {
+        if (state.Leases.Count == 0)
+        {
+            return;
+        }
+
+        RangeCursor cursor = state.Index.Range(KeyRange.All, state.Revision);
+        while (cursor.MoveNext())
+        {
+            if (cursor.Current.Lease != 0)
+            {
+                state.Leases.Move(cursor.Key.ToArray(), 0, cursor.Current.Lease);
+            }
+        }
+    }
+
+    private async Task<ClusterIdentity> ReadIdentity(List<SideRow> side, long lastRevision)
+    {
+        if (ReadMeta(side, ClusterRow) is { } cluster && ReadMeta(side, MemberRow) is { } member)
+        {
+            return new ClusterIdentity((ulong)cluster, (ulong)member);
+        }
+
+        var identity = new ClusterIdentity(RandomId(), RandomId());
+        var append = new AppendBatch { Token = _token, ExpectedRevision = lastRevision, LastRevision = lastRevision };
+        append.Side.Add(new SideRow(SideKind.Meta, ClusterRow, LeaseEntry.RowKey((long)identity.ClusterId)));
+        append.Side.Add(new SideRow(SideKind.Meta, MemberRow, LeaseEntry.RowKey((long)identity.MemberId)));
+        await _store.Append(append);
+        return identity;
+    }
+
+    private static ulong RandomId() => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
+
+    private static long? ReadMeta(List<SideRow> side, byte[] name)
+    {
+        foreach (SideRow row in side)
+        {
+            if (row.Kind == SideKind.Meta && row.Key.AsSpan().SequenceEqual(name))
+            {
+                return BinaryPrimitives.ReadInt64BigEndian(row.Value);
+            }
+        }
+
+        return null;
+    }
+}

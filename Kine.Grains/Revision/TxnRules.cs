@@ -1,0 +1,179 @@
+using Google.Protobuf;
+using Google.Protobuf.Collections;
+using Kine.Etcd;
+using Kine.Grains.Index;
+using Kine.Grains.Keyspace;
+
+namespace Kine.Grains.Revision;
+
+/// <summary>What makes a TxnRequest wrong whatever the state (etcd v3 API, KV.Txn).</summary>
+internal static class TxnRules
+{
+    /// <summary>Most operations of one kind at the top level.</summary>
+    public const int MaxOperations = 128;
+
+    /// <summary>Throws etcd's error for the first thing that is wrong, in etcd's order.</summary>
+    public static void Check(TxnRequest request)
+    {
+        Check(request, MaxOperations);
+        CheckOverlap(request.Success);
+        CheckOverlap(request.Failure);
+    }
+
+    /// <summary>True when either branch may put, which takes space.</summary>
+    public static bool Puts(TxnRequest request) => Puts(request.Success) || Puts(request.Failure);
+
+    private static bool Puts(RepeatedField<RequestOp> operations)
+    {
+        foreach (RequestOp operation in operations)
+        {
+            if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut ||
+                (operation.RequestCase == RequestOp.RequestOneofCase.RequestTxn && Puts(operation.RequestTxn)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static void Check(TxnRequest request, int most)
+    {
+        int count = Math.Max(request.Compare.Count, Math.Max(request.Success.Count, request.Failure.Count));
+        if (count > most)
+        {
+            throw EtcdErrors.TooManyOperations;
+        }
+
+        foreach (Compare compare in request.Compare)
+        {
+            if (compare.Key.IsEmpty)
+            {
+                throw EtcdErrors.EmptyKey;
+            }
+        }
+
+        Check(request.Success, most - count);
+        Check(request.Failure, most - count);
+    }
+
+    private static void Check(RepeatedField<RequestOp> operations, int most)
+    {
+        foreach (RequestOp operation in operations)
+        {
+            switch (operation.RequestCase)
+            {
+                case RequestOp.RequestOneofCase.RequestRange:
+                    RangeRules.Check(operation.RequestRange);
+                    break;
+                case RequestOp.RequestOneofCase.RequestPut:
+                    PutRules.Check(operation.RequestPut);
+                    break;
+                case RequestOp.RequestOneofCase.RequestDeleteRange:
+                    DeleteRangeOperation.Check(operation.RequestDeleteRange);
+                    break;
+                case RequestOp.RequestOneofCase.RequestTxn:
+                    Check(operation.RequestTxn, most);
+                    break;
+                default:
+                    throw EtcdErrors.KeyNotFound;
+            }
+        }
+    }
+
+    // One level's puts must not meet each other, its deletes, or what its nested transactions put; deletes may overlap. What a nested transaction
+    // deletes is known to the levels above it, but not to the nested transactions before it: etcd lets such a pair through, and so do we.
+    private static Writes CheckOverlap(RepeatedField<RequestOp> operations)
+    {
+        Writes writes = default;
+        int plainPuts = 0;
+        foreach (RequestOp operation in operations)
+        {
+            if (operation.RequestCase == RequestOp.RequestOneofCase.RequestDeleteRange)
+            {
+                DeleteRangeRequest delete = operation.RequestDeleteRange;
+                (writes.Deletes ??= []).Add(new KeyRange(delete.Key.Memory, delete.RangeEnd.Memory));
+            }
+            else if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
+            {
+                plainPuts++;
+            }
+        }
+
+        foreach (RequestOp operation in operations)
+        {
+            if (operation.RequestCase == RequestOp.RequestOneofCase.RequestTxn)
+            {
+                Writes then = CheckOverlap(operation.RequestTxn.Success);
+                Writes otherwise = CheckOverlap(operation.RequestTxn.Failure);
+                writes.AddPuts(then.Puts, except: null);
+                writes.AddPuts(otherwise.Puts, except: then.Puts);
+                writes.AddDeletes(then.Deletes);
+                writes.AddDeletes(otherwise.Deletes);
+            }
+        }
+
+        if (plainPuts > 1 || (plainPuts == 1 && (writes.Puts is not null || writes.Deletes is not null)))
+        {
+            foreach (RequestOp operation in operations)
+            {
+                if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
+                {
+                    writes.AddPut(operation.RequestPut.Key, safe: false);
+                }
+            }
+        }
+        else if (plainPuts == 1)
+        {
+            foreach (RequestOp operation in operations)
+            {
+                if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
+                {
+                    writes.Puts = [operation.RequestPut.Key];
+                }
+            }
+        }
+
+        return writes;
+    }
+
+    private struct Writes
+    {
+        public HashSet<ByteString>? Puts;
+        public List<KeyRange>? Deletes;
+
+        public void AddPuts(HashSet<ByteString>? puts, HashSet<ByteString>? except)
+        {
+            foreach (ByteString key in puts ?? [])
+            {
+                AddPut(key, except?.Contains(key) == true);
+            }
+        }
+
+        public void AddDeletes(List<KeyRange>? deletes)
+        {
+            if (deletes is not null)
+            {
+                (Deletes ??= []).AddRange(deletes);
+            }
+        }
+
+        // safe: the key may stand there already, put by the other branch of the same transaction.
+        public void AddPut(ByteString key, bool safe)
+        {
+            if (!(Puts ??= []).Add(key) && !safe)
+            {
+                throw EtcdErrors.DuplicateKey;
+            }
+
+            foreach (KeyRange delete in Deletes ?? [])
+            {
+                // etcd's check knows no open end: a delete of everything from a key on meets no put.
+                if (!delete.IsOpen && delete.Contains(key.Span))
+                {
+                    throw EtcdErrors.DuplicateKey;
+                }
+            }
+        }
+    }
+}

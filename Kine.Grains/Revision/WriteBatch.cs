@@ -1,0 +1,35 @@
+using Kine.Backends;
+using Kine.Grains.Watch;
+
+namespace Kine.Grains.Revision;
+
+/// <summary>Operations that are appended and published together, with what they changed, so that a failed append can be taken back.</summary>
+internal sealed class WriteBatch(FenceToken token, long previousRevision)
+{
+    /// <summary>What the store gets.</summary>
+    public AppendBatch Append { get; } = new() { Token = token, ExpectedRevision = previousRevision, LastRevision = previousRevision };
+
+    /// <summary>Revision before the batch.</summary>
+    public long PreviousRevision { get; } = previousRevision;
+
+    /// <summary>Operations to answer when the batch is durable, in evaluation order.</summary>
+    public List<WriteOperation> Operations { get; } = [];
+
+    /// <summary>Events to publish, one a record of <see cref="AppendBatch.Records"/>.</summary>
+    public List<KeyEvent> Events { get; } = [];
+
+    /// <summary>The compaction mark this batch sets.</summary>
+    public long CompactRevision { get; set; } = WriteState.NotCompacted;
+
+    /// <summary>What to undo besides the records, last first, when the batch fails.</summary>
+    public List<Action> Undo { get; } = [];
+
+    /// <summary>Leases it takes away: put back before the records are undone, which attaches their keys again.</summary>
+    public List<Lease.LeaseEntry> Revoked { get; } = [];
+
+    /// <summary>What to do when the batch is published, after readers see it and before the callers are answered.</summary>
+    public List<Action> Published { get; } = [];
+
+    /// <summary>True when there is something to append; a batch of reads only has nothing to make durable.</summary>
+    public bool Writes => Append.Records.Count > 0 || Append.Side.Count > 0;
+}

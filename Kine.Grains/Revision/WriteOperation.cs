@@ -1,0 +1,175 @@
+using Google.Protobuf;
+using Kine.Backends;
+using Kine.Etcd;
+using Kine.Grains.Index;
+using Kine.Grains.Keyspace;
+using Kine.Grains.Watch;
+
+namespace Kine.Grains.Revision;
+
+/// <summary>
+/// A request on its way through the writer: evaluated once on the newest state, answered when everything it was evaluated on is durable.
+/// <code>
+/// waiting -> evaluated -> (its batch appended) -> answered
+///     ^--- parked while a value it depends on is fetched
+/// </code>
+/// </summary>
+internal abstract class WriteOperation
+{
+    private List<WantedValue>? _wanted;
+    private Dictionary<RecordId, ReadOnlyMemory<byte>>? _fetched;
+    private IDisposable? _hold;
+
+    /// <summary>Bytes it holds while it waits, for the queue's bound.</summary>
+    public abstract int Size { get; }
+
+    /// <summary>Versions whose values must be fetched before it can be evaluated.</summary>
+    public List<VersionedKey>? Needs { get; private set; }
+
+    /// <summary>The error its evaluation ended with; nothing was changed then.</summary>
+    public EtcdException? Error { get; set; }
+
+    /// <summary>Does what was asked to <paramref name="state"/>. When <see cref="Needs"/> is set afterwards, nothing was done.</summary>
+    public abstract void Evaluate(WriteState state);
+
+    /// <summary>Ends the caller's wait with an error.</summary>
+    public abstract void Fail(Exception error);
+
+    /// <summary>Ends the caller's wait with the reply.</summary>
+    protected abstract void Succeed();
+
+    /// <summary>Called once everything it was evaluated on is durable.</summary>
+    public void Answer(ValueReader values)
+    {
+        if (Error is not null)
+        {
+            Fail(Error);
+        }
+        else if (_wanted is null)
+        {
+            Filled();
+            Succeed();
+        }
+        else
+        {
+            _ = FillThenSucceed(values, _wanted);
+        }
+    }
+
+    /// <summary>Lets go of what it keeps from compaction, when it will not be answered.</summary>
+    public void Release() => _hold?.Dispose();
+
+    /// <summary>Notes that the value of a version decides the outcome and is not in memory.</summary>
+    public void Need(ReadOnlyMemory<byte> key, in KeyVersion version) => (Needs ??= []).Add(new VersionedKey(key, version));
+
+    /// <summary>Takes what was fetched for <see cref="Needs"/>; versions that compaction took are looked up anew at the next evaluation.</summary>
+    public void Resume(ReadOnlyMemory<byte>?[] found)
+    {
+        for (int i = 0; i < found.Length; i++)
+        {
+            if (found[i] is { } keyValue)
+            {
+                Keep(Needs![i].Version.Id, keyValue);
+            }
+        }
+
+        Needs = null;
+    }
+
+    /// <summary>Keeps a pair at hand until the operation is answered.</summary>
+    public void Keep(RecordId id, ReadOnlyMemory<byte> keyValue) => (_fetched ??= [])[id] = keyValue;
+
+    /// <summary>A pair fetched for this operation beforehand.</summary>
+    public bool TryFetched(RecordId id, out ReadOnlyMemory<byte> keyValue)
+    {
+        if (_fetched is not null)
+        {
+            return _fetched.TryGetValue(id, out keyValue);
+        }
+
+        keyValue = default;
+        return false;
+    }
+
+    /// <summary>The pair of a version for the reply; its value is filled in before the answer when it is not in memory now.</summary>
+    protected KeyValue Pair(WriteState state, ReadOnlyMemory<byte> key, in KeyVersion version, bool keysOnly = false)
+    {
+        var pair = new KeyValue
+        {
+            Key = UnsafeByteOperations.UnsafeWrap(key),
+            CreateRevision = version.Create,
+            ModRevision = version.Mod,
+            Version = version.Version,
+            Lease = version.Lease,
+        };
+        if (keysOnly || version.ValueLength == 0)
+        {
+            return pair;
+        }
+
+        if (state.TryKeyValue(this, version.Id, out ReadOnlyMemory<byte> keyValue))
+        {
+            pair.Value = UnsafeByteOperations.UnsafeWrap(KeyValueWire.Value(keyValue));
+        }
+        else
+        {
+            // The hold is at the oldest revision any read may ask for, so that it covers all of this operation's versions.
+            _hold ??= state.Hold();
+            (_wanted ??= []).Add(new WantedValue(pair, new VersionedKey(key, version)));
+        }
+
+        return pair;
+    }
+
+    private async Task FillThenSucceed(ValueReader values, List<WantedValue> wanted)
+    {
+        try
+        {
+            ReadOnlyMemory<byte>?[] found = await values.Read(wanted.ConvertAll(want => want.Version), CancellationToken.None);
+            for (int i = 0; i < found.Length; i++)
+            {
+                wanted[i].Pair.Value = found[i] is { } keyValue
+                    ? UnsafeByteOperations.UnsafeWrap(KeyValueWire.Value(keyValue))
+                    : throw new InvalidDataException($"The store lacks the value written at revision {wanted[i].Version.Version.Mod}.");
+            }
+
+            Filled();
+            Succeed();
+        }
+        catch (Exception error)
+        {
+            // The write itself is done and durable; only its answer could not be put together.
+            Fail(error is EtcdException ? error : new EtcdException(StatusCode.Unavailable, $"etcdserver: the reply could not be read: {error.Message}"));
+        }
+        finally
+        {
+            _hold?.Dispose();
+        }
+    }
+
+    /// <summary>Called once all values are in the reply.</summary>
+    protected virtual void Filled()
+    {
+    }
+
+    private readonly record struct WantedValue(KeyValue Pair, VersionedKey Version);
+}
+
+/// <summary>A <see cref="WriteOperation"/> with its reply.</summary>
+internal abstract class WriteOperation<TReply> : WriteOperation
+    where TReply : class
+{
+    private readonly TaskCompletionSource<TReply> _answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>The caller's wait.</summary>
+    public Task<TReply> Answered => _answered.Task;
+
+    /// <summary>The reply, from evaluation on.</summary>
+    protected TReply? Reply { get; set; }
+
+    /// <inheritdoc/>
+    public override void Fail(Exception error) => _answered.TrySetException(error);
+
+    /// <inheritdoc/>
+    protected override void Succeed() => _answered.TrySetResult(Reply!);
+}

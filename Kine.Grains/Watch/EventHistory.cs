@@ -1,0 +1,104 @@
+using Kine.Backends;
+using Kine.Grains.Index;
+using Kine.Grains.Keyspace;
+using Kine.Grains.Revision;
+
+namespace Kine.Grains.Watch;
+
+/// <summary>
+/// The past as a process reads it. Where the writer is: records from the store, what was before them from the index. Elsewhere: events from the writer, values from
+/// this process's cache and store.
+/// </summary>
+public sealed class EventHistory(LocalKeyspace local, IGrainFactory grains) : IEventHistory
+{
+    private PublishedState State => local.Writer?.State ?? local.Remote;
+
+    /// <inheritdoc/>
+    public long PublishedRevision => State.Revision;
+
+    /// <inheritdoc/>
+    public long CompactRevision => State.CompactRevision;
+
+    /// <inheritdoc/>
+    public async Task<EventPage> ReadEvents(long from, long to, int maxEvents, long maxBytes, CancellationToken cancellationToken)
+    {
+        if (local.Writer is not { } view)
+        {
+            return await PullEvents(from, to);
+        }
+
+        KeyIndex index = view.Index;
+        var events = new List<KeyEvent>();
+        var after = new RecordId(from - 1, int.MaxValue);
+        long bytes = 0;
+        while (true)
+        {
+            List<LogRecord> page = await local.Store.ReadRecords(after, to, maxEvents + 1, maxBytes, cancellationToken);
+            if (page.Count == 0)
+            {
+                return new EventPage(events, to);
+            }
+
+            foreach (LogRecord record in page)
+            {
+                if (events.Count > 0 && record.Revision != events[^1].Revision && (events.Count >= maxEvents || bytes >= maxBytes))
+                {
+                    // Revisions between two records hold nothing, so the page covers them too.
+                    return new EventPage(events, record.Revision - 1);
+                }
+
+                events.Add(EventOf(record, index));
+                bytes += record.Key.Length + record.Value.Length;
+            }
+
+            after = page[^1].Id;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<ReadOnlyMemory<byte>?[]> ReadKeyValues(IReadOnlyList<VersionedKey> versions, CancellationToken cancellationToken) =>
+        local.Values.Read(versions, cancellationToken);
+
+    private async Task<EventPage> PullEvents(long from, long to)
+    {
+        IRevisionGrain writer = grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
+        try
+        {
+            EventBatch batch = await writer.Pull(from - 1);
+            local.Heard(new PublishedState(batch.LastRevision, batch.CompactRevision, 0));
+            if (batch.LastRevision < from)
+            {
+                throw EtcdErrors.NoLeader; // it will have it once it is loaded; the hub tries again
+            }
+
+            // The writer may be further than the caller: what is above its revision comes to the watches another way.
+            return batch.LastRevision <= to ? new EventPage(batch.Events, batch.LastRevision) : new EventPage(UpTo(batch.Events, to), to);
+        }
+        catch (EtcdException error) when (error.Code == StatusCode.OutOfRange)
+        {
+            // The caller looks at the mark and sees that these are gone.
+            local.Heard(await writer.Current());
+            return new EventPage([], to);
+        }
+    }
+
+    private static List<KeyEvent> UpTo(IReadOnlyList<KeyEvent> events, long revision) => [.. events.TakeWhile(change => change.Revision <= revision)];
+
+    /// <summary>The event that a record stands for.</summary>
+    public static KeyEvent EventOf(in LogRecord record, KeyIndex index)
+    {
+        KeyVersion version = record.Tombstone
+            ? KeyVersion.Tombstone(record.Revision, record.Sub)
+            : new KeyVersion(record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.Value.Length);
+        byte[] keyValue = record.Tombstone
+            ? KeyValueWire.Encode(record.Key.Span, version, default)
+            : KeyValueWire.Encode(record.Key.Span, version, record.Value.Span);
+        KeyVersion previous = default;
+        if (version.Create != version.Mod)
+        {
+            index.TryGet(record.Key.Span, version.Mod - 1, out previous);
+        }
+
+        return new KeyEvent(KeyValueWire.Key(keyValue), version, keyValue, previous);
+    }
+}

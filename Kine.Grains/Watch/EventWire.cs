@@ -1,0 +1,95 @@
+using System.Buffers;
+using System.Numerics;
+
+namespace Kine.Grains.Watch;
+
+/// <summary>
+/// Writes WatchResponse.events fields (etcd v3 API, tag 11) around pairs that are in wire form already: only the few bytes that name type and
+/// lengths are made, so that one pair serves every watcher without a second copy in memory.
+/// </summary>
+internal static class EventWire
+{
+    private const byte EventsTag = (11 << 3) | 2;
+    private const byte TypeTag = (1 << 3) | 0;
+    private const byte KvTag = (2 << 3) | 2;
+    private const byte PrevKvTag = (3 << 3) | 2;
+    private const byte Delete = 1;
+    private const int MaxFraming = 24; // bytes: four tags, one type and three lengths
+    private const int JoinedBelow = 8192; // bytes: below it one span is asked for an event, above it each pair is copied by pieces
+
+    /// <summary>Bytes of a varint.</summary>
+    public static int VarintLength(ulong value) => ((63 - BitOperations.LeadingZeroCount(value | 1)) / 7) + 1;
+
+    /// <summary>Writes a varint and gives its length.</summary>
+    public static int WriteVarint(Span<byte> output, ulong value)
+    {
+        int length = 0;
+        for (; value >= 0x80; value >>= 7)
+            output[length++] = (byte)(value | 0x80);
+        output[length++] = (byte)value;
+        return length;
+    }
+
+    /// <summary>Bytes of one events field. An empty <paramref name="previous"/> means that there is no prev_kv.</summary>
+    public static long FieldLength(KeyEvent e, ReadOnlyMemory<byte> previous)
+    {
+        int message = MessageLength(e, previous.Length);
+        return 1 + VarintLength((ulong)message) + (long)message;
+    }
+
+    /// <summary>Writes one events field; the length is that of <see cref="FieldLength"/>.</summary>
+    public static void WriteField(IBufferWriter<byte> output, KeyEvent e, ReadOnlyMemory<byte> previous)
+    {
+        int body = e.KeyValue.Length + previous.Length;
+        if (body <= JoinedBelow)
+        {
+            Span<byte> span = output.GetSpan(body + MaxFraming);
+            int at = WriteUpToKv(span, e, previous.Length);
+            e.KeyValue.Span.CopyTo(span[at..]);
+            at += e.KeyValue.Length;
+            if (previous.Length > 0)
+            {
+                at += WritePrevKvHead(span[at..], previous.Length);
+                previous.Span.CopyTo(span[at..]);
+                at += previous.Length;
+            }
+
+            output.Advance(at);
+            return;
+        }
+
+        output.Advance(WriteUpToKv(output.GetSpan(MaxFraming), e, previous.Length));
+        output.Write(e.KeyValue.Span);
+        if (previous.Length > 0)
+        {
+            output.Advance(WritePrevKvHead(output.GetSpan(MaxFraming), previous.Length));
+            output.Write(previous.Span);
+        }
+    }
+
+    private static int MessageLength(KeyEvent e, int previous)
+    {
+        int length = (e.Version.IsTombstone ? 2 : 0) + 1 + VarintLength((ulong)e.KeyValue.Length) + e.KeyValue.Length;
+        return previous == 0 ? length : length + 1 + VarintLength((ulong)previous) + previous;
+    }
+
+    private static int WriteUpToKv(Span<byte> span, KeyEvent e, int previous)
+    {
+        span[0] = EventsTag;
+        int at = 1 + WriteVarint(span[1..], (ulong)MessageLength(e, previous));
+        if (e.Version.IsTombstone)
+        {
+            span[at++] = TypeTag;
+            span[at++] = Delete;
+        }
+
+        span[at++] = KvTag;
+        return at + WriteVarint(span[at..], (ulong)e.KeyValue.Length);
+    }
+
+    private static int WritePrevKvHead(Span<byte> span, int previous)
+    {
+        span[0] = PrevKvTag;
+        return 1 + WriteVarint(span[1..], (ulong)previous);
+    }
+}

@@ -1,0 +1,135 @@
+using Kine.Grains.Keyspace;
+using Kine.Grains.Revision;
+using Microsoft.Extensions.Logging;
+
+namespace Kine.Grains.Watch;
+
+/// <summary>
+/// One a process: brings the writer's event batches into a process that does not hold the writer, to its watches and its prefix grains. It subscribes anew
+/// every second, which finds a writer that moved and tells the watches of what got lost at the end.
+/// </summary>
+public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactory grains, TimeProvider time, ILogger<FollowerFeed> log)
+    : IEventObserver, IAsyncDisposable
+{
+    private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(1);
+
+    private readonly Lock _lock = new(); // protects _followers
+    private readonly CancellationTokenSource _stopping = new();
+    private Action<EventBatch>[] _followers = [];
+    private IEventObserver? _reference;
+    private Task? _running;
+
+    /// <summary>Begins to follow whenever the writer is not in this process.</summary>
+    public async Task Start()
+    {
+        await Renew();
+        _running = RenewAlways();
+    }
+
+    /// <summary>Hands each batch to <paramref name="follower"/> too, as it comes, until the result is disposed of.</summary>
+    public IDisposable Subscribe(Action<EventBatch> follower)
+    {
+        lock (_lock)
+        {
+            _followers = [.. _followers, follower];
+        }
+
+        return new Subscription(this, follower);
+    }
+
+    /// <inheritdoc/>
+    public void Apply(EventBatch batch)
+    {
+        if (local.Writer is not null)
+        {
+            return; // the writer came here: it feeds the watches itself
+        }
+
+        local.Heard(new PublishedState(batch.LastRevision, batch.CompactRevision, local.Remote.Term));
+        hub.Publish(batch);
+        foreach (Action<EventBatch> follower in Volatile.Read(ref _followers))
+        {
+            follower(batch);
+        }
+    }
+
+    /// <summary>Follows no more. Asks for the writer no more either, which would bring it to life again when all stop.</summary>
+    public async Task Stop()
+    {
+        await _stopping.CancelAsync();
+        if (_running is not null)
+        {
+            await _running;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await Stop();
+        _stopping.Dispose();
+    }
+
+    private async Task RenewAlways()
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            await Task.Delay(Renewal, time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
+
+            try
+            {
+                await Renew();
+            }
+            catch (Exception error)
+            {
+                log.LogWarning(error, "The writer cannot be reached");
+            }
+        }
+    }
+
+    private async Task Renew()
+    {
+        if (local.Writer is not null)
+        {
+            return;
+        }
+
+        _reference ??= grains.CreateObjectReference<IEventObserver>(this);
+        FollowerStart start = await grains.GetGrain<IRevisionGrain>(RevisionGrain.Key).Subscribe(_reference);
+        if (local.Writer is not null)
+        {
+            return;
+        }
+
+        local.Identity = start.Identity;
+        local.Heard(start.State);
+        hub.Identity = new ReplyIdentity(start.Identity.ClusterId, start.Identity.MemberId, start.State.Term);
+        if (hub.Revision == 0)
+        {
+            hub.Load(start.State.Revision + 1, start.State.Revision, start.State.CompactRevision, []);
+        }
+        else
+        {
+            hub.Advance(start.State.Revision);
+        }
+    }
+
+    private sealed class Subscription(FollowerFeed feed, Action<EventBatch> follower) : IDisposable
+    {
+        public void Dispose()
+        {
+            lock (feed._lock)
+            {
+                feed._followers = [.. feed._followers.Where(other => other != follower)];
+            }
+        }
+    }
+}
+
+/// <summary>What a follower starts from.</summary>
+[GenerateSerializer, Immutable]
+public sealed record FollowerStart(PublishedState State, ClusterIdentity Identity);
