@@ -1,0 +1,133 @@
+using System.Diagnostics;
+using Kine.Host.Bench.Workloads;
+
+namespace Kine.Host.Bench;
+
+/// <summary>Prepares the servers and runs the rounds: A, B, A, B, ... so that both meet the same moods of the machine.</summary>
+internal sealed class BenchRunner(BenchOptions options, IBenchProgress progress)
+{
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
+
+    /// <exception cref="BenchException">A server did not answer in time, or a pid is wrong.</exception>
+    public async Task<BenchReport> Run(CancellationToken cancellationToken)
+    {
+        var targets = new List<BenchTarget> { new("A", options.Endpoint, options.Pid, options) };
+        if (options.Compare is { } other)
+            targets.Add(new BenchTarget("B", other, options.ComparePid, options));
+        try
+        {
+            var rounds = new List<RoundBody>();
+            foreach (var target in targets)
+                rounds.Add(await Prepare(target, cancellationToken));
+            for (var index = 0; index < targets.Count && options.Warmup > TimeSpan.Zero; index++)
+                await Measure(targets[index], "warm-up", options.Warmup, 0, rounds[index], cancellationToken);
+
+            var report = new BenchReport(options, [.. targets.Select(target => new TargetReport(target.Name, target.Endpoint))]);
+            for (var number = 1; number <= options.Rounds && !cancellationToken.IsCancellationRequested; number++)
+            {
+                for (var index = 0; index < targets.Count; index++)
+                {
+                    var duration = options.Total > 0 || options.Mode == BenchMode.Walk ? Timeout.InfiniteTimeSpan : options.Duration;
+                    var result = await Measure(targets[index], $"round {number}", duration, options.Total, rounds[index], cancellationToken);
+                    report.Targets[index].Rounds.Add(result);
+                    progress.RoundDone(targets[index].Name, number, result);
+                }
+            }
+
+            return report;
+        }
+        finally
+        {
+            foreach (var target in targets)
+                await target.DisposeAsync();
+        }
+    }
+
+    private async Task<RoundBody> Prepare(BenchTarget target, CancellationToken cancellationToken)
+    {
+        await target.Connect(cancellationToken);
+        if (options.Mode == BenchMode.Watch)
+        {
+            var watch = new WatchRounds(target, options);
+            await watch.Open(cancellationToken);
+            return watch.Run;
+        }
+
+        if (await target.Missing(cancellationToken) is { } load)
+        {
+            var loaded = await Measure(target, "loading", Timeout.InfiniteTimeSpan, load.Batches, Requests(target, load, rate: 0), cancellationToken);
+            if (loaded.ErrorCount > 0)
+                throw new BenchException($"loading {target.Endpoint} failed: {string.Join(", ", loaded.Errors.Keys)}");
+        }
+
+        var workload = await target.CreateWorkload(cancellationToken);
+        return options.CompactAfter is { } delay
+            ? WithCompaction(target, delay, Requests(target, workload, options.Rate))
+            : Requests(target, workload, options.Rate);
+    }
+
+    private static RoundBody WithCompaction(BenchTarget target, TimeSpan delay, RoundBody body) => async (limits, result, view) =>
+    {
+        async Task Compact()
+        {
+            await Task.Delay(delay);
+            var start = Stopwatch.GetTimestamp();
+            await target.Compact();
+            result.Compaction = Stopwatch.GetElapsedTime(start);
+        }
+
+        var compacting = Compact();
+        await body(limits, result, view);
+        if (!compacting.IsCompleted)
+            result.AddErrors([new("compaction went on after the round", 1)]);
+        await compacting;
+    };
+
+    private static RoundBody Requests(BenchTarget target, Workload workload, double rate) => async (limits, result, view) =>
+    {
+        var clients = target.Clients;
+        var round = limits(rate, clients.Length);
+        var running = Task.WhenAll([.. clients.Select(client => client.Run(workload, round))]);
+        view(() => clients.Sum(client => client.Latencies.Count), () => Merge(clients, new LatencyHistogram()));
+        await running;
+        Merge(clients, result.Latencies);
+        foreach (var client in clients)
+            result.AddErrors(client.Errors);
+    };
+
+    private static LatencyHistogram Merge(BenchClient[] clients, LatencyHistogram target)
+    {
+        foreach (var client in clients)
+            target.Add(client.Latencies);
+        return target;
+    }
+
+    private async Task<RoundResult> Measure(
+        BenchTarget target, string name, TimeSpan duration, long total, RoundBody body, CancellationToken cancellationToken)
+    {
+        var result = new RoundResult();
+        using var self = Process.GetCurrentProcess();
+        var clientCpu = self.TotalProcessorTime;
+        var serverCpu = target.Process?.CpuTime();
+        var start = Stopwatch.GetTimestamp();
+        var running = body(
+            (rate, callers) => new RoundLimits(duration, total, rate, callers, cancellationToken),
+            result,
+            (operations, latencies) => progress.RoundStarted(target.Name, name, duration, total, operations, latencies));
+        if (duration != Timeout.InfiniteTimeSpan)
+        {
+            var ended = await Task.WhenAny(running, Task.Delay(duration + Grace, CancellationToken.None));
+            if (ended != running)
+                throw new BenchException($"{target.Endpoint} left calls unanswered for {Grace.TotalSeconds:0} s after the round");
+        }
+
+        await running;
+        result.Elapsed = Stopwatch.GetElapsedTime(start);
+        self.Refresh();
+        result.ClientCpu = self.TotalProcessorTime - clientCpu;
+        result.ServerCpu = target.Process?.CpuTime() - serverCpu;
+        result.ServerRss = target.Process?.ResidentBytes();
+        await progress.RoundEnded();
+        return result;
+    }
+}

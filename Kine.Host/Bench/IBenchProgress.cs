@@ -1,0 +1,21 @@
+namespace Kine.Host.Bench;
+
+/// <summary>Shows a run while it goes on.</summary>
+internal interface IBenchProgress
+{
+    /// <summary>A round begins.</summary>
+    /// <param name="target">A or B.</param>
+    /// <param name="name">The round.</param>
+    /// <param name="duration">Its time, or infinite.</param>
+    /// <param name="total">Its number of operations, or 0.</param>
+    /// <param name="operations">Operations done so far.</param>
+    /// <param name="latencies">Latencies so far.</param>
+    void RoundStarted(
+        string target, string name, TimeSpan duration, long total, Func<long> operations, Func<LatencyHistogram> latencies);
+
+    /// <summary>The round is over.</summary>
+    Task RoundEnded();
+
+    /// <summary>A measured round's result.</summary>
+    void RoundDone(string target, int number, RoundResult result);
+}

@@ -1,0 +1,46 @@
+using System.Security.Cryptography;
+using Kine.Host.Cli;
+using Kine.Host.Grpc;
+using Microsoft.Extensions.Logging;
+
+namespace Kine.Host.Hosting;
+
+/// <summary>Makes the listener's settings out of the options.</summary>
+internal static class ListenSettings
+{
+    /// <summary>Reads addresses and loads certificates.</summary>
+    /// <exception cref="StartException">One of them is at fault.</exception>
+    public static GrpcServerSettings Read(ServerOptions options, ILogger logger, TimeProvider time)
+    {
+        var address = options.ListenAddress.Length == 0 ? "unix://kine.sock" : options.ListenAddress;
+        var tls = Tls(options, logger, time);
+        return new GrpcServerSettings
+        {
+            Address = Parse("--listen-address", address),
+            Tls = tls,
+            MetricsAddress = options.MetricsBindAddress is "0" or "" ? null : Parse("--metrics-bind-address", options.MetricsBindAddress),
+            MetricsTls = options.MetricsIgnoreTlsConfig ? null : tls,
+        };
+    }
+
+    private static ListenAddress Parse(string flag, string text) => ListenAddress.TryParse(text, out var address, out var error)
+        ? address
+        : throw new StartException($"{flag} \"{text}\" {error}", wrongSettings: true);
+
+    private static ServerTls? Tls(ServerOptions options, ILogger logger, TimeProvider time)
+    {
+        if (options is { ServerCertFile: "", ServerKeyFile: "", TrustedCaFile: "" })
+            return null;
+        if (options.ServerCertFile.Length == 0 || options.ServerKeyFile.Length == 0)
+            throw new StartException("--server-cert-file and --server-key-file are only of use together, and --trusted-ca-file only with both", wrongSettings: true);
+        try
+        {
+            var trusted = options.TrustedCaFile.Length == 0 ? null : options.TrustedCaFile;
+            return new ServerTls(options.ServerCertFile, options.ServerKeyFile, trusted, time, text => logger.LogWarning("{Text}", text));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw new StartException($"the TLS files of the listener cannot be used: {e.Message.TrimEnd('.')}", wrongSettings: true, e);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using Kine.Backends;
+using Kine.Backends.Endpoints;
+using Kine.Grains.Hosting;
+using Kine.Grains.Revision;
+using Kine.Grains.Watch;
+using Kine.Host.Cli;
+using Microsoft.Extensions.Logging;
+
+namespace Kine.Host.Hosting;
+
+/// <summary>Chooses the backend by the endpoint.</summary>
+internal static class ServerBackends
+{
+    /// <summary>See <see cref="BackendFactory"/>.</summary>
+    public static IServerBackend Create(ServerOptions options, ILoggerFactory logging, TimeProvider time)
+    {
+        var writer = new WriterOptions
+        {
+            QuotaBackendBytes = options.QuotaBackendBytes,
+            EtcdVersion = options.EmulatedEtcdVersion,
+            LeaseTime = options.LeaseTime,
+            CompactInterval = options.CompactInterval,
+            CompactIntervalJitter = options.CompactIntervalJitter,
+            CompactTimeout = options.CompactTimeout > TimeSpan.Zero ? options.CompactTimeout : Timeout.InfiniteTimeSpan,
+            CompactMinRetain = options.CompactMinRetain,
+            CompactBatchSize = (int)Math.Clamp(options.CompactBatchSize, 1, 100_000),
+            CacheBytes = options.CacheBytes,
+            ClientUrl = ClientUrl(options),
+        };
+        ILogger log = logging.CreateLogger<WatchHub>();
+        var watches = new WatchHubOptions
+        {
+            ProgressInterval = options.WatchProgressNotifyInterval,
+            OnHistoryFailure = error => log.LogWarning(error, "Watches could not read the past"),
+        };
+        try
+        {
+            IRevisionStore store = StoreEndpoint.Parse(options.Endpoint).Create();
+            return new ServerBackend(store, writer, watches, new GrainHostingOptions(), logging, time);
+        }
+        catch (StoreRefusedException error)
+        {
+            throw new BackendException(error.Message, wrongSettings: true, error);
+        }
+    }
+
+    // What MemberList tells clients: the address they may use, where the listener names one.
+    private static string ClientUrl(ServerOptions options)
+    {
+        if (options.ListenAddress.StartsWith("unix:", StringComparison.Ordinal))
+        {
+            return options.ListenAddress;
+        }
+
+        string address = options.ListenAddress.Contains("://", StringComparison.Ordinal)
+            ? options.ListenAddress[(options.ListenAddress.IndexOf("://", StringComparison.Ordinal) + 3)..]
+            : options.ListenAddress;
+        return $"{(options.ServerCertFile.Length > 0 ? "https" : "http")}://{address.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal)}";
+    }
+}

@@ -1,0 +1,114 @@
+using System.Text;
+using System.Text.Json;
+using Kine.Etcd;
+using Kine.Grains;
+using Kine.Grains.Keyspace;
+using Kine.Host.Metrics;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+
+namespace Kine.Host.Web;
+
+/// <summary>The pages beside gRPC, as etcd has them: /health, /livez, /readyz, /version and /metrics.</summary>
+/// <param name="keyspace">Asked for health.</param>
+/// <param name="metrics">Writes /metrics.</param>
+/// <param name="etcdVersion">The version told by /version, for example 3.6.11.</param>
+/// <param name="time">For the time limit of a health question.</param>
+/// <param name="logger">Told of pages that fail.</param>
+internal sealed class WebPages(IKeyspace keyspace, ServerMetrics metrics, string etcdVersion, TimeProvider time, ILogger logger)
+{
+    private const string Json = "application/json";
+    private const string Plain = "text/plain; charset=utf-8";
+
+    private static readonly TimeSpan HealthTimeout = TimeSpan.FromSeconds(1);
+
+    /// <summary>Answers one request.</summary>
+    public async Task Answer(IFeatureCollection features)
+    {
+        var request = features.GetRequiredFeature<IHttpRequestFeature>();
+        var aborted = features.GetRequiredFeature<IHttpRequestLifetimeFeature>().RequestAborted;
+        try
+        {
+            var page = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)
+                ? await Find(request, aborted)
+                : new Page(StatusCodes.Status405MethodNotAllowed, Plain, "Method Not Allowed\n");
+            await Send(features, page, HttpMethods.IsHead(request.Method));
+        }
+        catch (OperationCanceledException) when (aborted.IsCancellationRequested)
+        {
+            logger.LogDebug("the client of {Path} went before its answer", request.Path);
+        }
+    }
+
+    private static async Task Send(IFeatureCollection features, Page page, bool headOnly)
+    {
+        var response = features.GetRequiredFeature<IHttpResponseFeature>();
+        var body = Encoding.UTF8.GetBytes(page.Body);
+        response.StatusCode = page.Status;
+        response.Headers.ContentType = page.ContentType;
+        response.Headers.ContentLength = body.Length;
+        if (!headOnly)
+            await features.GetRequiredFeature<IHttpResponseBodyFeature>().Writer.WriteAsync(body);
+    }
+
+    private async Task<Page> Find(IHttpRequestFeature request, CancellationToken aborted) => request.Path switch
+    {
+        "/health" => await Health(request.QueryString, aborted),
+        "/readyz" => (await Unhealthy(serializable: false, [], aborted)) is { } reason
+            ? new Page(StatusCodes.Status503ServiceUnavailable, Plain, $"{reason}\n")
+            : new Page(StatusCodes.Status200OK, Plain, "ok\n"),
+        "/livez" => new Page(StatusCodes.Status200OK, Plain, "ok\n"),
+        "/version" => new Page(StatusCodes.Status200OK, Json, VersionJson()),
+        "/metrics" => new Page(StatusCodes.Status200OK, PrometheusText.ContentType, await metrics.Write(aborted)),
+        _ => new Page(StatusCodes.Status404NotFound, Plain, "404 page not found\n"),
+    };
+
+    private async Task<Page> Health(string query, CancellationToken aborted)
+    {
+        var parameters = query.TrimStart('?').Split('&');
+        var excluded = parameters.Where(p => p.StartsWith("exclude=", StringComparison.Ordinal)).Select(p => p["exclude=".Length..]).ToHashSet();
+        var reason = await Unhealthy(parameters.Contains("serializable=true"), excluded, aborted);
+        var body = $$"""{"health":"{{(reason is null ? "true" : "false")}}","reason":"{{JsonEncodedText.Encode(reason ?? string.Empty)}}"}""";
+        return new Page(reason is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable, Json, body);
+    }
+
+    private async Task<string?> Unhealthy(bool serializable, HashSet<string> excluded, CancellationToken aborted)
+    {
+        using var timeout = new CancellationTokenSource(HealthTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, aborted);
+        try
+        {
+            var alarms = await keyspace.Alarm(new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Get }, either.Token);
+            foreach (var alarm in alarms.Alarms)
+            {
+                var name = alarm.Alarm.ToString().ToUpperInvariant();
+                if (!excluded.Contains(name))
+                    return $"ALARM {name}";
+            }
+
+            var probe = new RangeRequest { Key = Google.Protobuf.ByteString.CopyFromUtf8("health"), Serializable = serializable, Limit = 1 };
+            var reply = await keyspace.Range(probe, either.Token);
+            if (reply.Rest is { } rest)
+                await rest.GetAsyncEnumerator(CancellationToken.None).DisposeAsync();
+            return null;
+        }
+        catch (EtcdException e)
+        {
+            return $"RANGE ERROR:{e.Message}";
+        }
+        catch (OperationCanceledException) when (!aborted.IsCancellationRequested)
+        {
+            return "RANGE ERROR:etcdserver: request timed out";
+        }
+    }
+
+    private string VersionJson()
+    {
+        var parts = etcdVersion.Split('.');
+        var cluster = parts.Length >= 2 ? $"{parts[0]}.{parts[1]}.0" : etcdVersion;
+        return $$"""{"etcdserver":"{{JsonEncodedText.Encode(etcdVersion)}}","etcdcluster":"{{JsonEncodedText.Encode(cluster)}}"}""";
+    }
+
+    private sealed record Page(int Status, string ContentType, string Body);
+}
