@@ -1,0 +1,153 @@
+using System.Diagnostics;
+using Google.Protobuf;
+using Kine.Etcd;
+using Kine.Tests.Servers;
+using Kine.Tests.Wire;
+using Xunit;
+
+namespace Kine.Tests.BadInput;
+
+/// <summary>Sizes, deadlines, compression and names at the borders of what a server takes, with etcd's codes and texts.</summary>
+public sealed class LimitTests : IAsyncLifetime
+{
+    private const int WriteLimit = 3 << 19; // 1.5 MiB
+    private const int MessageLimit = 2 << 20;
+
+    private Watched _server = null!;
+
+    public async Task InitializeAsync() => _server = await Watched.Start();
+
+    public async Task DisposeAsync() => await _server.DisposeAsync();
+
+    [Fact]
+    public async Task A_write_above_one_and_a_half_mebibytes_is_too_large()
+    {
+        await _server.Channel.Put(Large(WriteLimit - 200));
+        Assert.Equal(WriteLimit - 200, (await _server.Channel.Get("large"))!.Value.Length);
+        var error = await Assert.ThrowsAsync<RpcError>(() => _server.Channel.Put(Large(WriteLimit + 1)));
+        Assert.Equal((RpcCode.InvalidArgument, "etcdserver: request is too large"), (error.Code, error.Status));
+        var inTxn = new TxnRequest();
+        for (var i = 0; i < 2; i++)
+            inTxn.Success.Add(new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8($"{i}"), Value = ByteString.CopyFrom(new byte[WriteLimit / 2]) } });
+        error = await Assert.ThrowsAsync<RpcError>(() => _server.Channel.Txn(inTxn));
+        Assert.Equal((RpcCode.InvalidArgument, "etcdserver: request is too large"), (error.Code, error.Status));
+        await _server.IsFine();
+    }
+
+    [Fact]
+    public async Task A_message_above_two_mebibytes_is_not_even_read()
+    {
+        var request = Large(MessageLimit);
+        var error = await Assert.ThrowsAsync<RpcError>(() => _server.Channel.Put(request));
+        Assert.Equal(RpcCode.ResourceExhausted, error.Code);
+        Assert.Equal($"grpc: received message larger than max ({request.CalculateSize()} vs. {MessageLimit})", error.Status);
+        error = await Assert.ThrowsAsync<RpcError>(() => _server.Channel.Put(Large(100 << 20)));
+        Assert.Equal(RpcCode.ResourceExhausted, error.Code);
+        await _server.IsFine();
+    }
+
+    [Fact]
+    public async Task Large_values_come_back_whole_in_lists_and_watches()
+    {
+        using var watch = await _server.Channel.Watch(new WatchCreateRequest { Key = ByteString.CopyFromUtf8("large") });
+        var random = new Random(5);
+        var values = Enumerable.Range(0, 20).Select(_ =>
+        {
+            var value = new byte[1 << 20];
+            random.NextBytes(value);
+            return ByteString.CopyFrom(value);
+        }).ToArray();
+        foreach (var value in values)
+            await _server.Channel.Put(new PutRequest { Key = ByteString.CopyFromUtf8("large"), Value = value });
+        var seen = new List<ByteString>();
+        while (seen.Count < values.Length)
+            seen.AddRange((await watch.Read())!.Events.Select(change => change.Kv.Value));
+        Assert.Equal(values, seen);
+        for (var i = 0; i < values.Length; i++)
+            await _server.Channel.Put(new PutRequest { Key = ByteString.CopyFromUtf8($"list/{i:00}"), Value = values[i] });
+        var list = await _server.Channel.Range(new RangeRequest { Key = ByteString.CopyFromUtf8("list/"), RangeEnd = ByteString.CopyFromUtf8("list0") });
+        Assert.Equal(values, list.Kvs.Select(kv => kv.Value));
+        await _server.IsFine();
+    }
+
+    [Fact]
+    public async Task A_fragmented_watch_splits_what_is_too_large_for_one_reply_and_others_do_not()
+    {
+        var all = new WatchCreateRequest { Key = ByteString.CopyFromUtf8("f/"), RangeEnd = ByteString.CopyFromUtf8("f0"), PrevKv = true };
+        using var whole = await _server.Channel.Watch(all.Clone());
+        all.Fragment = true;
+        using var pieces = await _server.Channel.Watch(all);
+        // Two transactions on the same keys: the second one's events carry old and new values, four times 700 KiB.
+        foreach (var filling in new byte[] { 1, 2 })
+        {
+            var txn = new TxnRequest();
+            for (var i = 0; i < 2; i++)
+            {
+                var value = ByteString.CopyFrom(Enumerable.Repeat(filling, 700 << 10).ToArray());
+                txn.Success.Add(new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8($"f/{i}"), Value = value } });
+            }
+            await _server.Channel.Txn(txn);
+        }
+        for (var revision = 0; revision < 2; revision++)
+            Assert.Equal(2, (await whole.Read())!.Events.Count);
+        Assert.Equal(2, (await pieces.Read())!.Events.Count);
+        var first = (await pieces.Read())!;
+        var second = (await pieces.Read())!;
+        Assert.Equal((true, 1, false, 1), (first.Fragment, first.Events.Count, second.Fragment, second.Events.Count));
+        Assert.Equal(["f/0", "f/1"], first.Events.Concat(second.Events).Select(change => change.Kv.Key.ToStringUtf8()));
+    }
+
+    [Fact]
+    public async Task Compressed_requests_are_read_and_compressed_replies_are_offered_ones()
+    {
+        var request = new PutRequest { Key = ByteString.CopyFromUtf8("zip"), Value = ByteString.CopyFrom(new byte[10_000]) };
+        await _server.Channel.Unary<PutResponse>(EtcdMethod.Put, request, new CallOptions { Gzip = true, AcceptGzip = true });
+        var read = await _server.Channel.Unary<RangeResponse>(
+            EtcdMethod.Range, new RangeRequest { Key = request.Key }, new CallOptions { Gzip = true, AcceptGzip = true });
+        Assert.Equal(request.Value, Assert.Single(read.Kvs).Value);
+        Assert.Equal(request.Value, (await _server.Channel.Get("zip"))!.Value);
+    }
+
+    [Fact]
+    public async Task A_deadline_ends_a_call_on_the_server_side()
+    {
+        var clock = Stopwatch.StartNew();
+        using var watch = _server.Channel.Watch(new CallOptions { Timeout = "400m" });
+        await watch.Write(new WatchRequest { CreateRequest = new WatchCreateRequest { Key = ByteString.CopyFromUtf8("dead") } });
+        Assert.True((await watch.Read())!.Created);
+        var error = await Assert.ThrowsAsync<RpcError>(() => watch.Read());
+        // etcd's gRPC resets the stream, as its clients have counted down the same time by themselves.
+        Assert.True(error.Code == RpcCode.DeadlineExceeded || (Candidate.IsEtcd && error.Code == RpcCode.Unavailable), error.Message);
+        Assert.InRange(clock.ElapsedMilliseconds, 300, 5_000);
+        error = await Assert.ThrowsAsync<RpcError>(
+            () => _server.Channel.Unary<PutResponse>(EtcdMethod.Put, Large(10), new CallOptions { Timeout = "1n" }));
+        Assert.Equal(RpcCode.DeadlineExceeded, error.Code);
+        await _server.Channel.Unary<PutResponse>(EtcdMethod.Put, Large(10), new CallOptions { Timeout = "10S" });
+        await _server.Channel.Unary<PutResponse>(EtcdMethod.Put, Large(10), new CallOptions { Timeout = "99999999H" });
+        await _server.IsFine();
+    }
+
+    [Theory]
+    [InlineData("/etcdserverpb.KV/Nonsense")]
+    [InlineData("/etcdserverpb.Nonsense/Range")]
+    [InlineData("/Range")]
+    [InlineData("/")]
+    [InlineData("/etcdserverpb.KV/Range/more")]
+    public async Task What_nobody_implements_is_unimplemented(string method)
+    {
+        var error = await Assert.ThrowsAsync<RpcError>(() => _server.Channel.Unary<RangeResponse>(method, new RangeRequest()));
+        Assert.Equal(RpcCode.Unimplemented, error.Code);
+        Assert.NotEmpty(error.Status);
+        await _server.IsFine();
+    }
+
+    [Fact]
+    public async Task The_health_service_says_serving()
+    {
+        var reply = await _server.Channel.Unary<HealthCheckResponse>(EtcdMethod.HealthCheck, new HealthCheckRequest());
+        Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, reply.Status);
+    }
+
+    private static PutRequest Large(int size)
+        => new() { Key = ByteString.CopyFromUtf8("large"), Value = ByteString.CopyFrom(new byte[size]) };
+}

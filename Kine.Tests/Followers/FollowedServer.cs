@@ -1,0 +1,156 @@
+using System.Collections.Concurrent;
+using Google.Protobuf;
+using Kine.Backends.Memory;
+using Kine.Etcd;
+using Kine.Grains.Hosting;
+using Kine.Grains.Index;
+using Kine.Grains.Keyspace;
+using Kine.Grains.Prefix;
+using Kine.Grains.Revision;
+using Kine.Grains.Watch;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Orleans;
+
+namespace Kine.Tests.Followers;
+
+/// <summary>A process with the writer, and what a follower in another one would get from it: answers, and batches as they are published.</summary>
+internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDisposable
+{
+    private readonly ServiceProvider _services;
+    private readonly ConcurrentQueue<EventBatch> _published = new();
+    private IEventObserver? _reference;
+
+    private FollowedServer()
+    {
+        var services = new ServiceCollection();
+        services.AddSingleton<ILoggerFactory>(NullLoggerFactory.Instance);
+        services.AddSingleton(TimeProvider.System);
+        services.AddKineServices(Store, new WriterOptions { CacheBytes = 1 << 16 }, new WatchHubOptions());
+        services.AddKineGrains(new GrainHostingOptions());
+        _services = services.BuildServiceProvider();
+    }
+
+    public MemoryRevisionStore Store { get; } = new();
+
+    public IGrainFactory Grains => _services.GetRequiredService<IGrainFactory>();
+
+    public IKeyspace Keyspace => _services.GetRequiredService<IKeyspace>();
+
+    public WatchHub Hub => _services.GetRequiredService<WatchHub>();
+
+    /// <summary>What the writer itself reads from.</summary>
+    public KeyspaceView View => _services.GetRequiredService<LocalKeyspace>().Writer!;
+
+    /// <summary>Awaited before a piece of the index is read.</summary>
+    public Func<Task>? BeforePiece { get; set; }
+
+    /// <summary>Pieces of the index read so far.</summary>
+    public int Pieces { get; private set; }
+
+    /// <summary>Pulls so far.</summary>
+    public int Pulls { get; private set; }
+
+    private IRevisionGrain Writer => Grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
+
+    public static async Task<FollowedServer> Start()
+    {
+        var server = new FollowedServer();
+        await server.Store.Open(CancellationToken.None);
+        foreach (IHostedService service in server._services.GetServices<IHostedService>())
+        {
+            await service.StartAsync(CancellationToken.None);
+        }
+
+        server._reference = server.Grains.CreateObjectReference<IEventObserver>(server);
+        await server.Subscribe();
+        return server;
+    }
+
+    /// <summary>Goes on being told of what is published; gives the state to begin from.</summary>
+    public async Task<PublishedState> Subscribe() => (await Writer.Subscribe(_reference!)).State;
+
+    public void Apply(EventBatch batch) => _published.Enqueue(batch);
+
+    /// <summary>Puts what was published on a channel.</summary>
+    public void SendTo(LossyChannel channel)
+    {
+        while (_published.TryDequeue(out EventBatch? batch))
+        {
+            channel.Send(batch);
+        }
+    }
+
+    public Task<PublishedState> Current() => Writer.Current();
+
+    public Task<EventBatch> Pull(long after)
+    {
+        Pulls++;
+        return Writer.Pull(after);
+    }
+
+    public async Task<IndexPiece> ReadIndex(byte[] prefix, long revision, byte[]? afterKey)
+    {
+        Pieces++;
+        if (BeforePiece is { } before)
+        {
+            await before();
+        }
+
+        return await Writer.ReadIndex(prefix, revision, afterKey);
+    }
+
+    public Task<PutResponse> Put(string key, string value) =>
+        Keyspace.Put(new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value) }, CancellationToken.None);
+
+    public Task<DeleteRangeResponse> Delete(string key, string end = "") => Keyspace.DeleteRange(
+        new DeleteRangeRequest { Key = ByteString.CopyFromUtf8(key), RangeEnd = ByteString.CopyFromUtf8(end) }, CancellationToken.None);
+
+    public Task<CompactionResponse> Compact(long revision, bool physical = true) =>
+        Keyspace.Compact(new CompactionRequest { Revision = revision, Physical = physical }, CancellationToken.None);
+
+    /// <summary>One of many small changes, alone or several at once.</summary>
+    public async Task Change(Random random, string text)
+    {
+        switch (random.Next(10))
+        {
+            case 0:
+                await Delete(Key(random));
+                break;
+            case 1:
+                int from = random.Next(60);
+                await Delete($"/registry/pods/p{from:d2}", $"/registry/pods/p{from + 3:d2}");
+                break;
+            case 2:
+                await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Put(Key(random), $"{text}.{i}")));
+                break;
+            case 3:
+                var txn = new TxnRequest();
+                txn.Success.Add(Enumerable.Range(0, 5).Select(i => new RequestOp
+                {
+                    RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8($"/registry/pods/p{i * 11:d2}"), Value = ByteString.CopyFromUtf8($"{text}.{i}") },
+                }));
+                await Keyspace.Txn(txn, CancellationToken.None);
+                break;
+            default:
+                await Put(Key(random), text);
+                break;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Writer.Stop();
+        foreach (IHostedService service in _services.GetServices<IHostedService>().Reverse())
+        {
+            await service.StopAsync(CancellationToken.None);
+        }
+
+        await _services.DisposeAsync();
+        await Store.DisposeAsync();
+    }
+
+    private static string Key(Random random) => random.Next(4) == 0 ? $"/registry/nodes/n{random.Next(9)}" : $"/registry/pods/p{random.Next(60):d2}";
+}

@@ -1,0 +1,65 @@
+using System.Text;
+using Google.Protobuf;
+using Kine.Backends;
+using Kine.Etcd;
+using Kine.Grains.Hosting;
+using Kine.Grains.Keyspace;
+using Kine.Grains.Revision;
+using Kine.Grains.Watch;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Kine.Tests.Grains;
+
+/// <summary>Store, grains and keyspace without gRPC.</summary>
+internal sealed class GrainServer : IAsyncDisposable
+{
+    private readonly ServerBackend _backend;
+
+    private GrainServer(ServerBackend backend, IKeyspace keyspace)
+    {
+        _backend = backend;
+        Keyspace = keyspace;
+    }
+
+    public IKeyspace Keyspace { get; }
+
+    public static async Task<GrainServer> Start(IRevisionStore store, WriterOptions? options = null, TimeProvider? time = null)
+    {
+        var backend = new ServerBackend(
+            store, options ?? new WriterOptions(), new WatchHubOptions(), new GrainHostingOptions(), NullLoggerFactory.Instance, time ?? TimeProvider.System);
+        return new GrainServer(backend, await backend.Start(CancellationToken.None));
+    }
+
+    public Task<PutResponse> Put(string key, string value, long lease = 0) =>
+        Keyspace.Put(new PutRequest { Key = Bytes(key), Value = Bytes(value), Lease = lease }, CancellationToken.None);
+
+    public async Task<long> Delete(string key, string end = "") =>
+        (await Keyspace.DeleteRange(new DeleteRangeRequest { Key = Bytes(key), RangeEnd = Bytes(end) }, CancellationToken.None)).Deleted;
+
+    public async Task<(List<KeyValue> Pairs, RangeReply Reply)> Range(RangeRequest request)
+    {
+        using RangeReply reply = await Keyspace.Range(request, CancellationToken.None);
+        List<KeyValue> pairs = [.. reply.First.Select(pair => KeyValue.Parser.ParseFrom(pair.Span))];
+        if (reply.Rest is not null)
+        {
+            await foreach (IReadOnlyList<ReadOnlyMemory<byte>> piece in reply.Rest)
+            {
+                pairs.AddRange(piece.Select(pair => KeyValue.Parser.ParseFrom(pair.Span)));
+            }
+        }
+
+        long length = pairs.Sum(pair => KeyValueWire.FieldLength(pair.CalculateSize()));
+        Assert.Equal(length, reply.KvsLength);
+        return (pairs, reply);
+    }
+
+    public async Task<string?> Get(string key, long revision = 0)
+    {
+        (List<KeyValue> pairs, _) = await Range(new RangeRequest { Key = Bytes(key), Revision = revision });
+        return pairs.Count == 0 ? null : pairs[0].Value.ToStringUtf8();
+    }
+
+    public static ByteString Bytes(string text) => ByteString.CopyFrom(Encoding.UTF8.GetBytes(text));
+
+    public async ValueTask DisposeAsync() => await _backend.Stop(CancellationToken.None);
+}

@@ -1,0 +1,263 @@
+using Google.Protobuf;
+using Kine.Backends;
+using Kine.Backends.Memory;
+using Kine.Etcd;
+using Kine.Grains;
+using Kine.Grains.Revision;
+
+namespace Kine.Tests.Grains;
+
+/// <summary>The writer without gRPC: what it answers, and what it takes back when the store fails.</summary>
+public sealed class RevisionGrainTests
+{
+    [Fact]
+    public async Task FirstWriteIsRevisionTwoAndEachWriteTakesOneMore()
+    {
+        await using GrainServer server = await GrainServer.Start(new MemoryRevisionStore());
+        Assert.Equal(2, (await server.Put("a", "1")).Header.Revision);
+        Assert.Equal(3, (await server.Put("a", "2")).Header.Revision);
+        Assert.Equal(0, await server.Delete("missing"));
+        Assert.Equal(4, (await server.Put("b", "1")).Header.Revision);
+        Assert.Equal("1", await server.Get("a", 2));
+        Assert.Equal("2", await server.Get("a"));
+    }
+
+    [Fact]
+    public async Task FiftyConcurrentCreatesOfOneKeyHaveOneWinner()
+    {
+        await using GrainServer server = await GrainServer.Start(new MemoryRevisionStore());
+        TxnResponse[] replies = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => server.Keyspace.Txn(Create("k", $"{i}"), CancellationToken.None)));
+        Assert.Single(replies, reply => reply.Succeeded);
+        Assert.Equal(2, replies.Single(reply => reply.Succeeded).Header.Revision);
+        Assert.Equal(2, (await server.Range(new RangeRequest { Key = GrainServer.Bytes("k") })).Reply.Revision);
+    }
+
+    [Fact]
+    public async Task ReadsDoNotSeeWhatIsNotDurable()
+    {
+        var store = new FaultyStore(new MemoryRevisionStore());
+        await using GrainServer server = await GrainServer.Start(store);
+        await server.Put("k", "old");
+        Task<PutResponse> put;
+        using (await store.HoldAppends())
+        {
+            put = server.Put("k", "new");
+            await Task.Delay(50);
+            Assert.False(put.IsCompleted);
+            Assert.Equal("old", await server.Get("k"));
+            await Assert.ThrowsAsync<EtcdException>(() => server.Get("k", 3));
+        }
+
+        await put;
+        Assert.Equal("new", await server.Get("k"));
+    }
+
+    [Fact]
+    public async Task AFailedCompareWaitsForWhatItWasEvaluatedOn()
+    {
+        var store = new FaultyStore(new MemoryRevisionStore());
+        await using GrainServer server = await GrainServer.Start(store);
+        Task<PutResponse> put;
+        Task<TxnResponse> txn;
+        using (await store.HoldAppends())
+        {
+            put = server.Put("k", "v");
+            txn = server.Keyspace.Txn(Create("k", "other"), CancellationToken.None);
+            await Task.Delay(50);
+            Assert.False(txn.IsCompleted);
+        }
+
+        await put;
+        Assert.False((await txn).Succeeded);
+    }
+
+    [Fact]
+    public async Task AFailedAppendTakesBackEverythingEvaluatedOnTopOfIt()
+    {
+        var store = new FaultyStore(new MemoryRevisionStore());
+        await using GrainServer server = await GrainServer.Start(store);
+        LeaseGrantResponse lease = await server.Keyspace.LeaseGrant(new LeaseGrantRequest { TTL = 100, ID = 7 }, CancellationToken.None);
+        await server.Put("leased", "1", lease.ID);
+        await server.Put("k", "old");
+        store.BeforeAppend = _ => throw new StoreUnavailableException("gone for now");
+        Task[] writes;
+        using (await store.HoldAppends())
+        {
+            writes =
+            [
+                server.Put("k", "new"),
+                server.Delete("leased"),
+                server.Keyspace.LeaseRevoke(new LeaseRevokeRequest { ID = 7 }, CancellationToken.None),
+                server.Keyspace.LeaseGrant(new LeaseGrantRequest { TTL = 100, ID = 8 }, CancellationToken.None),
+                server.Put("k", "newer"),
+                server.Put("x", "1"),
+            ];
+            await Task.Delay(50);
+        }
+
+        foreach (Task write in writes)
+        {
+            Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<EtcdException>(() => write)).Code);
+        }
+
+        store.BeforeAppend = null;
+        Assert.Equal("old", await server.Get("k"));
+        Assert.Null(await server.Get("x"));
+        Assert.Equal(4, (await server.Put("x", "2")).Header.Revision);
+        LeaseTimeToLiveResponse left = await server.Keyspace.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 7, Keys = true }, CancellationToken.None);
+        Assert.Equal("leased", Assert.Single(left.Keys).ToStringUtf8());
+        Assert.Equal(-1, (await server.Keyspace.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 8 }, CancellationToken.None)).TTL);
+        await server.Keyspace.LeaseRevoke(new LeaseRevokeRequest { ID = 7 }, CancellationToken.None);
+        Assert.Null(await server.Get("leased"));
+    }
+
+    [Fact]
+    public async Task ALostAnswerIsResolvedByWhatTheStoreHolds()
+    {
+        var store = new FaultyStore(new MemoryRevisionStore());
+        await using GrainServer server = await GrainServer.Start(store);
+        bool lose = true;
+        store.AfterAppend = _ =>
+        {
+            if (lose)
+            {
+                lose = false;
+                throw new OutcomeUnknownException("connection cut");
+            }
+        };
+        ulong before = server.Keyspace.Header().RaftTerm;
+        Assert.Equal(2, (await server.Put("k", "v")).Header.Revision);
+        Assert.Equal("v", await server.Get("k"));
+
+        bool loseBefore = true;
+        store.BeforeAppend = _ =>
+        {
+            if (loseBefore)
+            {
+                loseBefore = false;
+                throw new OutcomeUnknownException("connection cut");
+            }
+        };
+        await Assert.ThrowsAsync<EtcdException>(() => server.Put("k", "lost"));
+        Assert.Equal("v", await server.Get("k"));
+        Assert.Equal(3, (await server.Put("k", "next")).Header.Revision);
+        Assert.Equal(before + 2, server.Keyspace.Header().RaftTerm);
+    }
+
+    [Fact]
+    public async Task AWriterThatIsFencedOffAnswersNoMore()
+    {
+        var memory = new MemoryRevisionStore();
+        await using GrainServer server = await GrainServer.Start(memory);
+        await server.Put("k", "1");
+        Fence seen = await memory.ReadFence(CancellationToken.None);
+        Assert.NotNull(await memory.TakeOver(seen, Guid.NewGuid(), "elsewhere", TimeSpan.FromSeconds(3), CancellationToken.None));
+        EtcdException error = await Assert.ThrowsAsync<EtcdException>(() => server.Put("k", "2"));
+        Assert.Equal(StatusCode.Unavailable, error.Code);
+    }
+
+    [Fact]
+    public async Task LeasesExpireAndDeleteTheirKeysInOneRevision()
+    {
+        await using GrainServer server = await GrainServer.Start(new MemoryRevisionStore(), new WriterOptions { MinimumLeaseTtl = 1 });
+        await server.Keyspace.LeaseGrant(new LeaseGrantRequest { TTL = 1, ID = 5 }, CancellationToken.None);
+        await server.Put("a", "1", 5);
+        await server.Put("b", "1", 5);
+        long revision = (await server.Put("c", "1")).Header.Revision;
+        DateTime until = DateTime.UtcNow.AddSeconds(30);
+        while (await server.Get("a") is not null && DateTime.UtcNow < until)
+        {
+            await Task.Delay(50);
+        }
+
+        (List<KeyValue> pairs, var reply) = await server.Range(new RangeRequest { Key = GrainServer.Bytes("a"), RangeEnd = GrainServer.Bytes("z") });
+        Assert.Equal("c", Assert.Single(pairs).Key.ToStringUtf8());
+        Assert.Equal(revision + 1, reply.Revision);
+    }
+
+    [Fact]
+    public async Task ALargeListComesInPiecesWithTheLengthItAnnounced()
+    {
+        await using GrainServer server = await GrainServer.Start(new MemoryRevisionStore());
+        string value = new('v', 100);
+        await Task.WhenAll(Enumerable.Range(0, 20_000).Select(i => server.Put($"/big/{i:d6}", value)));
+        (List<KeyValue> pairs, var reply) = await server.Range(new RangeRequest { Key = GrainServer.Bytes("/big/"), RangeEnd = GrainServer.Bytes("/big0") });
+        Assert.NotNull(reply.Rest);
+        Assert.Equal(20_000, pairs.Count);
+        Assert.Equal(20_000, reply.Count);
+        Assert.Equal(Enumerable.Range(0, 20_000).Select(i => $"/big/{i:d6}"), pairs.Select(pair => pair.Key.ToStringUtf8()));
+    }
+
+    [Fact]
+    public async Task ValuesThatDecideATransactionAreFetchedWhenTheyAreNotInMemory()
+    {
+        var store = new MemoryRevisionStore();
+        await using GrainServer server = await GrainServer.Start(store, new WriterOptions { CacheBytes = 1 });
+        await server.Put("k", "value");
+        var txn = new TxnRequest
+        {
+            Compare = { new Compare { Key = GrainServer.Bytes("k"), Target = Compare.Types.CompareTarget.Value, Value = GrainServer.Bytes("value") } },
+            Success =
+            {
+                new RequestOp { RequestPut = new PutRequest { Key = GrainServer.Bytes("k"), IgnoreValue = true, PrevKv = true } },
+                new RequestOp { RequestRange = new RangeRequest { Key = GrainServer.Bytes("k") } },
+            },
+        };
+        TxnResponse reply = await server.Keyspace.Txn(txn, CancellationToken.None);
+        Assert.True(reply.Succeeded);
+        Assert.Equal("value", reply.Responses[0].ResponsePut.PrevKv.Value.ToStringUtf8());
+        Assert.Equal("value", Assert.Single(reply.Responses[1].ResponseRange.Kvs).Value.ToStringUtf8());
+        Assert.Equal(2, reply.Responses[1].ResponseRange.Kvs[0].Version);
+    }
+
+    [Fact]
+    public async Task ReadsWhileCompactionRunsAreWholeOrCompacted()
+    {
+        await using GrainServer server = await GrainServer.Start(new MemoryRevisionStore(), new WriterOptions { CacheBytes = 1, CompactBatchSize = 10 });
+        long last = 0;
+        for (int round = 0; round < 40; round++)
+        {
+            PutResponse[] puts = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => server.Put($"k{i:d2}", $"{round}")));
+            last = puts.Max(put => put.Header.Revision);
+            Task compacted = server.Keyspace.Compact(new CompactionRequest { Revision = last - 10, Physical = round % 2 == 0 }, CancellationToken.None);
+            var request = new RangeRequest { Key = GrainServer.Bytes("k"), RangeEnd = GrainServer.Bytes("l") };
+            (List<KeyValue> pairs, _) = await server.Range(request);
+            Assert.Equal(50, pairs.Count);
+            Assert.All(pairs, pair => Assert.Equal($"{round}", pair.Value.ToStringUtf8()));
+            await compacted;
+            EtcdException error = await Assert.ThrowsAsync<EtcdException>(() => server.Get("k00", last - 11));
+            Assert.Equal(StatusCode.OutOfRange, error.Code);
+        }
+    }
+
+    [Fact]
+    public async Task TheServerCompactsByIntervalAndLeavesTheNewestRevisions()
+    {
+        var options = new WriterOptions { CompactInterval = TimeSpan.FromMilliseconds(100), CompactIntervalJitter = 20, CompactMinRetain = 5 };
+        await using GrainServer server = await GrainServer.Start(new MemoryRevisionStore(), options);
+        long last = 0;
+        for (int i = 0; i < 20; i++)
+        {
+            last = (await server.Put("k", $"{i}")).Header.Revision;
+        }
+
+        DateTime until = DateTime.UtcNow.AddSeconds(30);
+        HashKVResponse hash;
+        do
+        {
+            await Task.Delay(20);
+            hash = await server.Keyspace.HashKV(new HashKVRequest(), CancellationToken.None);
+        }
+        while (hash.CompactRevision < last - 5 && DateTime.UtcNow < until);
+
+        Assert.Equal(last - 5, hash.CompactRevision);
+        Assert.Equal("14", await server.Get("k", last - 5));
+        await Assert.ThrowsAsync<EtcdException>(() => server.Get("k", last - 6));
+    }
+
+    private static TxnRequest Create(string key, string value) => new()
+    {
+        Compare = { new Compare { Key = GrainServer.Bytes(key), Target = Compare.Types.CompareTarget.Mod, ModRevision = 0 } },
+        Success = { new RequestOp { RequestPut = new PutRequest { Key = GrainServer.Bytes(key), Value = GrainServer.Bytes(value) } } },
+    };
+}

@@ -1,0 +1,95 @@
+using System.Net;
+using Google.Protobuf;
+using Kine.Etcd;
+using Kine.Grains;
+using Xunit;
+
+namespace Kine.Tests.Grpc;
+
+public sealed class WebTests
+{
+    [Fact]
+    public async Task Health_is_true_while_a_range_answers_and_false_with_the_reason_when_not()
+    {
+        await using var server = await TestServer.Start();
+        using var web = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{server.Server.Port}") };
+
+        Assert.Equal((HttpStatusCode.OK, """{"health":"true","reason":""}"""), await Get(web, "/health"));
+        Assert.Equal((HttpStatusCode.OK, "ok\n"), await Get(web, "/readyz"));
+
+        server.Keyspace.OnRange = (_, _) => throw EtcdErrors.NoLeader;
+        Assert.Equal(
+            (HttpStatusCode.ServiceUnavailable, """{"health":"false","reason":"RANGE ERROR:etcdserver: no leader"}"""), await Get(web, "/health"));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await Get(web, "/readyz")).Status);
+        Assert.Equal((HttpStatusCode.OK, "ok\n"), await Get(web, "/livez"));
+    }
+
+    [Fact]
+    public async Task Health_gives_up_on_a_keyspace_that_does_not_answer()
+    {
+        await using var server = await TestServer.Start();
+        using var web = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{server.Server.Port}") };
+        server.Keyspace.OnRange = async (_, token) =>
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, token);
+            return FakeKeyspace.Reply(1);
+        };
+
+        Assert.Equal(
+            (HttpStatusCode.ServiceUnavailable, """{"health":"false","reason":"RANGE ERROR:etcdserver: request timed out"}"""),
+            await Get(web, "/health"));
+    }
+
+    [Fact]
+    public async Task An_alarm_makes_health_false_unless_it_is_excluded()
+    {
+        await using var server = await TestServer.Start();
+        using var web = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{server.Server.Port}") };
+        server.Keyspace.OnAlarm = () => new AlarmResponse { Alarms = { new AlarmMember { Alarm = AlarmType.Nospace } } };
+
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"health":"false","reason":"ALARM NOSPACE"}"""), await Get(web, "/health"));
+        Assert.Equal(HttpStatusCode.OK, (await Get(web, "/health?serializable=true&exclude=NOSPACE")).Status);
+    }
+
+    [Fact]
+    public async Task Metrics_tell_calls_by_method_and_code()
+    {
+        await using var server = await TestServer.Start(TestServer.Options with { MetricsBindAddress = "127.0.0.1:0" });
+        using var client = new GrpcClient(server.Server.Port);
+        await client.Call("/etcdserverpb.KV/Put", new PutRequest { Key = ByteString.CopyFromUtf8("k") });
+        await client.Call("/etcdserverpb.KV/Put", new PutRequest { Key = ByteString.CopyFromUtf8("k") });
+        await client.Call("/etcdserverpb.KV/Put", new PutRequest());
+        using var web = new HttpClient();
+
+        var (status, text) = await Get(web, server.Server.Addresses[1] + "/metrics");
+
+        Assert.Equal(HttpStatusCode.OK, status);
+        var lines = text.Split('\n');
+        const string labels = "grpc_type=\"unary\",grpc_service=\"etcdserverpb.KV\",grpc_method=\"Put\"";
+        Assert.Contains($"grpc_server_started_total{{{labels}}} 3", lines);
+        Assert.Contains($"grpc_server_handled_total{{{labels},grpc_code=\"OK\"}} 2", lines);
+        Assert.Contains($"grpc_server_handled_total{{{labels},grpc_code=\"InvalidArgument\"}} 1", lines);
+        Assert.Contains($"grpc_server_handling_seconds_count{{{labels}}} 3", lines);
+        Assert.Contains($"grpc_server_handling_seconds_bucket{{{labels},le=\"+Inf\"}} 3", lines);
+        Assert.Contains("etcd_server_has_leader 1", lines);
+        Assert.Contains("etcd_mvcc_db_total_size_in_bytes 4096", lines);
+        Assert.Contains(lines, l => l.StartsWith("process_resident_memory_bytes ", StringComparison.Ordinal));
+        Assert.Contains(lines, l => l.StartsWith("dotnet_gc_collections_total{", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_metrics_address_serves_no_grpc()
+    {
+        await using var server = await TestServer.Start(TestServer.Options with { MetricsBindAddress = "127.0.0.1:0" });
+        using var handler = new SocketsHttpHandler();
+        using var client = new GrpcClient(new Uri(server.Server.Addresses[1]), handler);
+
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => client.Call("/etcdserverpb.KV/Put", new PutRequest()));
+    }
+
+    private static async Task<(HttpStatusCode Status, string Body)> Get(HttpClient web, string path)
+    {
+        using var response = await web.GetAsync(new Uri(path, UriKind.RelativeOrAbsolute));
+        return (response.StatusCode, await response.Content.ReadAsStringAsync());
+    }
+}

@@ -1,0 +1,4 @@
+namespace Kine.Tests.Runtime;
+
+/// <summary>The same grain, reentrant.</summary>
+public interface IReentrantProbeGrain : IProbeGrain;

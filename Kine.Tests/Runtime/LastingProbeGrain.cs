@@ -1,0 +1,7 @@
+using Orleans;
+
+namespace Kine.Tests.Runtime;
+
+/// <summary>Never idle.</summary>
+[KeepAlive]
+public sealed class LastingProbeGrain(ProbeLog log) : ProbeGrainBase(log), ILastingProbeGrain;

@@ -1,0 +1,72 @@
+using Kine.Grains.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans;
+
+namespace Kine.Tests.Runtime;
+
+/// <summary>
+/// A process with the grain runtime of this build and the probe grains in it. The embedded runtime gets a clock that the tests
+/// move; Orleans, whose own machinery needs a clock that runs, makes the tests wait.
+/// </summary>
+public sealed class ProbeCluster : IAsyncDisposable
+{
+    private readonly IHost _host;
+    private readonly ManualTimeProvider _time = new();
+
+    private ProbeCluster(GrainHostingOptions options, ProbeLog log)
+    {
+        Log = log;
+        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Services.AddSingleton(Log);
+        builder.Services.AddSingleton<ILoggerProvider>(Logged);
+#if ORLEANS
+        SiloPort = FreePort.Next();
+        builder.Services.AddKineGrains(options with { SiloPort = SiloPort, GatewayPort = FreePort.Next() });
+#else
+        builder.Services.AddSingleton<TimeProvider>(_time);
+        builder.Services.AddEmbeddedGrains(options, catalog => catalog
+            .AddGrain<IProbeGrain, ProbeGrain>()
+            .AddGrain<IReentrantProbeGrain, ReentrantProbeGrain>(route => new ReentrantProbeReference(route))
+            .AddGrain<ILastingProbeGrain, LastingProbeGrain>());
+#endif
+        _host = builder.Build();
+    }
+
+    public ProbeLog Log { get; }
+
+    public int SiloPort { get; }
+
+    public ErrorLog Logged { get; } = new();
+
+    public IServiceProvider Services => _host.Services;
+
+    public IGrainFactory Grains => _host.Services.GetRequiredService<IGrainFactory>();
+
+    public static async Task<ProbeCluster> Start(GrainHostingOptions? options = null, ProbeLog? log = null)
+    {
+        var cluster = new ProbeCluster(options ?? new GrainHostingOptions(), log ?? new ProbeLog());
+        await cluster._host.StartAsync();
+        return cluster;
+    }
+
+    /// <summary>Lets that much time pass for grains.</summary>
+    public Task Advance(TimeSpan by)
+    {
+#if ORLEANS
+        return Task.Delay(by + TimeSpan.FromMilliseconds(200));
+#else
+        _time.Advance(by);
+        return Task.CompletedTask;
+#endif
+    }
+
+    public Task Stop() => _host.StopAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.StopAsync();
+        _host.Dispose();
+    }
+}
