@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Brings what the tests run beside kine: strace and node from this system's packages, etcd 3.5 with etcdctl and etcdutl from a newer
+# Debian release (unpacked into a folder of its own, never installed), and the npm client etcd3. Does nothing when all of it is there.
+#
+#   deploy/test-tools.sh            prints the tool folder as its last line
+#   KINE_TEST_TOOLS=/some/folder    where the tools go; default ~/.cache/kine-test-tools
+set -euo pipefail
+
+tools=${KINE_TEST_TOOLS:-${HOME:-/root}/.cache/kine-test-tools}
+etcd_series=3.5
+npm_client=etcd3@1.1.2
+mkdir -p "$tools/bin"
+
+say() { echo "test-tools: $*" >&2; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+install_missing() {
+  local missing=()
+  command -v strace > /dev/null || missing+=(strace)
+  command -v node > /dev/null || missing+=(nodejs)
+  command -v npm > /dev/null || missing+=(npm)
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "installing ${missing[*]}"
+  as_root apt-get -qq update
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >&2
+}
+
+# The mirror this machine already uses: the first Debian archive named in its own apt sources.
+mirror() {
+  { cat /etc/apt/sources.list.d/*.sources /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2> /dev/null || true; } \
+    | awk '/^(URIs:|deb )/ { for (i = 2; i <= NF; i++) if ($i ~ /^(https?|file):\/.*\/debian\/?$/ && $i !~ /security/) { print $i; exit } }'
+}
+
+has_etcd() {
+  [ -x "$tools/bin/etcd" ] && [ -x "$tools/bin/etcdctl" ] && "$tools/bin/etcd" --version 2> /dev/null | grep -q "^etcd Version: $etcd_series\."
+}
+
+# Sid has 3.5.30 with etcdutl; a stable release further on has an older 3.5, which will do for everything but etcdutl.
+bring_etcd() {
+  local uri release state pkg
+  uri=$(mirror)
+  [ -n "$uri" ] || { say "no Debian mirror in this machine's apt sources: put etcd, etcdctl and etcdutl $etcd_series into $tools/bin"; return 1; }
+  for release in sid trixie; do
+    state=$tools/apt-$release
+    rm -rf "$state"
+    mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/packages"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $release main" > "$state/sources.list"
+    local apt=(apt-get -qq
+      -o "Dir::Etc::sourcelist=$state/sources.list" -o Dir::Etc::sourceparts=/dev/null
+      -o "Dir::State::lists=$state/lists" -o "Dir::Cache=$state/cache" -o APT::Sandbox::User=root
+      -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
+    say "looking for etcd $etcd_series in Debian $release"
+    if "${apt[@]}" update >&2 && (cd "$state/packages" && "${apt[@]}" download etcd-server etcd-client >&2); then
+      for pkg in "$state"/packages/*.deb; do dpkg -x "$pkg" "$state/root"; done
+      cp "$state"/root/usr/bin/etcd* "$tools/bin/"
+      rm -rf "$state"
+      if has_etcd; then return 0; fi
+      say "Debian $release brought $("$tools/bin/etcd" --version 2>&1 | head -n 1), not $etcd_series"
+    fi
+    rm -rf "$state"
+  done
+  return 1
+}
+
+bring_npm_client() {
+  [ -f "$tools/js/node_modules/etcd3/package.json" ] && return 0
+  say "installing $npm_client"
+  mkdir -p "$tools/js"
+  (cd "$tools/js" && echo '{"private":true}' > package.json && npm install --no-audit --no-fund --loglevel=error "$npm_client" >&2)
+}
+
+install_missing
+has_etcd || bring_etcd
+bring_npm_client
+say "$("$tools/bin/etcd" --version | head -n 1), node $(node --version), $(strace --version | head -n 1)"
+echo "$tools"

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Sets up what the tests need, builds, and runs them all. As root on a Debian 12 with the .NET 10 SDK it needs nothing else; the first
+# run brings the tools (test-tools.sh says which and where to). The last line is the sum: N passed, N failed, N skipped.
+#
+#   deploy/test.sh                            everything
+#   deploy/test.sh --filter NAME              only the tests whose full name holds NAME
+#   deploy/test.sh -p:GrainRuntime=Orleans    another build; any further -p: is passed on
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+properties=()
+filter=()
+runtime=embedded
+while [ $# -gt 0 ]; do
+  case $1 in
+    -p:GrainRuntime=*) properties+=("$1"); runtime=$(tr '[:upper:]' '[:lower:]' <<< "${1#*=}") ;;
+    -p:*) properties+=("$1") ;;
+    --filter) filter=(--filter "${2:?a part of a test name}"); shift ;;
+    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+command -v dotnet > /dev/null || { echo "deploy/test.sh: the .NET 10 SDK (dotnet) is not on the PATH" >&2; exit 1; }
+deploy/test-tools.sh > /dev/null
+dotnet build Kine.sln -c Release --nologo -v quiet "${properties[@]}"
+
+results=TestResults/$runtime
+rm -rf "$results"
+status=0
+dotnet test Kine.Tests -c Release --no-build "${properties[@]}" "${filter[@]}" \
+  --logger "trx;LogFileName=tests.trx" --logger "console;verbosity=detailed" --results-directory "$results" \
+  --blame-hang-timeout 20m --blame-hang-dump-type none || status=$?
+
+counter() { grep -oE '<Counters [^>]*>' "$results/tests.trx" 2> /dev/null | grep -oE " $1=\"[0-9]+\"" | grep -oE '[0-9]+' || echo 0; }
+passed=$(counter passed)
+failed=$(counter failed)
+skipped=$(( $(counter total) - passed - failed ))
+# A test host that died has counted nothing as failed; neither has a run that found no test.
+if [ "$failed" = 0 ] && { [ "$status" != 0 ] || [ "$passed" = 0 ]; }; then failed=1; fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
