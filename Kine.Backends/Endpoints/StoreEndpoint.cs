@@ -24,8 +24,9 @@ public sealed class StoreEndpoint
     public SqliteOptions? Sqlite { get; private init; }
 
     /// <summary>Reads an endpoint; touches no file and no network. Throws <see cref="StoreRefusedException"/> with a sentence for people.</summary>
-    public static StoreEndpoint Parse(string endpoint)
+    public static StoreEndpoint Parse(string endpoint, StoreSettings? settings = null)
     {
+        settings ??= new StoreSettings(); // for the stores on other servers
         if (endpoint.Length == 0)
             return OfSqlite("", litestream: false);
         int separator = endpoint.IndexOf("://", StringComparison.Ordinal);
@@ -39,8 +40,11 @@ public sealed class StoreEndpoint
             "litestream" => OfSqlite(rest, litestream: true),
             "memory" => new StoreEndpoint("memory", static () => new MemoryRevisionStore()),
             "postgres" or "postgresql" => throw NotYet("PostgreSQL", scheme),
+
             "mysql" => throw NotYet("MySQL", scheme),
+
             "nats" or "jetstream" => throw NotYet("NATS JetStream", scheme),
+
             "http" or "https" or "unix" or "unixs" => throw new StoreRefusedException(
                 $"endpoint {scheme}://... names an etcd server, not a store; let the clients connect to that server themselves"),
             _ => throw new StoreRefusedException($"endpoint scheme \"{scheme}\" is unknown; this build has sqlite and memory"),

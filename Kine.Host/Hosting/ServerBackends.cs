@@ -35,7 +35,7 @@ internal static class ServerBackends
         };
         try
         {
-            IRevisionStore store = StoreEndpoint.Parse(options.Endpoint).Create();
+            IRevisionStore store = StoreEndpoint.Parse(options.Endpoint, Settings(options, logging)).Create();
             return new ServerBackend(store, writer, watches, new GrainHostingOptions(), logging, time);
         }
         catch (StoreRefusedException error)
@@ -43,6 +43,22 @@ internal static class ServerBackends
             throw new BackendException(error.Message, wrongSettings: true, error);
         }
     }
+
+    private static StoreSettings Settings(ServerOptions options, ILoggerFactory logging) => new()
+    {
+        CaFile = options.CaFile,
+        CertFile = options.CertFile,
+        KeyFile = options.KeyFile,
+        SkipVerify = options.SkipVerify,
+        MaxIdleConnections = options.DatastoreMaxIdleConnections,
+        MaxOpenConnections = options.DatastoreMaxOpenConnections,
+        ConnectionMaxLifetime = options.DatastoreConnectionMaxLifetime,
+        ConnectionMaxIdleTime = options.DatastoreConnectionMaxIdleTime,
+        SlowSqlThreshold = options.SlowSqlThreshold,
+        SlowSqlWarningThreshold = options.SlowSqlWarningThreshold,
+        IdentityProvider = options.IdentityProvider,
+        Logging = logging,
+    };
 
     // What MemberList tells clients: the address they may use, where the listener names one.
     private static string ClientUrl(ServerOptions options)
