@@ -1,8 +1,10 @@
 using Kine.Backends;
+using Kine.Grains.Fencing;
 using Kine.Grains.Keyspace;
 using Kine.Grains.Revision;
 using Kine.Grains.Watch;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Kine.Grains.Hosting;
 
@@ -11,13 +13,18 @@ public static class KineServices
 {
     /// <summary>Adds the process's store, caches, watches and keyspace.</summary>
     public static IServiceCollection AddKineServices(
-        this IServiceCollection services, IRevisionStore store, WriterOptions writer, WatchHubOptions watches) => services
-        .AddSingleton(store)
-        .AddSingleton(writer)
-        .AddSingleton(watches)
-        .AddSingleton<LocalKeyspace>()
-        .AddSingleton<IEventHistory, EventHistory>()
-        .AddSingleton<WatchHub>()
-        .AddSingleton<FollowerFeed>()
-        .AddSingleton<IKeyspace, Keyspace.Keyspace>();
+        this IServiceCollection services, IRevisionStore store, WriterOptions writer, WatchHubOptions watches)
+    {
+        services.TryAddSingleton<ProofClock>();
+        return services
+            .AddSingleton(store)
+            .AddSingleton(writer)
+            .AddSingleton(watches)
+            .AddSingleton<Candidacy>()
+            .AddSingleton<LocalKeyspace>()
+            .AddSingleton<IEventHistory, EventHistory>()
+            .AddSingleton<WatchHub>()
+            .AddSingleton<FollowerFeed>()
+            .AddSingleton<IKeyspace, Keyspace.Keyspace>();
+    }
 }

@@ -1,4 +1,5 @@
 using Kine.Backends;
+using Kine.Grains.Fencing;
 using Kine.Grains.Keyspace;
 using Kine.Grains.Revision;
 using Kine.Grains.Watch;
@@ -19,13 +20,15 @@ public sealed class ServerBackend : IServerBackend
 
     /// <summary>Nothing is opened before <see cref="Start"/>.</summary>
     public ServerBackend(
-        IRevisionStore store, WriterOptions writer, WatchHubOptions watches, GrainHostingOptions grains, ILoggerFactory log, TimeProvider time)
+        IRevisionStore store, WriterOptions writer, WatchHubOptions watches, GrainHostingOptions grains, ILoggerFactory log, TimeProvider time,
+        ProofClock? clock = null)
     {
         _store = store;
         _log = log.CreateLogger<ServerBackend>();
         var services = new ServiceCollection();
         services.AddSingleton(log);
         services.AddSingleton(time);
+        services.AddSingleton(clock ?? new ProofClock());
         services.AddKineServices(store, writer with { Fatal = reason => _broken.TrySetResult(reason) }, watches);
         services.AddKineGrains(grains);
         _services = services.BuildServiceProvider();
@@ -33,6 +36,9 @@ public sealed class ServerBackend : IServerBackend
 
     /// <inheritdoc/>
     public string StoreDescription => _store.Description;
+
+    /// <inheritdoc/>
+    public string? StandsByFor => _services.GetRequiredService<WatchHub>().IsLeaderless ? _services.GetRequiredService<Candidacy>().HolderAddress : null;
 
     /// <inheritdoc/>
     public Task<string> Broken => _broken.Task;
@@ -46,7 +52,7 @@ public sealed class ServerBackend : IServerBackend
             {
                 await _store.Open(cancellationToken);
             }
-            catch (StoreRefusedException error)
+            catch (Exception error) when (error is StoreRefusedException or StoreUnavailableException)
             {
                 throw new BackendException(error.Message, innerException: error);
             }
@@ -61,7 +67,7 @@ public sealed class ServerBackend : IServerBackend
                 await service.StartAsync(cancellationToken);
             }
 
-            await _services.GetRequiredService<IGrainFactory>().GetGrain<IRevisionGrain>(RevisionGrain.Key).Ready().WaitAsync(cancellationToken);
+            await BecomeWriter(cancellationToken);
             await _services.GetRequiredService<FollowerFeed>().Start();
             return _services.GetRequiredService<IKeyspace>();
         }
@@ -69,6 +75,19 @@ public sealed class ServerBackend : IServerBackend
         {
             await Close();
             throw;
+        }
+    }
+
+    // A process that may not write yet stands by: the feed asks for the writer every second, and so brings it to life here as soon as the store lets it.
+    private async Task BecomeWriter(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _services.GetRequiredService<IGrainFactory>().GetGrain<IRevisionGrain>(RevisionGrain.Key).Ready().WaitAsync(cancellationToken);
+        }
+        catch (EtcdException error) when (!_store.IsExclusive && error.Message == EtcdErrors.NoLeader.Message)
+        {
+            _services.GetRequiredService<WatchHub>().LoseLeader();
         }
     }
 

@@ -8,7 +8,7 @@ using Kine.Grains.Watch;
 namespace Kine.Grains.Keyspace;
 
 /// <summary>The front end's way to the grains. Requests that are wrong whatever the state end here, on the caller's thread.</summary>
-public sealed class Keyspace(LocalKeyspace local, WatchHub watches, IGrainFactory grains) : IKeyspace
+public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHub watches, IGrainFactory grains, TimeProvider time) : IKeyspace
 {
     private const int FirstChunkKeys = 10;
     private const long RequestLimit = 3 << 19; // 1.5 MiB, etcd's limit of a request
@@ -30,7 +30,31 @@ public sealed class Keyspace(LocalKeyspace local, WatchHub watches, IGrainFactor
     public ValueTask<RangeReply> Range(RangeRequest request, CancellationToken cancellationToken)
     {
         RangeRules.Check(request);
-        return local.Writer is { } view ? RangeReader.Range(view, request, cancellationToken) : new(_remote.Range(request, cancellationToken));
+        if (local.Writer is not { } view)
+        {
+            return new(_remote.Range(request, cancellationToken));
+        }
+
+        // The revision is taken first, then the proof: what was current while nobody else could write was current.
+        ValueTask<RangeReply> reply = RangeReader.Range(view, request, cancellationToken);
+        return request.Serializable || (local.Proof.Holds && !options.ProveAtStore) ? reply : Proven(reply, cancellationToken);
+    }
+
+    private async ValueTask<RangeReply> Proven(ValueTask<RangeReply> reading, CancellationToken cancellationToken)
+    {
+        RangeReply reply = await reading;
+        try
+        {
+            await (options.ProveAtStore
+                ? _writer.Prove().WaitAsync(cancellationToken)
+                : local.Proof.Wait(options.RequestTimeout, time, cancellationToken));
+            return reply;
+        }
+        catch
+        {
+            reply.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using Kine.Backends;
+using Kine.Grains.Fencing;
 using Kine.Grains.Index;
 
 namespace Kine.Grains.Keyspace;
@@ -10,14 +11,18 @@ public sealed class LocalKeyspace
     private PublishedState _remote = new(0, -1, 0);
 
     /// <summary>Nothing is read yet.</summary>
-    public LocalKeyspace(IRevisionStore store, Revision.WriterOptions options)
+    public LocalKeyspace(IRevisionStore store, Revision.WriterOptions options, ProofClock clock)
     {
         Store = store;
+        Proof = new ReadProof(clock, store.IsExclusive);
         Values = new ValueReader(new ValueCache(options.CacheBytes), store);
     }
 
     /// <summary>The store that this process reads.</summary>
     public IRevisionStore Store { get; }
+
+    /// <summary>Whether the writer of this process may answer from memory.</summary>
+    public ReadProof Proof { get; }
 
     /// <summary>Values by version, one cache for the process.</summary>
     public ValueReader Values { get; }

@@ -9,16 +9,22 @@ public sealed class ValueReader(ValueCache cache, IRevisionStore store)
 {
     private const int ReadInTwo = 128; // values
 
+    private ValueCache _cache = cache;
+
     /// <summary>The pair as a marshaled mvccpb.KeyValue when the cache holds it.</summary>
-    public bool TryGet(RecordId id, out ReadOnlyMemory<byte> keyValue) => cache.TryGet(id, out keyValue);
+    public bool TryGet(RecordId id, out ReadOnlyMemory<byte> keyValue) => Volatile.Read(ref _cache).TryGet(id, out keyValue);
 
     /// <summary>Keeps a pair that was just written.</summary>
-    public void Add(RecordId id, ReadOnlyMemory<byte> keyValue) => cache.Add(id, keyValue);
+    public void Add(RecordId id, ReadOnlyMemory<byte> keyValue) => Volatile.Read(ref _cache).Add(id, keyValue);
+
+    /// <summary>Empties the cache: what it holds may contradict the store, because another process wrote to that in between.</summary>
+    public void Forget() => Volatile.Write(ref _cache, new ValueCache(_cache.MaxBytes));
 
     /// <summary>Pairs in the order asked; null where the store no longer has the version, because compaction took it.</summary>
     public ValueTask<ReadOnlyMemory<byte>?[]> Read(IReadOnlyList<VersionedKey> versions, CancellationToken cancellationToken)
     {
         var found = new ReadOnlyMemory<byte>?[versions.Count];
+        ValueCache cache = Volatile.Read(ref _cache);
         List<int>? missing = null;
         for (int i = 0; i < versions.Count; i++)
         {
@@ -32,7 +38,7 @@ public sealed class ValueReader(ValueCache cache, IRevisionStore store)
             }
         }
 
-        return missing is null ? ValueTask.FromResult(found) : new(ReadMissing(versions, found, missing, cancellationToken));
+        return missing is null ? ValueTask.FromResult(found) : new(ReadMissing(cache, versions, found, missing, cancellationToken));
     }
 
     // A page of a list takes a millisecond or more, most of it in the store's read calls: two threads halve the wait.
@@ -45,7 +51,7 @@ public sealed class ValueReader(ValueCache cache, IRevisionStore store)
     }
 
     private async Task<ReadOnlyMemory<byte>?[]> ReadMissing(
-        IReadOnlyList<VersionedKey> versions, ReadOnlyMemory<byte>?[] found, List<int> missing, CancellationToken cancellationToken)
+        ValueCache cache, IReadOnlyList<VersionedKey> versions, ReadOnlyMemory<byte>?[] found, List<int> missing, CancellationToken cancellationToken)
     {
         var ids = new RecordId[missing.Count];
         for (int i = 0; i < ids.Length; i++)

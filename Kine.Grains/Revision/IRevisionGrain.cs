@@ -14,6 +14,11 @@ public interface IRevisionGrain : IGrainWithStringKey
     /// <summary>Makes sure that the writer is loaded; returns what is published.</summary>
     Task<PublishedState> Ready();
 
+    /// <summary>
+    /// Completes once it is certain that no other writer had taken over when this was called; Unavailable when that cannot be shown in time.
+    /// </summary>
+    Task Prove();
+
     /// <summary>Drains what is waiting, answers no new writes, and releases the store.</summary>
     Task Stop();
 

@@ -101,7 +101,7 @@ public sealed partial class RevisionGrain
                 await _store.Delete(ids[..count], CancellationToken.None);
                 ids = ids[count..];
             }
-            catch (StoreUnavailableException error)
+            catch (Exception error) when (error is StoreUnavailableException or OutcomeUnknownException)
             {
                 // Never skipped: a tombstone deleted later without the versions it ended would bring its key back at the next start.
                 log.LogWarning(error, "Compaction waits for the store");

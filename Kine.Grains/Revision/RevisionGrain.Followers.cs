@@ -16,10 +16,24 @@ public sealed partial class RevisionGrain
     private readonly Dictionary<IEventObserver, long> _followers = [];
 
     /// <inheritdoc/>
-    public Task<PublishedState> Current() => Task.FromResult(View.State);
+    public async Task<PublishedState> Current()
+    {
+        PublishedState state = View.State;
+        await Prove();
+        return state;
+    }
 
     /// <inheritdoc/>
-    public Task<WireRangeReply> Range(RangeRequest request) => WireRangeReply.Read(View, request);
+    public async Task<WireRangeReply> Range(RangeRequest request)
+    {
+        WireRangeReply reply = await WireRangeReply.Read(View, request);
+        if (!request.Serializable)
+        {
+            await Prove();
+        }
+
+        return reply;
+    }
 
     /// <inheritdoc/>
     public Task<FollowerStart> Subscribe(IEventObserver follower)

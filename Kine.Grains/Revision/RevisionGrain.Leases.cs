@@ -136,14 +136,19 @@ public sealed partial class RevisionGrain
     // A new writer gives every lease its whole TTL again, as etcd does at a change of leader. The sweep finds leases whose clock was lost with its process.
     private void StartClocks()
     {
-        foreach (LeaseEntry lease in State.Leases.All)
-        {
-            StartClock(lease);
-        }
-
+        RestartClocks();
         this.RegisterGrainTimer(
             SweepClocks,
             new GrainTimerCreationOptions { DueTime = ClockSlack, Period = ClockSlack, Interleave = true, KeepAlive = true });
+    }
+
+    private void RestartClocks()
+    {
+        foreach (LeaseEntry lease in State.Leases.All)
+        {
+            lease.NotedAt = time.GetTimestamp();
+            StartClock(lease);
+        }
     }
 
     private Task SweepClocks(CancellationToken cancellationToken)

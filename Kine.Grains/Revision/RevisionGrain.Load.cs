@@ -28,26 +28,66 @@ public sealed partial class RevisionGrain
     /// <inheritdoc/>
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        Fence fence = await TakeOver(cancellationToken);
+        try
+        {
+            Fence fence = await TakeOver(cancellationToken);
+            if (!_store.IsExclusive)
+            {
+                _ = KeepLease();
+            }
+
+            await Load(fence, cancellationToken);
+        }
+        catch (Exception error)
+        {
+            _ended ??= EtcdErrors.NoLeader;
+            _leaseStop.Cancel();
+            local.Proof.Drop();
+            throw error switch
+            {
+                StoreUnavailableException or OutcomeUnknownException => Unreachable(error),
+                FencedException => EtcdErrors.NoLeader,
+                _ => error,
+            };
+        }
+    }
+
+    private EtcdException Unreachable(Exception error)
+    {
+        log.LogWarning("The store cannot be loaded: {Reason}", error.Message);
+        return EtcdErrors.TimedOut;
+    }
+
+    private async Task Load(Fence fence, CancellationToken cancellationToken)
+    {
         List<SideRow> side = await _store.ReadSide(cancellationToken);
         long compacted = ReadMeta(side, CompactRow) ?? WriteState.NotCompacted;
-        ClusterIdentity identity = await ReadIdentity(side, fence.LastRevision);
+        long last = fence.LastRevision;
+        if (last < hub.Revision)
+        {
+            last = compacted = await GoOnAboveLoss(fence);
+        }
 
+        ClusterIdentity identity = await ReadIdentity(side, last);
         var index = new KeyIndex();
-        long tailFrom = await LoadIndex(index, fence.LastRevision, cancellationToken);
+        long tailFrom = await LoadIndex(index, last, cancellationToken);
         var state = new WriteState(index, local.Values, local.Holds, new LeaseTable())
         {
             Identity = identity,
             Quota = new SpaceQuota(options.QuotaBackendBytes),
             CompactRevision = compacted,
         };
-        state.Begin(_token, fence.LastRevision);
+        state.Begin(_token, last);
         state.Quota.Set(await _store.Size(cancellationToken));
         LoadSide(state, side);
         AttachKeys(state);
-        _state = state;
+        if (_ended is not null)
+        {
+            throw new EtcdException(_ended.Code, _ended.Message); // the lease was lost while loading
+        }
 
-        var view = new KeyspaceView(index, local.Values, local.Holds, new PublishedState(fence.LastRevision, compacted, state.Term));
+        _state = state;
+        var view = new KeyspaceView(index, local.Values, local.Holds, new PublishedState(last, compacted, state.Term));
         local.Identity = identity;
         local.Writer = view;
         await LoadWatches(Math.Max(tailFrom, compacted + 1), view.State, cancellationToken);
@@ -59,6 +99,10 @@ public sealed partial class RevisionGrain
         }
 
         StartCompactionTimer();
+        if (!_store.IsExclusive)
+        {
+            log.LogInformation("This process is the store's writer now: epoch {Epoch}, revision {Revision}", _token.Epoch, last);
+        }
     }
 
     /// <inheritdoc/>
@@ -82,28 +126,27 @@ public sealed partial class RevisionGrain
         {
             _ended = EtcdErrors.ServerStopped;
             local.Writer = null;
+            local.Proof.Drop();
+            _leaseStop.Cancel();
             _compactionStop.Cancel();
             if (_compaction is not null)
             {
                 await _compaction;
             }
 
-            await _store.Release(_token, CancellationToken.None);
+            await Release();
         }
     }
 
-    private async Task<Fence> TakeOver(CancellationToken cancellationToken)
+    private async Task Release()
     {
-        while (true)
+        try
         {
-            Fence seen = await _store.ReadFence(cancellationToken);
-            Guid holder = Guid.NewGuid();
-            Fence? taken = await _store.TakeOver(seen, holder, options.ClientUrl, options.LeaseTime, cancellationToken);
-            if (taken is not null)
-            {
-                _token = new FenceToken(taken.Epoch, holder);
-                return taken;
-            }
+            await _store.Release(_token, CancellationToken.None);
+        }
+        catch (Exception error) when (error is StoreUnavailableException or OutcomeUnknownException or FencedException)
+        {
+            log.LogWarning("The store was not released, so the next writer waits for the lease to run out: {Reason}", error.Message);
         }
     }
 

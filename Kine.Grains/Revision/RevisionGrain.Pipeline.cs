@@ -1,4 +1,5 @@
 using Kine.Backends;
+using Kine.Grains.Fencing;
 using Kine.Grains.Keyspace;
 using Kine.Grains.Watch;
 using Microsoft.Extensions.Logging;
@@ -18,6 +19,11 @@ public sealed partial class RevisionGrain
         if (_ended is not null)
         {
             throw new EtcdException(_ended.Code, _ended.Message);
+        }
+
+        if (_storeIsAway)
+        {
+            throw EtcdErrors.TimedOut;
         }
 
         if (_waitingBytes + operation.Size > MaxWaitingBytes || _waiting.Count + _parked >= MaxWaiting)
@@ -121,17 +127,16 @@ public sealed partial class RevisionGrain
                 if (batch.Writes)
                 {
                     _unpublished.Add(batch);
-                    try
+                    if (!await Persist(batch))
                     {
-                        await _store.Append(batch.Append);
-                    }
-                    catch (Exception error)
-                    {
-                        await AppendFailed(batch, error);
                         continue;
                     }
 
                     _unpublished.Clear();
+                }
+                else if (!await IsProven(batch))
+                {
+                    continue;
                 }
 
                 if (_ended is null)
@@ -153,6 +158,49 @@ public sealed partial class RevisionGrain
             {
                 _drained?.TrySetResult();
             }
+        }
+    }
+
+    // False when the batch was dealt with otherwise.
+    private async Task<bool> Persist(WriteBatch batch)
+    {
+        _persisting = true;
+        try
+        {
+            ProofTime sent = local.Proof.Now;
+            await _store.Append(batch.Append);
+            Alive(sent);
+            return true;
+        }
+        catch (Exception error)
+        {
+            await AppendFailed(batch, error);
+            return false;
+        }
+        finally
+        {
+            _persisting = false;
+        }
+    }
+
+    // Answers without an append are reads: they need to be current.
+    private async Task<bool> IsProven(WriteBatch batch)
+    {
+        if (local.Proof.Holds && !options.ProveAtStore)
+        {
+            return true;
+        }
+
+        try
+        {
+            await Prove();
+            return true;
+        }
+        catch (EtcdException error)
+        {
+            FailAll(batch, error);
+            EvaluateWaiting();
+            return false;
         }
     }
 
@@ -204,9 +252,8 @@ public sealed partial class RevisionGrain
                 log.LogWarning(error, "The answer to an append was lost; looking whether it landed");
                 await ResolveUnknown(batch);
                 break;
-            case StoreBrokenException:
-                End(EtcdErrors.ServerStopped, error, "The store can't be trusted any more");
-                options.Fatal(error.Message);
+            case StoreBrokenException broken:
+                Break(broken);
                 break;
             default:
                 End(EtcdErrors.LeaderChanged, error, "The store refused an append");
@@ -235,55 +282,6 @@ public sealed partial class RevisionGrain
         }
     }
 
-    // First the epoch rises, so that nothing sent earlier can still land; then the store's last revision tells.
-    private async Task ResolveUnknown(WriteBatch batch)
-    {
-        Guid holder = Guid.NewGuid();
-        for (TimeSpan wait = TimeSpan.FromMilliseconds(20); _ended is null; wait = TimeSpan.FromTicks(Math.Min(wait.Ticks * 2, TimeSpan.TicksPerSecond)))
-        {
-            try
-            {
-                Fence seen = await _store.ReadFence(CancellationToken.None);
-                if (seen.Holder != _token.Holder && seen.Holder != holder)
-                {
-                    End(EtcdErrors.LeaderChanged, new FencedException($"Epoch {seen.Epoch} is held by another"), "The store has another writer");
-                    return;
-                }
-
-                Fence? taken = seen.Holder == holder ? seen : await _store.TakeOver(seen, holder, options.ClientUrl, options.LeaseTime, CancellationToken.None);
-                if (taken is null)
-                {
-                    continue;
-                }
-
-                _token = new FenceToken(taken.Epoch, holder);
-                if (taken.LastRevision == batch.Append.LastRevision && batch.Append.Records.Count > 0)
-                {
-                    State.Renew(_token);
-                    _unpublished.Clear();
-                    Publish(batch);
-                }
-                else if (taken.LastRevision == batch.PreviousRevision && batch.Append.Side.Count == 0)
-                {
-                    TakeBack(batch, EtcdErrors.TimedOut);
-                    State.Renew(_token);
-                }
-                else
-                {
-                    // Side state does not move the revision: whether it landed shows only by loading it anew.
-                    End(EtcdErrors.LeaderChanged, new OutcomeUnknownException("Side state may have been written"), "Starting over from the store");
-                }
-
-                return;
-            }
-            catch (StoreUnavailableException error)
-            {
-                log.LogWarning(error, "The store is not there yet");
-                await Task.Delay(wait, time);
-            }
-        }
-    }
-
     // This activation writes no more: everybody is told, and the next call finds a new one that loads what the store holds.
     private void End(EtcdException error, Exception reason, string what)
     {
@@ -295,6 +293,8 @@ public sealed partial class RevisionGrain
         _ended = error;
         log.LogError(reason, "{What}; the writer starts over from the store", what);
         local.Writer = null;
+        local.Proof.Drop();
+        _leaseStop.Cancel();
         if (_state is not null)
         {
             FailAll(_state.Batch, error);

@@ -1,5 +1,6 @@
 using Kine.Backends;
 using Kine.Etcd;
+using Kine.Grains.Fencing;
 using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
 using Kine.Grains.Watch;
@@ -18,6 +19,7 @@ namespace Kine.Grains.Revision;
 [Reentrant, KeepAlive, PreferLocalPlacement]
 public sealed partial class RevisionGrain(
     LocalKeyspace local,
+    Candidacy candidacy,
     WatchHub hub,
     IEventHistory history,
     WriterOptions options,
@@ -31,6 +33,7 @@ public sealed partial class RevisionGrain(
     private const long MaxBatchBytes = 8 << 20;
     private const long MaxWaitingBytes = 64 << 20;
     private const int MaxWaiting = 100_000;
+    private const long RevisionsAfterLoss = 1_000_000;
 
     private readonly IRevisionStore _store = local.Store;
     private readonly Queue<WriteOperation> _waiting = [];
@@ -38,6 +41,8 @@ public sealed partial class RevisionGrain(
     private long _waitingBytes;
     private int _parked;
     private bool _appending;
+    private bool _persisting; // a batch is at the store, or its outcome is being looked for
+    private long _aliveAt;
     private EtcdException? _ended;
     private TaskCompletionSource? _drained;
 

@@ -12,6 +12,8 @@ internal sealed class RevisionGrainReference(CallRoute route) : GrainReference<I
 {
     public Task<PublishedState> Ready() => Invoke(static (grain, _) => grain.Ready(), 0);
 
+    public Task Prove() => Invoke(static (grain, _) => grain.Prove(), 0);
+
     public Task Stop() => Invoke(static (grain, _) => grain.Stop(), 0);
 
     public Task<PutResponse> Put(PutRequest request) => Invoke(static (grain, request) => grain.Put(request), request);

@@ -15,6 +15,15 @@ public sealed record WriterOptions
     /// <summary>How long the fence stands without a sign of life.</summary>
     public TimeSpan LeaseTime { get; init; } = TimeSpan.FromSeconds(3);
 
+    /// <summary>How often an idle writer shows the store that it is alive, and how often a standby looks.</summary>
+    public TimeSpan RenewTime => LeaseTime / 3;
+
+    /// <summary>How long a request waits for a store that does not answer, etcd's own limit for a request without a leader.</summary>
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(7);
+
+    /// <summary>True = every linearizable read asks the store who the writer is, for machines that may freeze between a look at the clock and the answer.</summary>
+    public bool ProveAtStore { get; init; }
+
     /// <summary>Where clients reach this process, for MemberList and standbys.</summary>
     public string ClientUrl { get; init; } = "http://127.0.0.1:2379";
 

@@ -22,7 +22,15 @@ public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactor
     /// <summary>Begins to follow whenever the writer is not in this process.</summary>
     public async Task Start()
     {
-        await Renew();
+        try
+        {
+            await Renew();
+        }
+        catch (EtcdException standingBy) when (standingBy.Code == StatusCode.Unavailable)
+        {
+            log.LogDebug("No writer yet: {Reason}", standingBy.Message);
+        }
+
         _running = RenewAlways();
     }
 
@@ -84,6 +92,10 @@ public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactor
             {
                 await Renew();
             }
+            catch (EtcdException error) when (error.Code == StatusCode.Unavailable)
+            {
+                log.LogDebug("No writer: {Reason}", error.Message);
+            }
             catch (Exception error)
             {
                 log.LogWarning(error, "The writer cannot be reached");
@@ -99,7 +111,17 @@ public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactor
         }
 
         _reference ??= grains.CreateObjectReference<IEventObserver>(this);
-        FollowerStart start = await grains.GetGrain<IRevisionGrain>(RevisionGrain.Key).Subscribe(_reference);
+        FollowerStart start;
+        try
+        {
+            start = await grains.GetGrain<IRevisionGrain>(RevisionGrain.Key).Subscribe(_reference);
+        }
+        catch (EtcdException error) when (error.Message == EtcdErrors.NoLeader.Message)
+        {
+            hub.LoseLeader(); // another process writes, and nobody feeds these watches any more
+            throw;
+        }
+
         if (local.Writer is not null)
         {
             return;
@@ -108,7 +130,7 @@ public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactor
         local.Identity = start.Identity;
         local.Heard(start.State);
         hub.Identity = new ReplyIdentity(start.Identity.ClusterId, start.Identity.MemberId, start.State.Term);
-        if (hub.Revision == 0)
+        if (hub.Revision == 0 || hub.IsLeaderless)
         {
             hub.Load(start.State.Revision + 1, start.State.Revision, start.State.CompactRevision, []);
         }

@@ -28,6 +28,7 @@ public sealed partial class WatchHub : IDisposable
     private Publication? _spare;
     private ReplyIdentity _identity = new(0, 0, 0);
     private EtcdException? _stopped;
+    private EtcdException? _leaderless; // set while no writer can be reached that would feed this hub
     private long _revision;
     private long _compactRevision;
     private long _sweptBytes;
@@ -62,6 +63,16 @@ public sealed partial class WatchHub : IDisposable
         {
             lock (_gate)
                 return _streams.Count;
+        }
+    }
+
+    /// <summary>True while no writer feeds this hub, see <see cref="LoseLeader"/>.</summary>
+    public bool IsLeaderless
+    {
+        get
+        {
+            lock (_gate)
+                return _leaderless is not null;
         }
     }
 
@@ -100,6 +111,7 @@ public sealed partial class WatchHub : IDisposable
             Restart(revision, publication);
             _ring.Load(first, revision, tail);
             _loaded = true;
+            _leaderless = null;
             ApplyHeld(publication);
             Complete(publication);
         }
@@ -157,8 +169,8 @@ public sealed partial class WatchHub : IDisposable
     {
         lock (_gate)
         {
-            if (_stopped is not null)
-                throw StoppedError();
+            if ((_stopped ?? _leaderless) is { } reason)
+                throw new EtcdException(reason.Code, reason.Message);
             var stream = new WatchStream(this, _options);
             _streams.Add(stream);
             return stream;
@@ -185,6 +197,24 @@ public sealed partial class WatchHub : IDisposable
             waiter.TrySetException(StoppedError());
         foreach (WatchStream stream in streams)
             stream.End(StoppedError());
+    }
+
+    /// <summary>
+    /// Another process has become the writer: streams end with "leader changed", and new ones are refused with "no leader" until <see cref="Load"/>.
+    /// </summary>
+    public void LoseLeader()
+    {
+        WatchStream[] streams;
+        lock (_gate)
+        {
+            if (_stopped is not null || _leaderless is not null)
+                return;
+            _leaderless = EtcdErrors.NoLeader;
+            streams = [.. _streams];
+        }
+
+        foreach (WatchStream stream in streams)
+            stream.End(EtcdErrors.LeaderChanged);
     }
 
     /// <summary>Stops with "server stopped", if it was not stopped otherwise.</summary>

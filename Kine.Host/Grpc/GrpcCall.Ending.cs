@@ -1,4 +1,5 @@
 using System.Globalization;
+using Kine.Backends;
 using Kine.Grains;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -32,6 +33,7 @@ internal sealed partial class GrpcCall
             EtcdException etcd => etcd,
             OperationCanceledException => _cancellation?.Error ?? GrpcErrors.Cancelled,
             IOException => GrpcErrors.Cancelled, // of the request's pipe, which learns of a reset before the request's token does
+            StoreUnavailableException => Unavailable(method, exception),
             _ when ClientIsGone => GrpcErrors.Cancelled,
             _ => Fault(method, exception),
         };
@@ -56,6 +58,12 @@ internal sealed partial class GrpcCall
         _response.StatusCode = httpStatus;
         End(error.Code, error.Message);
         _cancellation?.Release();
+    }
+
+    private EtcdException Unavailable(GrpcMethod method, Exception exception)
+    {
+        _context.Logger.LogWarning("{Method} could not read the store: {Reason}", method.Path, exception.Message);
+        return EtcdErrors.TimedOut;
     }
 
     private EtcdException Fault(GrpcMethod method, Exception exception)

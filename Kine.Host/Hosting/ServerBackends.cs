@@ -19,6 +19,7 @@ internal static class ServerBackends
             QuotaBackendBytes = options.QuotaBackendBytes,
             EtcdVersion = options.EmulatedEtcdVersion,
             LeaseTime = options.LeaseTime,
+            ProveAtStore = options.ReadProof == "store",
             CompactInterval = options.CompactInterval,
             CompactIntervalJitter = options.CompactIntervalJitter,
             CompactTimeout = options.CompactTimeout > TimeSpan.Zero ? options.CompactTimeout : Timeout.InfiniteTimeSpan,

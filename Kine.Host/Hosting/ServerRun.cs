@@ -41,13 +41,26 @@ internal sealed class ServerRun(BackendFactory backends, TextWriter output, Text
             var seconds = (time.GetUtcNow() - Process.GetCurrentProcess().StartTime.ToUniversalTime()).TotalSeconds;
             if (seconds is < 0 or > 3600)
                 seconds = time.GetElapsedTime(start).TotalSeconds;
-            logger.LogInformation(
-                "kine {Version} serves etcd v3 on {Address}, store {Store}, revision {Revision}, ready in {Seconds} s",
-                KineCommand.Version,
-                Address(options, server),
-                backend.StoreDescription,
-                server.Revision,
-                seconds.ToString("0.0", CultureInfo.InvariantCulture));
+            if (backend.StandsByFor is { } holder)
+            {
+                logger.LogInformation(
+                    "kine {Version} stands by on {Address}, store {Store}: the process at {Holder} writes to it",
+                    KineCommand.Version,
+                    Address(options, server),
+                    backend.StoreDescription,
+                    holder);
+            }
+            else
+            {
+                logger.LogInformation(
+                    "kine {Version} serves etcd v3 on {Address}, store {Store}, revision {Revision}, ready in {Seconds} s",
+                    KineCommand.Version,
+                    Address(options, server),
+                    backend.StoreDescription,
+                    server.Revision,
+                    seconds.ToString("0.0", CultureInfo.InvariantCulture));
+            }
+
             if (options.MetricsEnableProfiling)
                 logger.LogInformation("profiling: attach dotnet-trace, dotnet-counters or dotnet-gcdump to process {Pid}", Environment.ProcessId);
 

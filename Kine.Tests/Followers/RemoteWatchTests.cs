@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Grains.Fencing;
 using Kine.Grains.Keyspace;
 using Kine.Grains.Revision;
 using Kine.Grains.Watch;
@@ -20,7 +21,7 @@ public sealed class RemoteWatchTests
     {
         var random = new Random(seed);
         await using FollowedServer server = await FollowedServer.Start();
-        var remote = new LocalKeyspace(server.Store, new WriterOptions());
+        var remote = new LocalKeyspace(server.Store, new WriterOptions(), new ProofClock());
         using var hub = new WatchHub(new EventHistory(remote, server.Grains), SmallRing, TimeProvider.System);
         for (int i = 0; i < 50; i++)
         {
@@ -81,7 +82,7 @@ public sealed class RemoteWatchTests
     public async Task A_gap_that_is_compacted_cancels_the_watches_that_missed_it()
     {
         await using FollowedServer server = await FollowedServer.Start();
-        var remote = new LocalKeyspace(server.Store, new WriterOptions());
+        var remote = new LocalKeyspace(server.Store, new WriterOptions(), new ProofClock());
         using var hub = new WatchHub(new EventHistory(remote, server.Grains), SmallRing, TimeProvider.System);
         remote.Heard(await server.Current());
         hub.Load(2, 1, 0, []);
@@ -104,7 +105,7 @@ public sealed class RemoteWatchTests
     public async Task A_watch_begins_behind_what_its_process_has_told_its_clients()
     {
         await using FollowedServer server = await FollowedServer.Start();
-        var remote = new LocalKeyspace(server.Store, new WriterOptions());
+        var remote = new LocalKeyspace(server.Store, new WriterOptions(), new ProofClock());
         using var hub = new WatchHub(new EventHistory(remote, server.Grains), SmallRing, TimeProvider.System);
         remote.Heard(await server.Current());
         hub.Load(2, 1, 0, []);

@@ -2,6 +2,7 @@ using System.Text;
 using Google.Protobuf;
 using Kine.Backends;
 using Kine.Etcd;
+using Kine.Grains.Fencing;
 using Kine.Grains.Hosting;
 using Kine.Grains.Keyspace;
 using Kine.Grains.Revision;
@@ -23,10 +24,10 @@ internal sealed class GrainServer : IAsyncDisposable
 
     public IKeyspace Keyspace { get; }
 
-    public static async Task<GrainServer> Start(IRevisionStore store, WriterOptions? options = null, TimeProvider? time = null)
+    public static async Task<GrainServer> Start(IRevisionStore store, WriterOptions? options = null, TimeProvider? time = null, ProofClock? clock = null)
     {
         var backend = new ServerBackend(
-            store, options ?? new WriterOptions(), new WatchHubOptions(), new GrainHostingOptions(), NullLoggerFactory.Instance, time ?? TimeProvider.System);
+            store, options ?? new WriterOptions(), new WatchHubOptions(), new GrainHostingOptions(), NullLoggerFactory.Instance, time ?? TimeProvider.System, clock);
         return new GrainServer(backend, await backend.Start(CancellationToken.None));
     }
 

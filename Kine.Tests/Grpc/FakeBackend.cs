@@ -10,6 +10,8 @@ internal sealed class FakeBackend(IKeyspace keyspace) : IServerBackend
 
     public string StoreDescription => "fake";
 
+    public string? StandsByFor => null;
+
     public Task<string> Broken => _broken.Task;
 
     /// <summary>Thrown by <see cref="Start"/> when set.</summary>

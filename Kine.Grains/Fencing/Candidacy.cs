@@ -1,0 +1,68 @@
+using Kine.Backends;
+using Kine.Grains.Revision;
+
+namespace Kine.Grains.Fencing;
+
+/// <summary>
+/// One a process: watches the store's fence row while others hold it and says when it may be taken over. No clocks of two machines are compared: only how long
+/// the counter has stood still as seen from here.
+/// <code>
+/// holder alive   counter 7, 8, 9, ...     never
+/// holder dead    counter 9 since 3 s      after the longer of its lease time and ours
+/// released, or held by an earlier activation of this process that has ended: at once
+/// </code>
+/// </summary>
+public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeProvider time)
+{
+    private readonly HashSet<Guid> _own = [];
+    private Fence? _seen;
+    private long _seenAt;
+    private long _askedAt;
+    private bool _waiting;
+
+    /// <summary>The address that the present holder gave, while another process holds the store.</summary>
+    public string HolderAddress => _seen?.Address ?? "";
+
+    /// <summary>
+    /// The fence row, when it may be taken over now; null while another holder stands. Asks the store at most once a renewal time. One call at a time.
+    /// </summary>
+    public async Task<Fence?> Claimable(CancellationToken cancellationToken)
+    {
+        if (_waiting && time.GetElapsedTime(_askedAt) < options.RenewTime / 2)
+        {
+            return null;
+        }
+
+        Fence fence = await store.ReadFence(cancellationToken);
+        _askedAt = time.GetTimestamp();
+        _waiting = false;
+        if (store.IsExclusive || fence.Released || _own.Contains(fence.Holder))
+        {
+            return fence;
+        }
+
+        if (_seen is null || _seen.Epoch != fence.Epoch || _seen.Counter != fence.Counter)
+        {
+            _seen = fence;
+            _seenAt = _askedAt;
+        }
+        else if (time.GetElapsedTime(_seenAt) >= (fence.LeaseTime > options.LeaseTime ? fence.LeaseTime : options.LeaseTime))
+        {
+            return fence;
+        }
+
+        _waiting = true;
+        return null;
+    }
+
+    /// <summary>True for the id of an activation of this process.</summary>
+    public bool IsOwn(Guid holder) => _own.Contains(holder);
+
+    /// <summary>Draws the id of a new activation; a row that names it, or an earlier one, is this process's own.</summary>
+    public Guid NewHolder()
+    {
+        var holder = Guid.NewGuid();
+        _own.Add(holder);
+        return holder;
+    }
+}

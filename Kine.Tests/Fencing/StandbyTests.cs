@@ -1,0 +1,286 @@
+using Google.Protobuf;
+using Kine.Backends;
+using Kine.Backends.Memory;
+using Kine.Etcd;
+using Kine.Grains;
+using Kine.Grains.Revision;
+using Kine.Grains.Watch;
+using Kine.Tests.Grains;
+
+namespace Kine.Tests.Fencing;
+
+/// <summary>Several processes on one store, of which the fence lets one write: here each is a whole server without gRPC.</summary>
+public sealed class StandbyTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    // Short enough to wait for, long enough that a busy machine renews in time.
+    private static readonly WriterOptions Options = new() { LeaseTime = TimeSpan.FromSeconds(3), RequestTimeout = TimeSpan.FromSeconds(1) };
+
+    private readonly MemoryRevisionStore _log = new();
+
+    [Fact]
+    public async Task A_second_process_answers_no_leader_and_takes_over_at_once_when_the_first_leaves()
+    {
+        GrainServer first = await GrainServer.Start(new SharedStore(_log), Options);
+        await first.Put("k", "1");
+        await using GrainServer second = await GrainServer.Start(new SharedStore(_log), Options);
+        await AssertFails(EtcdErrors.NoLeader, () => second.Get("k"));
+        await AssertFails(EtcdErrors.NoLeader, () => second.Put("k", "2"));
+        Assert.Throws<EtcdException>(() => second.Keyspace.Watches.OpenStream());
+        Assert.Equal("1", await first.Get("k"));
+        await first.DisposeAsync();
+        Assert.Equal("1", await Eventually(() => second.Get("k")));
+        Assert.Equal(3, (await second.Put("k", "2")).Header.Revision);
+        second.Keyspace.Watches.OpenStream().Dispose();
+    }
+
+    [Fact]
+    public async Task A_writer_that_lost_its_connection_answers_nothing_that_may_be_old_and_stands_by_when_it_comes_back()
+    {
+        var connection = new SharedStore(_log);
+        await using GrainServer first = await GrainServer.Start(connection, Options);
+        await first.Put("k", "1");
+        WatchStream stream = first.Keyspace.Watches.OpenStream();
+        await using GrainServer second = await GrainServer.Start(new SharedStore(_log), Options);
+        connection.Cut = true;
+        Assert.Equal(3, (await Eventually(() => second.Put("k", "2"))).Header.Revision);
+        await AssertFails(EtcdErrors.TimedOut, () => first.Get("k"));
+        (List<KeyValue> pairs, _) = await first.Range(new RangeRequest { Key = GrainServer.Bytes("k"), Serializable = true });
+        Assert.Equal("1", Assert.Single(pairs).Value.ToStringUtf8());
+        connection.Cut = false;
+        await EventuallyFails(EtcdErrors.NoLeader, () => first.Get("k"));
+        EtcdException ended = await Assert.ThrowsAsync<EtcdException>(async () =>
+        {
+            while (await stream.WaitToRead())
+                stream.TryRead(out _);
+        }).WaitAsync(Patience);
+        Assert.Equal(EtcdErrors.LeaderChanged.Message, ended.Message);
+        Assert.Equal("2", await second.Get("k"));
+    }
+
+    [Fact]
+    public async Task A_standby_asks_the_store_no_more_often_than_a_writer_renews()
+    {
+        await using GrainServer first = await GrainServer.Start(new SharedStore(_log), Options);
+        var connection = new SharedStore(_log);
+        await using GrainServer second = await GrainServer.Start(connection, Options);
+        int before = connection.FenceReads;
+        long start = Environment.TickCount64;
+        for (int i = 0; i < 300; i++)
+        {
+            await AssertFails(EtcdErrors.NoLeader, () => second.Get("k"));
+            await Task.Delay(5);
+        }
+        double renewals = (Environment.TickCount64 - start) / Options.RenewTime.TotalMilliseconds;
+        Assert.InRange(connection.FenceReads - before, 0, (2 * renewals) + 2);
+    }
+
+    [Fact]
+    public async Task Values_kept_from_an_earlier_time_as_writer_are_not_shown_after_another_wrote()
+    {
+        var connection = new SharedStore(_log);
+        await using GrainServer first = await GrainServer.Start(connection, Options);
+        await first.Put("k", "lost");
+        var restored = new MemoryRevisionStore(); // another history with the same revision numbers
+        var between = await GrainServer.Start(new SharedStore(restored), Options);
+        await between.Put("k", "other");
+        await between.Put("l", "x");
+        await between.DisposeAsync();
+        connection.Log = restored;
+        DateTime deadline = DateTime.UtcNow + Patience;
+        while (await Eventually(() => first.Get("l")) is null && DateTime.UtcNow < deadline)
+            await Task.Delay(20); // its lease stands for a while
+        Assert.Equal("other", await first.Get("k"));
+    }
+
+    [Fact]
+    public async Task A_store_that_lost_revisions_goes_on_far_above_them_and_cancels_the_watches()
+    {
+        var connection = new SharedStore(_log);
+        await using GrainServer server = await GrainServer.Start(connection, Options);
+        await server.Put("kept", "1");
+        MemoryRevisionStore old = await Copy(_log, 2);
+        for (int i = 0; i < 5; i++)
+            await server.Put("lost", $"{i}");
+        WatchStream stream = server.Keyspace.Watches.OpenStream();
+        await stream.Receive(new WatchRequest { CreateRequest = new WatchCreateRequest { Key = GrainServer.Bytes("lost") } });
+        connection.Log = old;
+        await Eventually(() => server.Put("kept", "2"));
+        Assert.Null(await server.Get("lost"));
+        Assert.InRange(server.Keyspace.Header().Revision, 1_000_000, 1_000_100);
+        EtcdException error = await Assert.ThrowsAsync<EtcdException>(() => server.Get("kept", 7));
+        Assert.Equal(EtcdErrors.Compacted.Message, error.Message);
+        Assert.True(await Cancelled(stream).WaitAsync(Patience) > 1_000_000);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_lease_whose_answer_was_lost_is_there_or_not_as_the_store_says(bool happened)
+    {
+        var connection = new SharedStore(_log) { LoseNextAnswer = happened, LoseNextAppend = !happened };
+        // The first append of a new store is its identity: that one is not meant.
+        connection.LoseNextAnswer = connection.LoseNextAppend = false;
+        await using GrainServer server = await GrainServer.Start(connection, Options with { RequestTimeout = TimeSpan.FromMinutes(5) });
+        connection.LoseNextAnswer = happened;
+        connection.LoseNextAppend = !happened;
+        Task<LeaseGrantResponse> granting = server.Keyspace.LeaseGrant(new LeaseGrantRequest { ID = 7, TTL = 1000 }, default);
+        while (!connection.Cut)
+            await Task.Delay(5);
+        connection.Cut = false;
+        if (happened)
+            Assert.Equal(7, (await granting.WaitAsync(Patience)).ID);
+        else
+            await AssertFails(EtcdErrors.TimedOut, () => granting.WaitAsync(Patience));
+        LeaseTimeToLiveResponse left = await server.Keyspace.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 7 }, default);
+        Assert.Equal(happened ? 1000 : 0, left.GrantedTTL);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task While_the_store_is_away_writes_are_answered_and_cached_reads_and_watches_go_on(bool happened)
+    {
+        var connection = new SharedStore(_log);
+        await using GrainServer server = await GrainServer.Start(connection, Options);
+        await server.Put("k", "1");
+        WatchStream stream = server.Keyspace.Watches.OpenStream();
+        await stream.Receive(new WatchRequest { CreateRequest = new WatchCreateRequest { Key = GrainServer.Bytes("k") } });
+        connection.LoseNextAnswer = happened;
+        connection.LoseNextAppend = !happened;
+        await AssertFails(EtcdErrors.TimedOut, () => server.Put("k", "2").WaitAsync(Patience));
+        await AssertFails(EtcdErrors.TimedOut, () => server.Put("k", "never").WaitAsync(Patience));
+        (List<KeyValue> pairs, _) = await server.Range(new RangeRequest { Key = GrainServer.Bytes("k"), Serializable = true });
+        Assert.Equal("1", Assert.Single(pairs).Value.ToStringUtf8());
+        connection.Cut = false;
+        long revision = (await Eventually(() => server.Put("k", "3"))).Header.Revision;
+        Assert.Equal(happened ? 4 : 3, revision);
+        Assert.Equal("3", await server.Get("k"));
+        string[] expected = happened ? ["2", "3"] : ["3"];
+        Assert.Equal(expected, await Values(stream, expected.Length).WaitAsync(Patience));
+    }
+
+    [Fact]
+    public async Task After_a_suspend_reads_wait_for_a_new_sign_of_life()
+    {
+        var clock = new ShiftedClock();
+        var connection = new SharedStore(_log);
+        await using GrainServer server = await GrainServer.Start(connection, Options, clock: clock);
+        await server.Put("k", "1");
+        connection.Cut = true;
+        clock.Wall = TimeSpan.FromHours(1);
+        await AssertFails(EtcdErrors.TimedOut, () => server.Get("k"));
+        connection.Cut = false;
+        Assert.Equal("1", await Eventually(() => server.Get("k")));
+    }
+
+    [Fact]
+    public async Task With_the_store_as_proof_a_read_that_cannot_ask_it_is_not_answered()
+    {
+        var connection = new SharedStore(_log);
+        await using GrainServer server = await GrainServer.Start(connection, Options with { ProveAtStore = true });
+        await server.Put("k", "1");
+        Assert.Equal("1", await server.Get("k"));
+        connection.Cut = true;
+        await AssertFails(EtcdErrors.TimedOut, () => server.Get("k"));
+        connection.Cut = false;
+        Fence seen = await _log.ReadFence(default);
+        await _log.TakeOver(seen, Guid.NewGuid(), "elsewhere", TimeSpan.FromHours(1), default);
+        await AssertFails(EtcdErrors.LeaderChanged, () => server.Get("k"));
+    }
+
+    private static async Task<MemoryRevisionStore> Copy(MemoryRevisionStore log, long toRevision)
+    {
+        var copy = new MemoryRevisionStore();
+        Fence fence = await log.ReadFence(default);
+        Fence mine = (await copy.TakeOver(await copy.ReadFence(default), fence.Holder, fence.Address, fence.LeaseTime, default))!;
+        var batch = new AppendBatch { Token = new FenceToken(mine.Epoch, mine.Holder), ExpectedRevision = 1, LastRevision = toRevision };
+        batch.Records.AddRange(await log.ReadRecords(new RecordId(0, 0), toRevision, 1000, 1 << 20, default));
+        batch.Side.AddRange(await log.ReadSide(default));
+        await copy.Append(batch);
+        return copy;
+    }
+
+    private static async Task AssertFails(EtcdException expected, Func<Task> call)
+    {
+        EtcdException error = await Assert.ThrowsAsync<EtcdException>(call);
+        Assert.Equal((expected.Code, expected.Message), (error.Code, error.Message));
+    }
+
+    private static async Task<T> Eventually<T>(Func<Task<T>> call)
+    {
+        DateTime deadline = DateTime.UtcNow + Patience;
+        while (true)
+        {
+            try
+            {
+                return await call();
+            }
+            catch (EtcdException error) when (error.Code == StatusCode.Unavailable && DateTime.UtcNow < deadline)
+            {
+                await Task.Delay(20);
+            }
+        }
+    }
+
+    private static async Task EventuallyFails(EtcdException expected, Func<Task> call)
+    {
+        DateTime deadline = DateTime.UtcNow + Patience;
+        while (true)
+        {
+            try
+            {
+                await call();
+            }
+            catch (EtcdException error) when (error.Message == expected.Message)
+            {
+                return;
+            }
+            catch (EtcdException error) when (error.Code == StatusCode.Unavailable)
+            {
+                // Not settled yet.
+            }
+            Assert.True(DateTime.UtcNow < deadline, $"never \"{expected.Message}\"");
+            await Task.Delay(20);
+        }
+    }
+
+    private static async Task<string[]> Values(WatchStream stream, int count)
+    {
+        var values = new List<string>();
+        await foreach (WatchResponse reply in Replies(stream))
+        {
+            values.AddRange(reply.Events.Select(change => change.Kv.Value.ToStringUtf8()));
+            if (values.Count >= count)
+                break;
+        }
+        return [.. values];
+    }
+
+    private static async Task<long> Cancelled(WatchStream stream)
+    {
+        await foreach (WatchResponse reply in Replies(stream))
+        {
+            if (reply.Canceled)
+                return reply.CompactRevision;
+        }
+        return -1;
+    }
+
+    private static async IAsyncEnumerable<WatchResponse> Replies(WatchStream stream)
+    {
+        while (await stream.WaitToRead())
+        {
+            while (stream.TryRead(out WatchReply? reply))
+            {
+                var buffer = new System.Buffers.ArrayBufferWriter<byte>();
+                while (!reply.Write(buffer, int.MaxValue))
+                {
+                    // In one go: the limit is far above any reply here.
+                }
+                yield return WatchResponse.Parser.ParseFrom(buffer.WrittenSpan);
+            }
+        }
+    }
+}
