@@ -6,13 +6,14 @@ namespace Kine.Grains.Watch;
 
 /// <summary>
 /// One a process: brings the writer's event batches into a process that does not hold the writer, to its watches and its prefix grains. It subscribes anew
-/// every second, which finds a writer that moved and tells the watches of what got lost at the end.
+/// every second or sooner, which finds a writer that moved and tells the watches of what got lost at the end.
 /// </summary>
-public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactory grains, TimeProvider time, ILogger<FollowerFeed> log)
+public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactory grains, WriterOptions options, TimeProvider time, ILogger<FollowerFeed> log)
     : IEventObserver, IAsyncDisposable
 {
-    private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestRenewal = TimeSpan.FromSeconds(1);
 
+    private readonly TimeSpan _renewal = options.RenewTime < LongestRenewal ? options.RenewTime : LongestRenewal;
     private readonly Lock _lock = new(); // protects _followers
     private readonly CancellationTokenSource _stopping = new();
     private Action<EventBatch>[] _followers = [];
@@ -82,7 +83,7 @@ public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactor
     {
         while (!_stopping.IsCancellationRequested)
         {
-            await Task.Delay(Renewal, time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(_renewal, time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_stopping.IsCancellationRequested)
             {
                 return;

@@ -1,13 +1,13 @@
 namespace Kine.Tests.Servers;
 
-/// <summary>kine as built, on a SQLite file of its own.</summary>
+/// <summary>kine as built, on a SQLite file of its own or on the store it is told.</summary>
 public sealed class KineServer : EtcdApiServer
 {
     private readonly string[] _arguments;
 
-    private KineServer(string endpointParameters, string[] arguments)
+    private KineServer(string? endpoint, string[] arguments)
     {
-        Endpoint = $"sqlite://{DatabasePath}{endpointParameters}";
+        Endpoint = endpoint ?? $"sqlite://{DatabasePath}";
         _arguments = arguments;
     }
 
@@ -16,7 +16,7 @@ public sealed class KineServer : EtcdApiServer
     public string DatabasePath => Path.Combine(DataFolder, "state.db");
 
     /// <summary>The value of --endpoint.</summary>
-    public string Endpoint { get; }
+    public string Endpoint { get; private set; }
 
     /// <summary>All arguments of the program, for tests that start it in their own way.</summary>
     public string[] Arguments => ["--listen-address", Address, "--endpoint", Endpoint, "--metrics-bind-address", "0", .. _arguments];
@@ -29,7 +29,23 @@ public sealed class KineServer : EtcdApiServer
     }
 
     /// <summary>A server that is not started yet.</summary>
-    public static KineServer Prepare(string endpointParameters = "", params string[] arguments) => new(endpointParameters, arguments);
+    public static KineServer Prepare(string endpointParameters = "", params string[] arguments)
+    {
+        var server = new KineServer(null, arguments);
+        server.Endpoint += endpointParameters;
+        return server;
+    }
+
+    /// <summary>A server on the store that the endpoint names, not started yet. Its lease is short, so that one after a kill need not wait long.</summary>
+    public static KineServer On(string endpoint, params string[] arguments) => new(endpoint, ["--lease-time", "1s", .. arguments]);
+
+    /// <summary>The same, started.</summary>
+    public static async Task<EtcdApiServer> StartOn(string endpoint, params string[] arguments)
+    {
+        var server = On(endpoint, arguments);
+        await server.Start();
+        return server;
+    }
 
     protected override RunningProcess Launch() => RunningProcess.Start(TestTools.Kine, Arguments);
 }

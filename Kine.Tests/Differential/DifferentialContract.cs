@@ -1,0 +1,40 @@
+using System.Diagnostics;
+using Kine.Tests.Servers;
+using Kine.Tests.Wire;
+using Xunit.Abstractions;
+
+namespace Kine.Tests.Differential;
+
+/// <summary>
+/// Random operations against this server and a real etcd side by side. KINE_DIFF_SEED repeats a run, KINE_DIFF_OPS sets its length, and
+/// KINE_TEST_CANDIDATE=etcd compares etcd with itself, which shows whether a rule of the comparison is at fault.
+/// </summary>
+public abstract class DifferentialContract(ITestOutputHelper output)
+{
+    private const int Restarts = 3;
+
+    /// <summary>A new server on an empty store of the kind that is tested.</summary>
+    protected abstract Task<EtcdApiServer> StartServer();
+
+    /// <summary>Operations of a run, unless KINE_DIFF_OPS says otherwise.</summary>
+    protected virtual int Operations => 24_000;
+
+    [Fact]
+    public async Task Every_reply_and_every_watch_equals_etcds()
+    {
+        var operations = int.Parse(Environment.GetEnvironmentVariable("KINE_DIFF_OPS") ?? $"{Operations}");
+        var seed = int.Parse(Environment.GetEnvironmentVariable("KINE_DIFF_SEED") ?? $"{Random.Shared.Next(1, 1_000_000)}");
+        output.WriteLine($"seed {seed}, {operations} operations");
+        var clock = Stopwatch.StartNew();
+        await using var reference = await EtcdServer.StartNew();
+        await using var candidate = await StartServer();
+        using var run = new DifferentialRun(reference, candidate, seed);
+        for (var part = 0; part <= Restarts; part++)
+        {
+            if (part > 0)
+                await run.Restart();
+            await run.Perform(operations / (Restarts + 1));
+        }
+        output.WriteLine($"{run.Done} operations up to revision {run.Revision}, {run.EventsCompared} log entries of watches, in {clock.Elapsed}");
+    }
+}

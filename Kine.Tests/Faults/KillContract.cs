@@ -1,0 +1,143 @@
+using Kine.Etcd;
+using Kine.Tests.Servers;
+using Kine.Tests.Wire;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Kine.Tests.Faults;
+
+/// <summary>kill -9 under load, again and again: what was acknowledged is there, and nothing else that was not asked for.</summary>
+public abstract class KillContract(ITestOutputHelper output)
+{
+    private static readonly TimeSpan ShortestRun = TimeSpan.FromMilliseconds(150);
+
+    /// <summary>A new server on an empty store of the kind that is tested.</summary>
+    protected abstract Task<EtcdApiServer> StartServer();
+
+    [Fact]
+    public async Task After_30_kills_every_acknowledged_write_is_there_and_the_history_makes_the_same_hash_on_etcd()
+    {
+        const int Kills = 32;
+        await using var server = await StartServer();
+        var load = new WriteLoad(server.Address);
+        var history = new List<Event[]>();
+        for (var round = 0; round < Kills; round++)
+        {
+            await KillUnder(server, load, round);
+            using var channel = new EtcdChannel(server.Address);
+            await Extend(history, channel, 2);
+            Check(history, 2, load);
+        }
+        using var survivor = new EtcdChannel(server.Address);
+        var fingerprint = await History.Fingerprint(survivor);
+        await server.Kill();
+        await server.Start();
+        using var restarted = new EtcdChannel(server.Address);
+        Assert.Equal(fingerprint, await History.Fingerprint(restarted));
+        await using var etcd = await EtcdServer.StartNew();
+        using var replayed = new EtcdChannel(etcd.Address);
+        await History.Replay(history, replayed);
+        Assert.Equal(await History.Fingerprint(replayed), fingerprint);
+        output.WriteLine($"{Kills} kills, {load.Acknowledged.Count} acknowledged writes, {history.Count} revisions");
+        Assert.True(load.Acknowledged.Count > Kills * 20, "the load was too small to prove anything");
+    }
+
+    [Fact]
+    public async Task Kills_during_compactions_and_lease_changes_leave_a_store_that_starts_the_same_twice()
+    {
+        const int Kills = 10;
+        await using var server = await StartServer();
+        var load = new WriteLoad(server.Address);
+        long compacted = 0;
+        for (var round = 0; round < Kills; round++)
+        {
+            long? leased = null;
+            using (var channel = new EtcdChannel(server.Address))
+            {
+                await channel.Unary<LeaseGrantResponse>(EtcdMethod.LeaseGrant, new LeaseGrantRequest { ID = 100 + round, TTL = 10_000 });
+                leased = (await channel.Put($"/leased/{round}", "v", 100 + round)).Header.Revision;
+            }
+            using var disturbing = new CancellationTokenSource();
+            var disturber = Disturb(server.Address, disturbing.Token);
+            await KillUnder(server, load, round);
+            await disturbing.CancelAsync();
+            compacted = Math.Max(compacted, await disturber);
+            using var after = new EtcdChannel(server.Address);
+            var ttl = await after.Unary<LeaseTimeToLiveResponse>(EtcdMethod.LeaseTimeToLive, new LeaseTimeToLiveRequest { ID = 100 + round, Keys = true });
+            Assert.Equal((10_000, $"/leased/{round}"), (ttl.GrantedTTL, Assert.Single(ttl.Keys).ToStringUtf8()));
+            Assert.Equal(leased, (await after.Get($"/leased/{round}"))!.ModRevision);
+            var hash = await after.HashKV();
+            Assert.True(hash.CompactRevision >= compacted, $"compacted {hash.CompactRevision}, but {compacted} was acknowledged");
+            var events = await History.Read(after, Math.Max(2, hash.CompactRevision + 1), hash.Header.Revision);
+            Check(events, Math.Max(2, hash.CompactRevision + 1), load);
+            var fingerprint = await History.Fingerprint(after);
+            await server.Kill();
+            await server.Start();
+            using var again = new EtcdChannel(server.Address);
+            Assert.Equal(fingerprint, await History.Fingerprint(again));
+        }
+        Assert.True(compacted > 0, "no compaction was done");
+    }
+
+    private static async Task KillUnder(EtcdApiServer server, WriteLoad load, int round)
+    {
+        var writers = load.RunUntilTheServerDies();
+        await Task.Delay(ShortestRun + TimeSpan.FromMilliseconds(new Random(round).Next(400)));
+        await server.Kill();
+        await writers;
+        await server.Start();
+    }
+
+    private static async Task Extend(List<Event[]> history, EtcdChannel channel, long first)
+    {
+        var current = (await channel.HashKV()).Header.Revision;
+        Assert.True(current >= first + history.Count - 1, $"revision {current} after a restart, {first + history.Count - 1} before it");
+        history.AddRange(await History.Read(channel, first + history.Count, current));
+    }
+
+    private static void Check(List<Event[]> history, long first, WriteLoad load)
+    {
+        var acknowledged = load.Acknowledged;
+        Assert.All(acknowledged.Keys, revision => Assert.InRange(revision, 2, first + history.Count - 1));
+        for (var i = 0; i < history.Count; i++)
+        {
+            var told = history[i].Select(Told).ToArray();
+            if (acknowledged.TryGetValue(first + i, out var written))
+                Assert.Equal(written, told);
+            // Unacknowledged, but in the log: somebody must have asked for it.
+            foreach (var (key, value) in told.Where(change => change.Value is not null && change.Key.StartsWith("/registry/load", StringComparison.Ordinal)))
+                Assert.True(load.WasSent(value!), $"nobody sent {key} = {value}");
+        }
+    }
+
+    private static (string Key, string? Value) Told(Event change)
+        => (change.Kv.Key.ToStringUtf8(), change.Type == Event.Types.EventType.Put ? change.Kv.Value.ToStringUtf8() : null);
+
+    // Compacts close to the current revision all the time; gives the highest one that was acknowledged.
+    private static async Task<long> Disturb(string address, CancellationToken stop)
+    {
+        using var channel = new EtcdChannel(address);
+        long compacted = 0;
+        try
+        {
+            for (var i = 0; !stop.IsCancellationRequested; i++)
+            {
+                var revision = (await channel.HashKV()).Header.Revision - 5;
+                if (revision > compacted)
+                {
+                    await channel.Compact(revision, physical: i % 2 == 0);
+                    compacted = revision;
+                }
+                var lease = await channel.Unary<LeaseGrantResponse>(EtcdMethod.LeaseGrant, new LeaseGrantRequest { TTL = 10_000 });
+                await channel.Put($"/disturb/{i % 10}", $"{i}", lease.ID);
+                if (i % 2 == 0)
+                    await channel.Unary<LeaseRevokeResponse>(EtcdMethod.LeaseRevoke, new LeaseRevokeRequest { ID = lease.ID });
+            }
+        }
+        catch (RpcError died) when (died.Code is RpcCode.Unavailable || died.Status.Contains("compacted", StringComparison.Ordinal))
+        {
+            // The server was killed, or a compaction whose answer was lost had been done.
+        }
+        return compacted;
+    }
+}
