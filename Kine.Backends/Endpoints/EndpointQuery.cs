@@ -8,7 +8,7 @@ namespace Kine.Backends.Endpoints;
 /// </summary>
 internal sealed class EndpointQuery
 {
-    private readonly Dictionary<string, string> _values = [];
+    private readonly OrderedDictionary<string, string> _values = [];
     private readonly string _text;
 
     /// <summary>Reads the text behind the question mark. Throws <see cref="StoreRefusedException"/> where it is not well formed.</summary>
@@ -24,6 +24,9 @@ internal sealed class EndpointQuery
             _values.TryAdd(name, equals < 0 ? "" : Unescape(pair[(equals + 1)..]));
         }
     }
+
+    /// <summary>Names of the parameters, in the order of the text.</summary>
+    public IEnumerable<string> Names => _values.Keys;
 
     /// <summary>True when the flag appears, with or without a value; upstream looks for it anywhere in the text.</summary>
     public bool Mentions(string flag) => _text.Contains(flag, StringComparison.Ordinal);

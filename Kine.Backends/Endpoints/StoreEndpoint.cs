@@ -1,4 +1,5 @@
 using Kine.Backends.Memory;
+using Kine.Backends.MySql;
 using Kine.Backends.Sqlite;
 
 namespace Kine.Backends.Endpoints;
@@ -23,6 +24,9 @@ public sealed class StoreEndpoint
     /// <summary>Settings of the SQLite store; null for another kind.</summary>
     public SqliteOptions? Sqlite { get; private init; }
 
+    /// <summary>Settings of the MySQL store; null for another kind.</summary>
+    public MySqlOptions? MySql { get; private init; }
+
     /// <summary>Reads an endpoint; touches no file and no network. Throws <see cref="StoreRefusedException"/> with a sentence for people.</summary>
     public static StoreEndpoint Parse(string endpoint, StoreSettings? settings = null)
     {
@@ -41,7 +45,7 @@ public sealed class StoreEndpoint
             "memory" => new StoreEndpoint("memory", static () => new MemoryRevisionStore()),
             "postgres" or "postgresql" => throw NotYet("PostgreSQL", scheme),
 
-            "mysql" => throw NotYet("MySQL", scheme),
+            "mysql" => OfMySql(rest, settings),
 
             "nats" or "jetstream" => throw NotYet("NATS JetStream", scheme),
 
@@ -58,6 +62,12 @@ public sealed class StoreEndpoint
     {
         SqliteOptions options = SqliteEndpoint.Parse(rest, litestream);
         return new StoreEndpoint("sqlite", () => new SqliteRevisionStore(options)) { Sqlite = options };
+    }
+
+    private static StoreEndpoint OfMySql(string rest, StoreSettings settings)
+    {
+        MySqlOptions options = MySqlEndpoint.Parse(rest, settings);
+        return new StoreEndpoint("mysql", () => new MySqlRevisionStore(options, settings.Logging)) { MySql = options };
     }
 
     // Only the scheme is repeated: what follows may hold a password.

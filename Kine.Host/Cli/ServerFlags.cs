@@ -1,4 +1,5 @@
 using System.Globalization;
+using Kine.Backends.Endpoints;
 
 namespace Kine.Host.Cli;
 

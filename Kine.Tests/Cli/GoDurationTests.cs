@@ -1,4 +1,4 @@
-using Kine.Host.Cli;
+using Kine.Backends.Endpoints;
 using Xunit;
 
 namespace Kine.Tests.Cli;

@@ -53,7 +53,6 @@ public class StoreEndpointTests
     [InlineData("oracle://h/db", "oracle")]
     [InlineData("postgres://user:secret@h/db", "PostgreSQL")]
     [InlineData("postgresql://h/db", "PostgreSQL")]
-    [InlineData("mysql://user:secret@tcp(h)/db", "MySQL")]
     [InlineData("nats://user:secret@h", "NATS")]
     [InlineData("jetstream://h", "NATS")]
     [InlineData("http://127.0.0.1:2379", "etcd server")]

@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text;
 
-namespace Kine.Host.Cli;
+namespace Kine.Backends.Endpoints;
 
 /// <summary>Durations as Go writes them: <c>1m30s</c>, <c>500ms</c>, <c>1.5h</c>, <c>-2s</c>, and <c>0</c> without a unit.</summary>
-internal static class GoDuration
+public static class GoDuration
 {
     // Longer units before those that they begin with: "ms" before "m".
     private static readonly (string Unit, decimal Ticks)[] Units =

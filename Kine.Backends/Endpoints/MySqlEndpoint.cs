@@ -1,0 +1,162 @@
+using System.Text.RegularExpressions;
+using Kine.Backends.MySql;
+
+namespace Kine.Backends.Endpoints;
+
+/// <summary>
+/// Reads what follows <c>mysql://</c>: a data source name of go-sql-driver, <c>user:password@tcp(host:port)/database?parameters</c> or
+/// <c>user:password@unix(/path)/database</c>. Nothing at all is root on the local socket, or on 127.0.0.1 with the flags for TLS. Parameters that only concern
+/// that driver's own types or buffers are ignored; those it does not know are session variables.
+/// </summary>
+internal static partial class MySqlEndpoint
+{
+    private const string DefaultSocket = "/var/run/mysqld/mysqld.sock"; // upstream kine's
+    private const string DriverSocket = "/tmp/mysql.sock"; // the driver's, for unix without a path
+    private const string DefaultDatabase = "kubernetes";
+    private const int DefaultPort = 3306;
+    private const int MostReaders = 4;
+
+    // They change nothing here: results are bytes and numbers, and the store sets its own character set, statements and packets.
+    private static readonly HashSet<string> Ignored =
+    [
+        "allowAllFiles", "allowFallbackToPlaintext", "allowOldPasswords", "charset", "checkConnLiveness", "clientFoundRows", "collation", "columnsWithAlias", "compress",
+        "connectionAttributes", "interpolateParams", "loc", "maxAllowedPacket", "multiStatements", "parseTime", "rejectReadOnly", "timeTruncate",
+    ];
+
+    // What makes an append atomic and its bytes exact is not the endpoint's to change.
+    private static readonly HashSet<string> Fixed = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "autocommit", "sql_mode", "transaction_isolation", "tx_isolation", "character_set_client", "character_set_connection", "character_set_results",
+        "collation_connection", "innodb_lock_wait_timeout", "lock_wait_timeout",
+    };
+
+    /// <summary>Options for what stands behind the scheme. Throws <see cref="StoreRefusedException"/>, whose text never holds the password.</summary>
+    public static MySqlOptions Parse(string rest, StoreSettings settings)
+    {
+        if (settings.IdentityProvider.Length > 0)
+            throw new StoreRefusedException($"identity provider \"{settings.IdentityProvider}\" is not supported for mysql://");
+        bool flags = settings.CaFile.Length > 0 || settings.CertFile.Length > 0 || settings.KeyFile.Length > 0;
+        if (rest.Length == 0)
+            rest = flags ? "root@tcp(127.0.0.1)/" : $"root@unix({DefaultSocket})/";
+        MySqlOptions options = Address(rest, out string parameters) with
+        {
+            CaFile = settings.CaFile,
+            CertFile = settings.CertFile,
+            KeyFile = settings.KeyFile,
+            MaxLifetime = settings.ConnectionMaxLifetime,
+            MaxIdleTime = settings.ConnectionMaxIdleTime,
+            SlowThreshold = settings.SlowSqlThreshold,
+            SlowWarningThreshold = settings.SlowSqlWarningThreshold,
+        };
+        // One connection of the limit is the writer's.
+        int readers = settings.MaxOpenConnections > 0 ? Math.Clamp(settings.MaxOpenConnections - 1, 1, MostReaders) : MostReaders;
+        int idle = settings.MaxIdleConnections == 0 ? 2 : Math.Max(settings.MaxIdleConnections, 0);
+        options = WithParameters(options with { Readers = readers, IdleReaders = Math.Min(idle, readers) }, new EndpointQuery(parameters), flags);
+        return flags ? options with { Tls = settings.SkipVerify ? MySqlTls.SkipVerify : MySqlTls.Verify } : options;
+    }
+
+    private static MySqlOptions Address(string name, out string parameters)
+    {
+        int slash = name.LastIndexOf('/');
+        if (slash < 0)
+            throw new StoreRefusedException("a mysql:// endpoint needs a slash before the name of the database, such as mysql://user:password@tcp(host:3306)/kubernetes");
+        int mark = name.IndexOf('?', slash);
+        string database = Uri.UnescapeDataString(mark < 0 ? name[(slash + 1)..] : name[(slash + 1)..mark]);
+        parameters = mark < 0 ? "" : name[(mark + 1)..];
+
+        string before = name[..slash];
+        int at = before.LastIndexOf('@');
+        string who = at < 0 ? "" : before[..at];
+        int colon = who.IndexOf(':');
+        var options = new MySqlOptions
+        {
+            User = colon < 0 ? who : who[..colon],
+            Password = colon < 0 ? "" : who[(colon + 1)..],
+            Database = database.Length == 0 ? DefaultDatabase : database,
+        };
+        return Place(options, before[(at + 1)..]);
+    }
+
+    private static MySqlOptions Place(MySqlOptions options, string text)
+    {
+        int open = text.IndexOf('(');
+        if (open >= 0 && !text.EndsWith(')'))
+            throw new StoreRefusedException("the address of a mysql:// endpoint stands in parentheses, such as tcp(host:3306) or unix(/path/mysqld.sock)");
+        string network = open < 0 ? text : text[..open];
+        string address = open < 0 ? "" : text[(open + 1)..^1];
+        return network switch
+        {
+            "unix" => options with { Socket = address.Length == 0 ? DriverSocket : address },
+            "" or "tcp" => OfTcp(options, address),
+            _ => throw new StoreRefusedException(
+                "the address of a mysql:// endpoint is tcp(host:port) or unix(/path); a bare host name must be put into parentheses, such as tcp(host)"),
+        };
+    }
+
+    private static MySqlOptions OfTcp(MySqlOptions options, string address)
+    {
+        if (address.Length == 0)
+            return options;
+        int colon = address.LastIndexOf(':');
+        bool bare = address[0] != '[' && colon != address.IndexOf(':'); // an IPv6 address without brackets
+        bool hasPort = !bare && colon > address.LastIndexOf(']');
+        string host = (hasPort ? address[..colon] : address).Trim('[', ']');
+        int port = DefaultPort;
+        if (hasPort && (!int.TryParse(address[(colon + 1)..], out port) || port is < 1 or > 65535))
+            throw new StoreRefusedException($"the port \"{address[(colon + 1)..]}\" of the mysql:// endpoint is no port number");
+        return options with { Host = host.Length == 0 ? "127.0.0.1" : host, Port = port };
+    }
+
+    private static MySqlOptions WithParameters(MySqlOptions options, EndpointQuery query, bool flags)
+    {
+        var variables = new List<string>();
+        foreach (string name in query.Names)
+        {
+            options = name switch
+            {
+                "tls" => options with { Tls = flags ? options.Tls : Tls(query.Get(name) ?? "") },
+                "allowCleartextPasswords" => options with { AllowCleartextPasswords = Switch(query, name) },
+                "allowNativePasswords" => options with { AllowNativePasswords = Switch(query, name) },
+                "timeout" => options with { ConnectTimeout = Time(query, name) },
+                "readTimeout" => options with { ReadTimeout = Time(query, name) },
+                "writeTimeout" => options with { WriteTimeout = Time(query, name) },
+                "serverPubKey" => throw new StoreRefusedException("endpoint parameter serverPubKey is not supported: it names a key that only a Go program can register"),
+                _ => options,
+            };
+            if (!Known(name))
+                variables.Add(Variable(name, query.Get(name) ?? ""));
+        }
+        return options with { SessionVariables = variables };
+    }
+
+    private static bool Known(string name) => Ignored.Contains(name) || Fixed.Contains(name)
+        || name is "tls" or "allowCleartextPasswords" or "allowNativePasswords" or "timeout" or "readTimeout" or "writeTimeout";
+
+    private static MySqlTls Tls(string value) => value switch
+    {
+        "1" or "true" or "TRUE" or "True" => MySqlTls.Verify,
+        "0" or "false" or "FALSE" or "False" or "" => MySqlTls.Off,
+        _ when value.Equals("skip-verify", StringComparison.OrdinalIgnoreCase) => MySqlTls.SkipVerify,
+        _ when value.Equals("preferred", StringComparison.OrdinalIgnoreCase) => MySqlTls.Preferred,
+        _ => throw new StoreRefusedException(
+            $"endpoint parameter tls cannot be \"{value}\"; it is true, false, skip-verify or preferred, and a CA or certificate of your own comes with --ca-file, --cert-file and --key-file"),
+    };
+
+    private static bool Switch(EndpointQuery query, string name) => query.Get(name) switch
+    {
+        "1" or "true" or "TRUE" or "True" => true,
+        "0" or "false" or "FALSE" or "False" => false,
+        var value => throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{value}\"; it is true or false"),
+    };
+
+    private static TimeSpan Time(EndpointQuery query, string name) => GoDuration.TryParse(query.Get(name) ?? "", out TimeSpan time) && time >= TimeSpan.Zero
+        ? time
+        : throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{query.Get(name)}\"; it is a duration such as 5s or 1m30s");
+
+    private static string Variable(string name, string value) => VariableName().IsMatch(name) && value.Length > 0 && !value.Contains(';')
+        ? $"{name}={value}"
+        : throw new StoreRefusedException($"endpoint parameter \"{name}\" is neither one of the driver's nor a session variable with a value");
+
+    [GeneratedRegex("^[A-Za-z_][A-Za-z0-9_]*$")]
+    private static partial Regex VariableName();
+}

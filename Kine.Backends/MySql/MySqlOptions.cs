@@ -1,0 +1,96 @@
+namespace Kine.Backends.MySql;
+
+/// <summary>How a connection is encrypted; go-sql-driver's <c>tls</c>.</summary>
+public enum MySqlTls
+{
+    /// <summary>Not at all.</summary>
+    Off,
+
+    /// <summary>When the server offers it, without a look at its certificate.</summary>
+    Preferred,
+
+    /// <summary>Always, without a look at the server's certificate.</summary>
+    SkipVerify,
+
+    /// <summary>Always; chain and name of the server's certificate must be right.</summary>
+    Verify,
+}
+
+/// <summary>Settings of the MySQL and MariaDB store.</summary>
+public sealed record MySqlOptions
+{
+    /// <summary>Host name or address; without meaning where a socket is named.</summary>
+    public string Host { get; init; } = "127.0.0.1";
+
+    /// <summary>TCP port.</summary>
+    public int Port { get; init; } = 3306;
+
+    /// <summary>Path of a Unix socket; empty = TCP.</summary>
+    public string Socket { get; init; } = "";
+
+    /// <summary>User name.</summary>
+    public string User { get; init; } = "root";
+
+    /// <summary>Password; empty = none.</summary>
+    public string Password { get; init; } = "";
+
+    /// <summary>Asked for the password of every new connection, on a thread of the store's; null = <see cref="Password"/>.</summary>
+    public Func<CancellationToken, ValueTask<string>>? PasswordProvider { get; init; }
+
+    /// <summary>Database name; created when it is not there.</summary>
+    public string Database { get; init; } = "kubernetes";
+
+    /// <summary>Encryption.</summary>
+    public MySqlTls Tls { get; init; }
+
+    /// <summary>Certificate authorities (PEM file); empty = the system's.</summary>
+    public string CaFile { get; init; } = "";
+
+    /// <summary>Client certificate (PEM file); empty = none.</summary>
+    public string CertFile { get; init; } = "";
+
+    /// <summary>Its key (PEM file).</summary>
+    public string KeyFile { get; init; } = "";
+
+    /// <summary>True lets the server ask for the password itself, as cloud log-ins by token need; only sensible with verified TLS or a socket.</summary>
+    public bool AllowCleartextPasswords { get; init; }
+
+    /// <summary>False refuses log-ins by mysql_native_password.</summary>
+    public bool AllowNativePasswords { get; init; } = true;
+
+    /// <summary>How long connecting and logging in may take.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long one answer may take; an append that takes longer has an unknown outcome.</summary>
+    public TimeSpan ReadTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long sending may stand still.</summary>
+    public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Further session variables as <c>name=value</c> in SQL, in the endpoint's order; the store's own go before them.</summary>
+    public IReadOnlyList<string> SessionVariables { get; init; } = [];
+
+    /// <summary>Connections that read; one more writes.</summary>
+    public int Readers { get; init; } = 4;
+
+    /// <summary>Readers that keep their connection while idle.</summary>
+    public int IdleReaders { get; init; } = 4;
+
+    /// <summary>Age at which a connection is replaced before its next use; zero or less = never.</summary>
+    public TimeSpan MaxLifetime { get; init; }
+
+    /// <summary>Idle time after which a connection is closed; zero or less = never.</summary>
+    public TimeSpan MaxIdleTime { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Work on the database that takes longer is logged; zero or less = none.</summary>
+    public TimeSpan SlowThreshold { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Work that takes longer is logged as a warning.</summary>
+    public TimeSpan SlowWarningThreshold { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Kind and place for people, without secrets.</summary>
+    internal string Place => Socket.Length > 0 ? $"mysql {Socket} {Database}" : $"mysql {(Host.Contains(':') ? $"[{Host}]" : Host)}:{Port}/{Database}";
+
+    /// <summary>The place; a record's own text would show the password.</summary>
+    public override string ToString() => Place;
+}
