@@ -26,7 +26,7 @@ public abstract class KillContract(ITestOutputHelper output)
             await KillUnder(server, load, round);
             using var channel = new EtcdChannel(server.Address);
             await Extend(history, channel, 2);
-            Check(history, 2, load);
+            load.AssertHolds(history, 2);
         }
         using var survivor = new EtcdChannel(server.Address);
         var fingerprint = await History.Fingerprint(survivor);
@@ -69,7 +69,7 @@ public abstract class KillContract(ITestOutputHelper output)
             var hash = await after.HashKV();
             Assert.True(hash.CompactRevision >= compacted, $"compacted {hash.CompactRevision}, but {compacted} was acknowledged");
             var events = await History.Read(after, Math.Max(2, hash.CompactRevision + 1), hash.Header.Revision);
-            Check(events, Math.Max(2, hash.CompactRevision + 1), load);
+            load.AssertHolds(events, Math.Max(2, hash.CompactRevision + 1));
             var fingerprint = await History.Fingerprint(after);
             await server.Kill();
             await server.Start();
@@ -94,24 +94,6 @@ public abstract class KillContract(ITestOutputHelper output)
         Assert.True(current >= first + history.Count - 1, $"revision {current} after a restart, {first + history.Count - 1} before it");
         history.AddRange(await History.Read(channel, first + history.Count, current));
     }
-
-    private static void Check(List<Event[]> history, long first, WriteLoad load)
-    {
-        var acknowledged = load.Acknowledged;
-        Assert.All(acknowledged.Keys, revision => Assert.InRange(revision, 2, first + history.Count - 1));
-        for (var i = 0; i < history.Count; i++)
-        {
-            var told = history[i].Select(Told).ToArray();
-            if (acknowledged.TryGetValue(first + i, out var written))
-                Assert.Equal(written, told);
-            // Unacknowledged, but in the log: somebody must have asked for it.
-            foreach (var (key, value) in told.Where(change => change.Value is not null && change.Key.StartsWith("/registry/load", StringComparison.Ordinal)))
-                Assert.True(load.WasSent(value!), $"nobody sent {key} = {value}");
-        }
-    }
-
-    private static (string Key, string? Value) Told(Event change)
-        => (change.Kv.Key.ToStringUtf8(), change.Type == Event.Types.EventType.Put ? change.Kv.Value.ToStringUtf8() : null);
 
     // Compacts close to the current revision all the time; gives the highest one that was acknowledged.
     private static async Task<long> Disturb(string address, CancellationToken stop)

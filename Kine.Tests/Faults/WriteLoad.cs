@@ -27,14 +27,45 @@ public sealed class WriteLoad(string address)
     public Task RunUntilTheServerDies()
     {
         var round = Interlocked.Increment(ref _round);
-        return Task.WhenAll(Enumerable.Range(0, Writers).Select(writer => Task.Run(() => Write(round, writer))));
+        return Task.WhenAll(Enumerable.Range(0, Writers).Select(writer => Task.Run(() => Write(round, writer, null))));
     }
 
-    private async Task Write(int round, int writer)
+    /// <summary>Writes from several clients until it is told to stop; an error that says that the outcome is unknown is followed by another write.</summary>
+    public Task RunThroughErrors(CancellationToken stop)
+    {
+        var round = Interlocked.Increment(ref _round);
+        return Task.WhenAll(Enumerable.Range(0, Writers).Select(writer => Task.Run(() => Write(round, writer, stop), CancellationToken.None)));
+    }
+
+    /// <summary>Fails unless a history holds every acknowledged write as it was acknowledged, and nothing that nobody sent or that was sent once and is there twice.</summary>
+    /// <param name="history">Events by revision, without a gap.</param>
+    /// <param name="first">Revision of the first.</param>
+    public void AssertHolds(List<Event[]> history, long first)
+    {
+        Assert.All(_acknowledged.Keys, revision => Assert.InRange(revision, 2, first + history.Count - 1));
+        var values = new HashSet<string>();
+        for (var i = 0; i < history.Count; i++)
+        {
+            var told = history[i].Select(Told).ToArray();
+            if (_acknowledged.TryGetValue(first + i, out var written))
+                Assert.Equal(written, told);
+            foreach (var (key, value) in told.Where(change => change.Value is not null && change.Key.StartsWith("/registry/load", StringComparison.Ordinal)))
+            {
+                Assert.True(WasSent(value!), $"nobody sent {key} = {value}");
+                Assert.True(values.Add(value!), $"{key} = {value} was written twice");
+            }
+        }
+    }
+
+    private static (string Key, string? Value) Told(Event change)
+        => (change.Kv.Key.ToStringUtf8(), change.Type == Event.Types.EventType.Put ? change.Kv.Value.ToStringUtf8() : null);
+
+    // Without a token it ends with the first error.
+    private async Task Write(int round, int writer, CancellationToken? stop)
     {
         using var channel = new EtcdChannel(address);
         var random = new Random((round * Writers) + writer);
-        for (var i = 0; ; i++)
+        for (var i = 0; stop is not { IsCancellationRequested: true }; i++)
         {
             var operations = Enumerable.Range(0, random.Next(4) == 0 ? 3 : 1).Select(n => Operation(random, writer, n, $"{round}.{writer}.{i}.{n}")).ToArray();
             var request = new TxnRequest();
@@ -49,7 +80,9 @@ public sealed class WriteLoad(string address)
             }
             catch (RpcError unknown) when (unknown.Code == RpcCode.Unavailable)
             {
-                return;
+                if (stop is null)
+                    return;
+                await Task.Delay(10);
             }
         }
     }

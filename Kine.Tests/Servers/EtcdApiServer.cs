@@ -30,13 +30,12 @@ public abstract class EtcdApiServer : IAsyncDisposable
     /// <summary>Starts it, or starts it again on the same data and port, and waits until it answers a read.</summary>
     public virtual async Task Start()
     {
-        _process?.Dispose();
-        _process = Launch();
+        Launched(Launch());
         var deadline = DateTime.UtcNow + StartLimit;
         while (true)
         {
-            if (_process.HasExited)
-                throw new InvalidOperationException($"{Name} ended with {_process.ExitCode} at its start:\n{_process.Output}");
+            if (Process.HasExited)
+                throw new InvalidOperationException($"{Name} ended with {Process.ExitCode} at its start:\n{Process.Output}");
             try
             {
                 using var channel = new EtcdChannel(Address);
@@ -47,10 +46,16 @@ public abstract class EtcdApiServer : IAsyncDisposable
             catch (Exception notYet) when (notYet is RpcError or OperationCanceledException)
             {
                 if (DateTime.UtcNow > deadline)
-                    throw new TimeoutException($"{Name} gave no answer within {StartLimit}: {notYet.Message}\n{_process.Output}");
+                    throw new TimeoutException($"{Name} gave no answer within {StartLimit}: {notYet.Message}\n{Process.Output}");
                 await Task.Delay(20);
             }
         }
+    }
+
+    protected void Launched(RunningProcess process)
+    {
+        _process?.Dispose();
+        _process = process;
     }
 
     public Task Kill() => Process.Kill();

@@ -1,0 +1,165 @@
+using System.Diagnostics;
+using Google.Protobuf;
+using Kine.Etcd;
+using Kine.Tests.Servers;
+using Kine.Tests.Wire;
+using Xunit.Abstractions;
+
+namespace Kine.Tests.Faults;
+
+/// <summary>What goes wrong between a server and its database, and between two servers on one database.</summary>
+public abstract class DatabaseFaultContract(DatabaseServer database, ITestOutputHelper output)
+{
+    private const int SigTerm = 15;
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly ByteString Everything = ByteString.CopyFrom(0);
+
+    [Fact]
+    public async Task Lost_answers_cuts_and_a_killed_database_lose_nothing_write_nothing_twice_and_need_no_restart()
+    {
+        await using var proxy = new FaultProxy(database.Port);
+        await using var server = await KineServer.StartOn(database.NewEndpoint(proxy.Port));
+        using var channel = new EtcdChannel(server.Address);
+        using var stop = new CancellationTokenSource();
+        var load = new WriteLoad(server.Address);
+        using var watch = await channel.Watch(new WatchCreateRequest { Key = Everything, RangeEnd = Everything, StartRevision = 2 }, default);
+        var writing = load.RunThroughErrors(stop.Token);
+        var lost = 0;
+        for (var round = 0; round < 4; round++)
+        {
+            await Progress(load);
+            proxy.LosingAnswers = true;
+            await Until(() => proxy.AnswersLost > lost);
+            lost = proxy.AnswersLost;
+            proxy.LosingAnswers = false;
+            await Progress(load);
+            proxy.CutAll();
+            await Progress(load);
+            proxy.Refusing = true;
+            proxy.CutAll();
+            await Task.Delay(TimeSpan.FromSeconds(0.5 * round)); // for longer than its lease in the end
+            proxy.Refusing = false;
+        }
+        await Progress(load);
+        await database.Kill();
+        await Task.Delay(TimeSpan.FromSeconds(1));
+        await database.Start();
+        await Progress(load);
+        await stop.CancelAsync();
+        await writing.WaitAsync(Patience);
+        var current = (await channel.HashKV()).Header.Revision;
+        var history = await History.Read(channel, 2, current);
+        load.AssertHolds(history, 2);
+        await AssertToldAll(watch, history);
+        Assert.False(server.HasEnded);
+        output.WriteLine($"{lost} lost answers, {load.Acknowledged.Count} acknowledged writes, {history.Count} revisions");
+    }
+
+    [Fact]
+    public async Task While_the_database_is_away_cached_reads_and_watches_go_on_and_writes_are_answered()
+    {
+        await using var proxy = new FaultProxy(database.Port);
+        await using var server = await KineServer.StartOn(database.NewEndpoint(proxy.Port));
+        using var channel = new EtcdChannel(server.Address);
+        await channel.Put("/k", "before");
+        using var watch = await channel.Watch(new WatchCreateRequest { Key = ByteString.CopyFromUtf8("/k"), StartRevision = 2 }, default);
+        proxy.Refusing = true;
+        proxy.CutAll();
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        var error = await Assert.ThrowsAsync<RpcError>(() => channel.Put("/k", "unheard", cancellation: limit.Token));
+        Assert.Equal(RpcCode.Unavailable, error.Code);
+        var read = await channel.Range(new RangeRequest { Key = ByteString.CopyFromUtf8("/k"), Serializable = true }, limit.Token);
+        Assert.Equal("before", Assert.Single(read.Kvs).Value.ToStringUtf8());
+        await Task.Delay(TimeSpan.FromSeconds(2)); // longer than its lease: nothing proves a linearizable read now
+        error = await Assert.ThrowsAsync<RpcError>(() => channel.Get("/k", limit.Token));
+        Assert.Equal(RpcCode.Unavailable, error.Code);
+        proxy.Refusing = false;
+        await Retried(() => channel.Put("/k", "after"));
+        Assert.Equal("after", (await channel.Get("/k"))!.Value.ToStringUtf8());
+        var told = new List<string>();
+        while (!told.Contains("after"))
+            told.AddRange((await watch.Read(limit.Token))!.Events.Select(change => change.Kv.Value.ToStringUtf8()));
+        Assert.Equal("before", told[0]);
+        Assert.False(server.HasEnded);
+    }
+
+    [Fact]
+    public async Task A_standby_answers_no_leader_and_takes_over_when_the_writer_is_killed_and_at_once_when_it_leaves()
+    {
+        var endpoint = database.NewEndpoint();
+        await using var first = await KineServer.StartOn(endpoint);
+        await using var second = KineServer.On(endpoint);
+        var load = new WriteLoad(first.Address);
+        var writing = load.RunUntilTheServerDies();
+        await second.StartStandby();
+        using var firstChannel = new EtcdChannel(first.Address);
+        using var secondChannel = new EtcdChannel(second.Address);
+        var error = await Assert.ThrowsAsync<RpcError>(() => secondChannel.Get("/k"));
+        Assert.Equal((RpcCode.Unavailable, "etcdserver: no leader"), (error.Code, error.Status));
+        error = await Assert.ThrowsAsync<RpcError>(() => secondChannel.Put("/k", "v"));
+        Assert.Equal((RpcCode.Unavailable, "etcdserver: no leader"), (error.Code, error.Status));
+        await Progress(load);
+        await first.Kill();
+        await writing.WaitAsync(Patience);
+        await Retried(() => secondChannel.Put("/by", "second"));
+        var current = (await secondChannel.HashKV()).Header.Revision;
+        load.AssertHolds(await History.Read(secondChannel, 2, current), 2);
+        await ((KineServer)first).StartStandby();
+        error = await Assert.ThrowsAsync<RpcError>(() => firstChannel.Get("/by"));
+        Assert.Equal("etcdserver: no leader", error.Status);
+        second.Process.Signal(SigTerm);
+        Assert.True(await second.Process.Exited(TimeSpan.FromSeconds(60)));
+        Assert.Equal(0, second.Process.ExitCode);
+        Assert.Equal("second", (await Retried(() => firstChannel.Get("/by")))!.Value.ToStringUtf8());
+    }
+
+    private static async Task Progress(WriteLoad load)
+    {
+        var before = load.Acknowledged.Count;
+        await Until(() => load.Acknowledged.Count > before + 50);
+    }
+
+    private static async Task Until(Func<bool> done)
+    {
+        var clock = Stopwatch.StartNew();
+        while (!done())
+        {
+            Assert.True(clock.Elapsed < Patience, "nothing goes on");
+            await Task.Delay(5);
+        }
+    }
+
+    private static async Task<T> Retried<T>(Func<Task<T>> call)
+    {
+        var clock = Stopwatch.StartNew();
+        while (true)
+        {
+            try
+            {
+                return await call();
+            }
+            catch (RpcError error) when (error.Code == RpcCode.Unavailable && clock.Elapsed < Patience)
+            {
+                await Task.Delay(50);
+            }
+        }
+    }
+
+    private static async Task AssertToldAll(DuplexCall<WatchRequest, WatchResponse> watch, List<Event[]> history)
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        var due = history.SelectMany(revision => revision).GetEnumerator();
+        var left = history.Sum(revision => revision.Length);
+        while (left > 0)
+        {
+            var reply = await watch.Read(limit.Token) ?? throw new InvalidOperationException("the watch was ended");
+            Assert.False(reply.Canceled, "the watch was canceled");
+            foreach (var change in reply.Events)
+            {
+                Assert.True(due.MoveNext());
+                Assert.Equal(due.Current, change);
+                left--;
+            }
+        }
+    }
+}
