@@ -11,6 +11,8 @@ namespace Kine.Host.Hosting;
 /// <summary>Chooses the backend by the endpoint.</summary>
 internal static class ServerBackends
 {
+    private const long MostPageEvents = 1000; // etcd's own limit of revisions a reply
+
     /// <summary>See <see cref="BackendFactory"/>.</summary>
     public static IServerBackend Create(ServerOptions options, ILoggerFactory logging, TimeProvider time)
     {
@@ -32,6 +34,7 @@ internal static class ServerBackends
         var watches = new WatchHubOptions
         {
             ProgressInterval = options.WatchProgressNotifyInterval,
+            PageEvents = (int)Math.Min(options.PollBatchSize, MostPageEvents),
             OnHistoryFailure = error => log.LogWarning(error, "Watches could not read the past"),
         };
         try
