@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Kine.Backends;
 using Kine.Grains.Revision;
 
@@ -14,7 +15,7 @@ namespace Kine.Grains.Fencing;
 /// </summary>
 public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeProvider time)
 {
-    private readonly HashSet<Guid> _own = [];
+    private readonly ConcurrentDictionary<Guid, bool> _own = []; // an activation that ended may still draw one while the next one asks
     private Fence? _seen;
     private long _seenAt;
     private long _askedAt;
@@ -36,7 +37,7 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
         Fence fence = await store.ReadFence(cancellationToken);
         _askedAt = time.GetTimestamp();
         _waiting = false;
-        if (store.IsExclusive || fence.Released || _own.Contains(fence.Holder))
+        if (store.IsExclusive || fence.Released || IsOwn(fence.Holder))
         {
             return fence;
         }
@@ -56,13 +57,13 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
     }
 
     /// <summary>True for the id of an activation of this process.</summary>
-    public bool IsOwn(Guid holder) => _own.Contains(holder);
+    public bool IsOwn(Guid holder) => _own.ContainsKey(holder);
 
     /// <summary>Draws the id of a new activation; a row that names it, or an earlier one, is this process's own.</summary>
     public Guid NewHolder()
     {
         var holder = Guid.NewGuid();
-        _own.Add(holder);
+        _own[holder] = true;
         return holder;
     }
 }

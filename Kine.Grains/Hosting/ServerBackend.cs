@@ -87,7 +87,8 @@ public sealed class ServerBackend : IServerBackend
         }
         catch (EtcdException error) when (!_store.IsExclusive && error.Message == EtcdErrors.NoLeader.Message)
         {
-            _services.GetRequiredService<WatchHub>().LoseLeader();
+            LocalKeyspace local = _services.GetRequiredService<LocalKeyspace>();
+            _services.GetRequiredService<WatchHub>().LoseLeader(() => local.Writer is null);
         }
     }
 

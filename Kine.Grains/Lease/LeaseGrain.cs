@@ -9,7 +9,7 @@ namespace Kine.Grains.Lease;
 /// Owns a lease's clock. When it runs out, the RevisionGrain is asked to revoke; until that answers, the lease stands. Kept alive, since an
 /// activation collected as idle would take the clock with it.
 /// <code>
-/// Start(60) --- KeepAlive at 40 s ---> deadline 100 s --- nothing ---> revoke at 100 s ---> gone
+/// Start(60) --- KeepAlive at 40 s ---> deadline 100 s --- nothing ---> Expire at 100 s ---> gone
 /// </code>
 /// </summary>
 [Reentrant, KeepAlive]
@@ -93,12 +93,19 @@ public sealed class LeaseGrain(TimeProvider time, ILogger<LeaseGrain> log) : Gra
 
         try
         {
-            await Writer.LeaseRevoke(new LeaseRevokeRequest { ID = this.GetPrimaryKeyLong() });
-            await Stop();
+            if (await Writer.Expire(this.GetPrimaryKeyLong()) is { } left)
+            {
+                _startedAt = time.GetTimestamp() - (long)((_ttl - left.TotalSeconds) * time.TimestampFrequency);
+                _timer?.Change(Wait(), Timeout.InfiniteTimeSpan);
+            }
+            else
+            {
+                await Stop();
+            }
         }
-        catch (EtcdException error) when (error.Code == StatusCode.NotFound)
+        catch (EtcdException error) when (error.Message == EtcdErrors.NoLeader.Message)
         {
-            await Stop();
+            await Stop(); // another process writes now; whoever writes next starts all clocks anew
         }
         catch (Exception error)
         {

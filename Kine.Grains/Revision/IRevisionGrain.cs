@@ -37,7 +37,13 @@ public interface IRevisionGrain : IGrainWithStringKey
     /// <summary>etcd v3 API, Lease.LeaseGrant.</summary>
     Task<LeaseGrantResponse> LeaseGrant([Immutable] LeaseGrantRequest request);
 
-    /// <summary>etcd v3 API, Lease.LeaseRevoke; also how a LeaseGrain ends a lease that expired.</summary>
+    /// <summary>
+    /// What a LeaseGrain says when its clock has run out: the lease is revoked, if it has run out as the writer sees it. Returns how long it still has to
+    /// live, or null when it is gone.
+    /// </summary>
+    Task<TimeSpan?> Expire(long lease);
+
+    /// <summary>etcd v3 API, Lease.LeaseRevoke.</summary>
     Task<LeaseRevokeResponse> LeaseRevoke([Immutable] LeaseRevokeRequest request);
 
     /// <summary>etcd v3 API, Lease.LeaseLeases.</summary>

@@ -14,6 +14,7 @@ public sealed partial class RevisionGrain
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(1);
     private readonly CancellationTokenSource _leaseStop = new();
     private SharedQuestion<bool>? _storeQuestion;
+    private readonly HashSet<Guid> _holders = []; // ids that this activation drew
     private long _unknownSince;
     private bool _storeIsAway;
 
@@ -62,7 +63,7 @@ public sealed partial class RevisionGrain
 
             // Counted from before it was asked for: the store may have granted it at once, and the answer come late.
             ProofTime sent = local.Proof.Now;
-            Guid holder = candidacy.NewHolder();
+            Guid holder = NewHolder();
             if (await _store.TakeOver(seen, holder, options.ClientUrl, options.LeaseTime, cancellationToken) is { } taken)
             {
                 if (!candidacy.IsOwn(seen.Holder))
@@ -77,6 +78,13 @@ public sealed partial class RevisionGrain
         }
         while (_store.IsExclusive);
         throw EtcdErrors.NoLeader;
+    }
+
+    private Guid NewHolder()
+    {
+        Guid holder = candidacy.NewHolder();
+        _holders.Add(holder);
+        return holder;
     }
 
     // Appends are signs of life too: only an idle writer renews.
@@ -172,17 +180,27 @@ public sealed partial class RevisionGrain
     private async Task<bool> TryResolve(WriteBatch batch)
     {
         Fence seen = await _store.ReadFence(CancellationToken.None);
-        if (!candidacy.IsOwn(seen.Holder))
+        if (_ended is not null)
+        {
+            return true;
+        }
+
+        if (!_holders.Contains(seen.Holder))
         {
             End(EtcdErrors.LeaderChanged, new FencedException($"epoch {seen.Epoch} is held by another"), "The store has another writer");
             return true;
         }
 
-        Guid holder = candidacy.NewHolder();
+        Guid holder = NewHolder();
         ProofTime sent = local.Proof.Now;
         if (await _store.TakeOver(seen, holder, options.ClientUrl, options.LeaseTime, CancellationToken.None) is not { } taken)
         {
             return false;
+        }
+
+        if (_ended is not null)
+        {
+            return true; // the row names an id of this process, so that the next activation need not wait
         }
 
         _token = new FenceToken(taken.Epoch, holder);

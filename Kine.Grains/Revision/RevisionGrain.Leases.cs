@@ -13,6 +13,7 @@ namespace Kine.Grains.Revision;
 public sealed partial class RevisionGrain
 {
     private const long MaxLeaseTtl = 9_000_000_000; // seconds
+    private static readonly TimeSpan ClockDifference = TimeSpan.FromMilliseconds(100); // of two processes over one TTL
     private static readonly TimeSpan ClockSlack = TimeSpan.FromSeconds(5);
     private readonly Dictionary<long, Task> _revoking = [];
 
@@ -70,6 +71,33 @@ public sealed partial class RevisionGrain
         _revoking[request.ID] = revoked;
         _ = ForgetRevoke(request.ID, revoked);
         return revoked;
+    }
+
+    /// <inheritdoc/>
+    public async Task<TimeSpan?> Expire(long lease)
+    {
+        // A clock may be older than this writer: another one may have answered keep-alives since.
+        if (State.Leases.Find(lease) is not { } entry)
+        {
+            return null;
+        }
+
+        TimeSpan left = TimeSpan.FromSeconds(entry.Ttl) - time.GetElapsedTime(entry.NotedAt);
+        if (left > ClockDifference)
+        {
+            return left;
+        }
+
+        try
+        {
+            await LeaseRevoke(new LeaseRevokeRequest { ID = lease });
+        }
+        catch (EtcdException error) when (error.Code == StatusCode.NotFound)
+        {
+            // Revoked by a client at the same moment.
+        }
+
+        return null;
     }
 
     /// <inheritdoc/>

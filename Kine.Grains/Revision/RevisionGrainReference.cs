@@ -28,6 +28,8 @@ internal sealed class RevisionGrainReference(CallRoute route) : GrainReference<I
 
     public Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request) => Invoke(static (grain, request) => grain.LeaseRevoke(request), request);
 
+    public Task<TimeSpan?> Expire(long lease) => Invoke(static (grain, lease) => grain.Expire(lease), lease);
+
     public Task<LeaseLeasesResponse> LeaseLeases() => Invoke(static (grain, _) => grain.LeaseLeases(), 0);
 
     public Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request) =>

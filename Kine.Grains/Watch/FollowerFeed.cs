@@ -119,7 +119,7 @@ public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactor
         }
         catch (EtcdException error) when (error.Message == EtcdErrors.NoLeader.Message)
         {
-            hub.LoseLeader(); // another process writes, and nobody feeds these watches any more
+            hub.LoseLeader(() => local.Writer is null); // another process writes, and nobody feeds these watches any more
             throw;
         }
 

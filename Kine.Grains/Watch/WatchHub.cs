@@ -202,12 +202,13 @@ public sealed partial class WatchHub : IDisposable
     /// <summary>
     /// Another process has become the writer: streams end with "leader changed", and new ones are refused with "no leader" until <see cref="Load"/>.
     /// </summary>
-    public void LoseLeader()
+    /// <param name="still">Asked under the hub's lock, so that a writer that came here meanwhile, and loads the hub next, is not missed.</param>
+    public void LoseLeader(Func<bool> still)
     {
         WatchStream[] streams;
         lock (_gate)
         {
-            if (_stopped is not null || _leaderless is not null)
+            if (_stopped is not null || _leaderless is not null || !still())
                 return;
             _leaderless = EtcdErrors.NoLeader;
             streams = [.. _streams];

@@ -60,6 +60,44 @@ public sealed class StandbyTests
     }
 
     [Fact]
+    public async Task A_lease_that_was_granted_by_an_earlier_writer_has_its_whole_time_again_under_a_new_one()
+    {
+        var connection = new SharedStore(_log);
+        await using GrainServer first = await GrainServer.Start(connection, Options);
+        await first.Keyspace.LeaseGrant(new LeaseGrantRequest { ID = 7, TTL = 4 }, default);
+        await first.Put("leased", "v", 7);
+        GrainServer second = await GrainServer.Start(new SharedStore(_log), Options);
+        connection.Cut = true;
+        var alive = new CancellationTokenSource();
+        Assert.Equal("v", await Eventually(() => second.Get("leased")));
+        Task keeping = KeepAlive(second, alive.Token);
+        connection.Cut = false;
+        await EventuallyFails(EtcdErrors.NoLeader, () => first.Get("leased"));
+        await Task.Delay(TimeSpan.FromSeconds(5)); // the first one's clock has run out long ago
+        await alive.CancelAsync();
+        await keeping;
+        await second.DisposeAsync();
+        Assert.Equal("v", await Eventually(() => first.Get("leased")));
+        LeaseTimeToLiveResponse left = await first.Keyspace.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 7 }, default);
+        Assert.Equal(4, left.GrantedTTL);
+        DateTime deadline = DateTime.UtcNow + Patience;
+        while (await first.Get("leased") is not null)
+        {
+            Assert.True(DateTime.UtcNow < deadline, "the lease never expired");
+            await Task.Delay(50);
+        }
+
+        static async Task KeepAlive(GrainServer server, CancellationToken stop)
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                Assert.Equal(4, (await server.Keyspace.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = 7 }, default)).TTL);
+                await Task.Delay(500, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_standby_asks_the_store_no_more_often_than_a_writer_renews()
     {
         await using GrainServer first = await GrainServer.Start(new SharedStore(_log), Options);
