@@ -1,5 +1,6 @@
 using Kine.Backends.Memory;
 using Kine.Backends.MySql;
+using Kine.Backends.Postgres;
 using Kine.Backends.Sqlite;
 
 namespace Kine.Backends.Endpoints;
@@ -27,6 +28,9 @@ public sealed class StoreEndpoint
     /// <summary>Settings of the MySQL store; null for another kind.</summary>
     public MySqlOptions? MySql { get; private init; }
 
+    /// <summary>Settings of the PostgreSQL store; null for another kind.</summary>
+    public PostgresOptions? Postgres { get; private init; }
+
     /// <summary>Reads an endpoint; touches no file and no network. Throws <see cref="StoreRefusedException"/> with a sentence for people.</summary>
     public static StoreEndpoint Parse(string endpoint, StoreSettings? settings = null)
     {
@@ -43,7 +47,7 @@ public sealed class StoreEndpoint
             "sqlite" => OfSqlite(rest, litestream: false),
             "litestream" => OfSqlite(rest, litestream: true),
             "memory" => new StoreEndpoint("memory", static () => new MemoryRevisionStore()),
-            "postgres" or "postgresql" => throw NotYet("PostgreSQL", scheme),
+            "postgres" or "postgresql" => OfPostgres(rest, settings),
 
             "mysql" => OfMySql(rest, settings),
 
@@ -68,6 +72,12 @@ public sealed class StoreEndpoint
     {
         MySqlOptions options = MySqlEndpoint.Parse(rest, settings);
         return new StoreEndpoint("mysql", () => new MySqlRevisionStore(options, settings.Logging)) { MySql = options };
+    }
+
+    private static StoreEndpoint OfPostgres(string rest, StoreSettings settings)
+    {
+        PostgresOptions options = PostgresEndpoint.Parse(rest, settings);
+        return new StoreEndpoint("postgres", () => new PostgresRevisionStore(options)) { Postgres = options };
     }
 
     // Only the scheme is repeated: what follows may hold a password.

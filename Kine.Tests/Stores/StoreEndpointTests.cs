@@ -51,8 +51,6 @@ public class StoreEndpointTests
     [InlineData("./db/state.db", "scheme://")]
     [InlineData("sqlite:x.db", "scheme://")]
     [InlineData("oracle://h/db", "oracle")]
-    [InlineData("postgres://user:secret@h/db", "PostgreSQL")]
-    [InlineData("postgresql://h/db", "PostgreSQL")]
     [InlineData("nats://user:secret@h", "NATS")]
     [InlineData("jetstream://h", "NATS")]
     [InlineData("http://127.0.0.1:2379", "etcd server")]

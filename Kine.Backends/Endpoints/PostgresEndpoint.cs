@@ -1,0 +1,216 @@
+using System.Collections.ObjectModel;
+using System.Globalization;
+using Kine.Backends.Postgres;
+using Npgsql;
+
+namespace Kine.Backends.Endpoints;
+
+/// <summary>
+/// Reads what follows <c>postgres://</c>: <c>user:password@host:port,host:port/database?parameters</c>, with the parameters and environment variables of the
+/// Go driver that upstream kine uses (jackc/pgx). As there, a parameter it does not know is a setting of the session.
+/// </summary>
+internal static class PostgresEndpoint
+{
+    private const string Default = "postgres:postgres@localhost/";
+    private const string DefaultDatabase = "kubernetes";
+    private const int DefaultPort = 5432;
+    private const int DefaultMaxConnections = 20;
+    private const int LeastConnections = 4; // appends, signs of life, and reads beside them
+
+    private static readonly ReadOnlyDictionary<string, SslMode> SslModes = new Dictionary<string, SslMode>
+    {
+        ["DISABLE"] = SslMode.Disable,
+        ["ALLOW"] = SslMode.Allow,
+        ["PREFER"] = SslMode.Prefer,
+        ["REQUIRE"] = SslMode.Require,
+        ["VERIFY-CA"] = SslMode.VerifyCA,
+        ["VERIFY-FULL"] = SslMode.VerifyFull,
+    }.AsReadOnly();
+
+    private static readonly ReadOnlyDictionary<string, SslNegotiation> SslNegotiations = new Dictionary<string, SslNegotiation>
+    {
+        ["POSTGRES"] = SslNegotiation.Postgres,
+        ["DIRECT"] = SslNegotiation.Direct,
+    }.AsReadOnly();
+
+    private static readonly ReadOnlyDictionary<string, TargetSessionAttributes> Targets = new Dictionary<string, TargetSessionAttributes>
+    {
+        ["ANY"] = TargetSessionAttributes.Any,
+        ["PRIMARY"] = TargetSessionAttributes.Primary,
+        ["READ-WRITE"] = TargetSessionAttributes.ReadWrite,
+    }.AsReadOnly();
+
+    private static readonly ReadOnlyDictionary<string, bool> QueryModes = new Dictionary<string, bool>
+    {
+        ["CACHE_STATEMENT"] = true,
+        ["CACHE_DESCRIBE"] = false,
+        ["DESCRIBE_EXEC"] = false,
+        ["EXEC"] = false,
+        ["SIMPLE_PROTOCOL"] = false,
+    }.AsReadOnly();
+
+    // Read by name below, or of no consequence here.
+    private static readonly HashSet<string> Known =
+    [
+        "host", "port", "user", "password", "dbname", "database", "passfile", "sslmode", "sslcert", "sslkey", "sslpassword", "sslrootcert", "sslsni",
+        "sslnegotiation", "krbsrvname", "application_name", "connect_timeout", "target_session_attrs", "search_path", "options", "default_query_exec_mode",
+        "statement_cache_capacity", "description_cache_capacity", "min_read_buffer_size", "client_encoding",
+    ];
+
+    /// <summary>Options for what stands behind the scheme. Throws <see cref="StoreRefusedException"/> with a sentence without secrets.</summary>
+    /// <param name="rest">Servers, database and parameters.</param>
+    /// <param name="settings">What flags say.</param>
+    /// <param name="environment">Environment variables; null = the process's.</param>
+    public static PostgresOptions Parse(string rest, StoreSettings settings, Func<string, string?>? environment = null)
+    {
+        environment ??= Environment.GetEnvironmentVariable;
+        if (rest.Length == 0)
+            rest = Default;
+        int mark = rest.IndexOf('?');
+        var query = new EndpointQuery(mark < 0 ? "" : rest[(mark + 1)..]);
+        string place = mark < 0 ? rest : rest[..mark];
+        int slash = place.IndexOf('/');
+        string authority = slash < 0 ? place : place[..slash];
+        string path = slash < 0 ? "" : Unescape(place[(slash + 1)..]);
+        int at = authority.LastIndexOf('@');
+        (string? user, string? password) = UserInfo(at < 0 ? "" : authority[..at]);
+        Refuse(query);
+
+        string? Setting(string name, string variable) => query.Get(name) ?? (environment(variable) is { Length: > 0 } value ? value : null);
+        string database = query.Get("dbname", "database") ?? path;
+        string hosts = query.Get("host") ?? (authority.Length > at + 1 ? authority[(at + 1)..] : environment("PGHOST") ?? "");
+        int maxOpen = settings.MaxOpenConnections > 0 ? Math.Max(settings.MaxOpenConnections, LeastConnections) : DefaultMaxConnections;
+        return Secure(query, settings, environment, new PostgresOptions
+        {
+            Hosts = Hosts(hosts, Setting("port", "PGPORT")),
+            // Unquoted names are lower case in PostgreSQL, and so upstream makes this one.
+            Database = database.Length == 0 ? DefaultDatabase : database.ToLowerInvariant(),
+            Username = query.Get("user") ?? user ?? Setting("user", "PGUSER") ?? Environment.UserName,
+            Password = query.Get("password") ?? password,
+            PasswordFile = query.Get("passfile"),
+            KerberosService = query.Get("krbsrvname") ?? "postgres",
+            ApplicationName = Setting("application_name", "PGAPPNAME") ?? "kine",
+            Target = query.Choice(Targets, "target_session_attrs") ?? TargetOf(environment("PGTARGETSESSIONATTRS")),
+            SearchPath = query.Get("search_path"),
+            SessionOptions = SessionOptions(query, environment),
+            ConnectTimeout = ConnectTimeout(Setting("connect_timeout", "PGCONNECT_TIMEOUT")),
+            Prepare = query.Integer("statement_cache_capacity") == 0 ? false : query.Choice(QueryModes, "default_query_exec_mode"),
+            MaxConnections = maxOpen,
+            KeepIdle = settings.MaxIdleConnections >= 0,
+            MaxIdleTime = settings.ConnectionMaxIdleTime > TimeSpan.Zero ? settings.ConnectionMaxIdleTime : TimeSpan.Zero,
+            MaxLifetime = settings.ConnectionMaxLifetime > TimeSpan.Zero ? settings.ConnectionMaxLifetime : TimeSpan.Zero,
+            SlowSqlThreshold = settings.SlowSqlThreshold,
+            SlowSqlWarningThreshold = settings.SlowSqlWarningThreshold,
+            Logging = settings.Logging,
+        });
+    }
+
+    private static void Refuse(EndpointQuery query)
+    {
+        if (query.Get("target_session_attrs")?.ToUpperInvariant() is "STANDBY" or "PREFER-STANDBY" or "READ-ONLY")
+            throw new StoreRefusedException("target_session_attrs must be any, primary or read-write: the server has to write");
+        if (query.Get("service") is not null || query.Get("servicefile") is not null)
+            throw new StoreRefusedException("endpoint parameter service is not supported; name host, database and user in the endpoint");
+        if (query.Get("client_encoding") is { } encoding && encoding.Replace("-", "", StringComparison.Ordinal).ToUpperInvariant() is not ("UTF8" or "AUTO"))
+            throw new StoreRefusedException("endpoint parameter client_encoding is not supported: keys and values are bytes, and the rest is UTF-8");
+    }
+
+    // Flags count where the endpoint says nothing else, and ask for verify-full, as upstream has it.
+    private static PostgresOptions Secure(EndpointQuery query, StoreSettings settings, Func<string, string?> environment, PostgresOptions options)
+    {
+        string? root = query.Get("sslrootcert") ?? Given(settings.CaFile);
+        string? certificate = query.Get("sslcert") ?? Given(settings.CertFile);
+        string? key = query.Get("sslkey") ?? Given(settings.KeyFile);
+        bool flags = settings.CaFile.Length > 0 || settings.CertFile.Length > 0 || settings.KeyFile.Length > 0;
+        SslMode? asked = query.Choice(SslModes, "sslmode");
+        SslMode mode = asked
+            ?? (settings.SkipVerify ? SslMode.Require : flags ? SslMode.VerifyFull : null as SslMode?)
+            ?? (SslModes.TryGetValue(environment("PGSSLMODE")?.ToUpperInvariant() ?? "", out SslMode variable) ? variable : SslMode.Prefer);
+        // libpq: a CA beside sslmode=require asks for its check, and "system" is the system's store.
+        if (asked == SslMode.Require && root is not null)
+            mode = SslMode.VerifyCA;
+        if (root == "system")
+            (mode, root) = (SslMode.VerifyFull, null);
+        bool encrypted = mode != SslMode.Disable;
+        return options with
+        {
+            SslMode = mode,
+            SslNegotiation = query.Choice(SslNegotiations, "sslnegotiation"),
+            RootCertificate = mode is SslMode.VerifyCA or SslMode.VerifyFull ? root : null,
+            Certificate = encrypted ? certificate : null,
+            Key = encrypted ? key : null,
+            KeyPassword = encrypted ? query.Get("sslpassword") : null,
+        };
+    }
+
+    private static string? Given(string text) => text.Length > 0 ? text : null;
+
+    private static (string? User, string? Password) UserInfo(string text)
+    {
+        if (text.Length == 0)
+            return (null, null);
+        int colon = text.IndexOf(':');
+        return colon < 0 ? (Given(Unescape(text)), null) : (Given(Unescape(text[..colon])), Given(Unescape(text[(colon + 1)..])));
+    }
+
+    // One port for all, one for each, or none; as libpq has it.
+    private static PostgresHost[] Hosts(string text, string? ports)
+    {
+        string[] names = text.Length == 0 ? ["localhost"] : text.Split(',');
+        string[] numbers = ports?.Split(',') ?? [];
+        if (numbers.Length > 1 && numbers.Length != names.Length)
+            throw new StoreRefusedException($"the endpoint names {names.Length} hosts and {numbers.Length} ports");
+        return [.. names.Select((name, i) => Host(name, numbers.Length switch { 0 => null, 1 => numbers[0], _ => numbers[i] }))];
+    }
+
+    private static PostgresHost Host(string text, string? port)
+    {
+        int end = text.StartsWith('[') ? text.IndexOf(']') : -1;
+        string name = end > 0 ? text[1..end] : text;
+        string tail = end > 0 ? text[(end + 1)..] : "";
+        if (end < 0 && text.LastIndexOf(':') is var colon and >= 0)
+            (name, tail) = (text[..colon], text[colon..]);
+        if (tail.StartsWith(':') && tail.Length > 1)
+            port = tail[1..];
+        if (name.Length == 0)
+            name = "localhost";
+        int number = DefaultPort;
+        if (port is { Length: > 0 } && (!int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out number) || number is 0 or > 65_535))
+            throw new StoreRefusedException($"\"{port}\" is no port; it is a number from 1 to 65535");
+        return new PostgresHost(Unescape(name), number);
+    }
+
+    private static TargetSessionAttributes TargetOf(string? variable) =>
+        variable is not null && Targets.TryGetValue(variable.ToUpperInvariant(), out TargetSessionAttributes target) ? target : TargetSessionAttributes.Primary;
+
+    private static TimeSpan ConnectTimeout(string? text)
+    {
+        if (text is null)
+            return TimeSpan.FromSeconds(5);
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int seconds) && seconds <= 1024
+            ? TimeSpan.FromSeconds(seconds)
+            : throw new StoreRefusedException($"connect_timeout cannot be \"{text}\"; it is a number of seconds up to 1024");
+    }
+
+    private static string? SessionOptions(EndpointQuery query, Func<string, string?> environment)
+    {
+        string given = query.Get("options") ?? environment("PGOPTIONS") ?? "";
+        IEnumerable<string> others = query.Names.Where(name => !Known.Contains(name)).Order(StringComparer.Ordinal)
+            .Select(name => $"-c {name}={Escape(query.Get(name) ?? "")}");
+        string all = string.Join(' ', others.Prepend(given)).Trim();
+        return all.Length > 0 ? all : null;
+    }
+
+    // In libpq's options a backslash keeps the space after it inside a value.
+    private static string Escape(string value) => value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(" ", "\\ ", StringComparison.Ordinal);
+
+    private static string Unescape(string text)
+    {
+        for (int i = text.IndexOf('%'); i >= 0; i = text.IndexOf('%', i + 1))
+        {
+            if (i + 2 >= text.Length || !char.IsAsciiHexDigit(text[i + 1]) || !char.IsAsciiHexDigit(text[i + 2]))
+                throw new StoreRefusedException("the endpoint has a % that is not followed by two hexadecimal digits; write % as %25");
+        }
+        return Uri.UnescapeDataString(text);
+    }
+}

@@ -1,0 +1,49 @@
+using System.Net.Sockets;
+using Npgsql;
+
+namespace Kine.Backends.Postgres;
+
+/// <summary>What a failure of Npgsql says about the statement it happened in. SQLSTATE codes: PostgreSQL's manual, appendix A.</summary>
+internal static class PostgresError
+{
+    public const string ReadOnlyTransaction = "25006";
+    public const string UnknownDatabase = "3D000";
+    public const string DuplicateDatabase = "42P04";
+    public const string UniqueViolation = "23505";
+    public const string DatabaseInUse = "55006";
+
+    /// <summary>
+    /// True when the server itself refused, before anything was committed. Not so for what ends the session, for an operator's
+    /// intervention (class 57), which may come after the commit, or for what a pooler says of a lost server (class 08).
+    /// </summary>
+    public static bool IsRefusal(Exception error) =>
+        error is PostgresException { InvariantSeverity: "ERROR" } refusal && refusal.SqlState[..2] is not ("57" or "08");
+
+    /// <summary>True when the server rolled back because of others' transactions: the same statement may succeed at once.</summary>
+    public static bool IsConflict(Exception error) => error is PostgresException { SqlState: "40001" or "40P01" };
+
+    /// <summary>True for everything by which Npgsql says that a connection or a statement failed.</summary>
+    public static bool IsFailure(Exception error) =>
+        error is NpgsqlException or IOException or SocketException or TimeoutException or InvalidOperationException or WrongServerException;
+
+    /// <summary>True when the time for a read ran out.</summary>
+    public static bool IsTimeout(Exception error) => error is PostgresException { SqlState: "57014" } or { InnerException: TimeoutException };
+
+    /// <summary>True when connecting may succeed a moment later: nobody listens, starting up, too many connections, a standby being promoted.</summary>
+    public static bool MayPass(Exception error) => error switch
+    {
+        PostgresException refusal => refusal.SqlState[..2] is "53" or "57" or "08" or "40",
+        WrongServerException => true,
+        NpgsqlException failure => failure.InnerException is SocketException or IOException or TimeoutException,
+        SocketException or TimeoutException => true,
+        _ => false,
+    };
+
+    /// <summary>One line for people. Holds no secret: Npgsql leaves passwords and, unless asked for, row contents out.</summary>
+    public static string Text(Exception error) => error switch
+    {
+        PostgresException refusal => $"{refusal.MessageText} ({refusal.SqlState})",
+        { InnerException: { } inner } => $"{error.Message.TrimEnd('.')}: {Text(inner)}",
+        _ => error.Message,
+    };
+}

@@ -1,0 +1,227 @@
+using System.Diagnostics;
+using Npgsql;
+
+namespace Kine.Backends.Postgres;
+
+/// <summary>
+/// Connections to whichever of the hosts is the one to use. All of a host's connections come from one pool; when one is lost, all idle ones
+/// are dropped, since the server behind them has most likely gone or changed its role.
+/// </summary>
+/// <remarks>
+/// A pooler in transaction mode (PgBouncer) may give every transaction another session: nothing here relies on session state. Prepared
+/// statements would; they are used only where the server's own process id is the one that the connection was told at its start, which
+/// a pooler makes up.
+/// </remarks>
+internal sealed class PostgresServers : IAsyncDisposable
+{
+    private const string OnlyAsync = "connections are opened asynchronously";
+    private const int MaxPrepared = 32;
+    private const int BufferBytes = 32 << 10;
+    private const int Forever = 10 * 365 * 86_400; // seconds
+    private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(300);
+    private readonly PostgresOptions _options;
+    private readonly Lock _lock = new();
+    private NpgsqlDataSource[] _pools;
+    private bool _prepare;
+    private int _current;
+    private int _generation;
+
+    /// <summary>Connects to nothing yet.</summary>
+    public PostgresServers(PostgresOptions options)
+    {
+        _options = options;
+        _prepare = options.Prepare ?? true;
+        _pools = CreatePools();
+    }
+
+    /// <summary>Moves whenever connections were lost: older ones had better be replaced.</summary>
+    public int Generation => Volatile.Read(ref _generation);
+
+    /// <summary>
+    /// A connection to the server to use. Tries all hosts again and again for that long; then, or at once where waiting cannot help, throws
+    /// <see cref="StoreUnavailableException"/> with the last host's error inside.
+    /// </summary>
+    public async Task<NpgsqlConnection> Connect(TimeSpan patience, CancellationToken cancellationToken)
+    {
+        long start = Stopwatch.GetTimestamp();
+        for (TimeSpan wait = FirstWait; ; wait = wait * 2 < LongestWait ? wait * 2 : LongestWait)
+        {
+            var failures = new List<(PostgresHost Host, Exception Error)>();
+            int first = Volatile.Read(ref _current);
+            for (int i = 0; i < _options.Hosts.Count; i++)
+            {
+                int host = (first + i) % _options.Hosts.Count;
+                try
+                {
+                    NpgsqlConnection connection = await OpenOn(host, cancellationToken).ConfigureAwait(false);
+                    Volatile.Write(ref _current, host);
+                    return connection;
+                }
+                catch (Exception error) when (error is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+                {
+                    failures.Add((_options.Hosts[host], error));
+                }
+            }
+            if (Stopwatch.GetElapsedTime(start) + wait > patience || !failures.Exists(failure => PostgresError.MayPass(failure.Error)))
+            {
+                string reasons = string.Join("; ", failures.Select(failure => $"{failure.Host}: {PostgresError.Text(failure.Error)}"));
+                Exception telling = failures.Find(failure => failure.Error is PostgresException).Error ?? failures[^1].Error;
+                throw new StoreUnavailableException($"no connection to database {_options.Database} at {reasons}", telling);
+            }
+            await Task.Delay(wait, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Says that a connection was lost, or leads to a server that no longer writes: idle ones are closed and not used again.</summary>
+    public void Lost()
+    {
+        Interlocked.Increment(ref _generation);
+        foreach (NpgsqlDataSource pool in Volatile.Read(ref _pools))
+            pool.Clear();
+    }
+
+    private async Task<NpgsqlConnection> OpenOn(int host, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            NpgsqlDataSource pool = Volatile.Read(ref _pools)[host];
+            try
+            {
+                return await pool.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (PoolerFoundException)
+            {
+                StopPreparing();
+            }
+            catch (ObjectDisposedException) when (pool != Volatile.Read(ref _pools)[host])
+            {
+                // Somebody else found the pooler meanwhile.
+            }
+        }
+    }
+
+    private void StopPreparing()
+    {
+        NpgsqlDataSource[] old;
+        lock (_lock)
+        {
+            if (!_prepare)
+                return;
+            _prepare = false;
+            old = _pools;
+            Volatile.Write(ref _pools, CreatePools());
+        }
+        foreach (NpgsqlDataSource pool in old)
+            pool.Dispose();
+    }
+
+    private NpgsqlDataSource[] CreatePools() => [.. _options.Hosts.Select(CreatePool)];
+
+    private NpgsqlDataSource CreatePool(PostgresHost host) => CreateSource(ConnectionString(host, _options.Database, _prepare), _prepare);
+
+    private NpgsqlDataSource CreateSource(NpgsqlConnectionStringBuilder settings, bool prepare)
+    {
+        var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
+        builder.UsePhysicalConnectionInitializer(
+            static _ => throw new NotSupportedException(OnlyAsync), connection => Initialize(connection, prepare));
+        if (_options.PasswordProvider is { } provider)
+            builder.UsePasswordProvider(static _ => throw new NotSupportedException(OnlyAsync), (_, cancellation) => provider(cancellation));
+        // All types used are built in, with fixed numbers.
+        builder.ConfigureTypeLoading(static loading => loading.EnableTypeLoading(false));
+        return builder.Build();
+    }
+
+    // First round trip of each new physical connection.
+    private async Task Initialize(NpgsqlConnection connection, bool prepare)
+    {
+        bool direct;
+        await using (var command = new NpgsqlCommand(
+            "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only'), pg_backend_pid()", connection))
+        await using (NpgsqlDataReader reader = await command.ExecuteReaderAsync().ConfigureAwait(false))
+        {
+            await reader.ReadAsync().ConfigureAwait(false);
+            if (_options.Target != TargetSessionAttributes.Any && reader.GetBoolean(0))
+                throw new WrongServerException("is a standby");
+            if (_options.Target == TargetSessionAttributes.ReadWrite && reader.GetString(1) != "off")
+                throw new WrongServerException("is read-only (default_transaction_read_only)");
+            direct = reader.GetInt32(2) == connection.ProcessID;
+        }
+        if (!direct)
+        {
+            if (prepare && _options.Prepare is null)
+                throw new PoolerFoundException();
+            return;
+        }
+        // A client that vanished without a word must not keep its locks for hours.
+        await using var settings = new NpgsqlCommand(
+            """
+            SELECT set_config('lock_timeout', '5s', false), set_config('tcp_keepalives_idle', '10', false),
+                set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false)
+            """,
+            connection);
+        await settings.ExecuteNonQueryAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>A single connection to another database of the server in use, outside of the pools.</summary>
+    public async Task<NpgsqlConnection> ConnectOnce(PostgresHost host, string database, CancellationToken cancellationToken)
+    {
+        NpgsqlConnectionStringBuilder settings = ConnectionString(host, database, prepare: false);
+        settings.Pooling = false;
+        await using NpgsqlDataSource source = CreateSource(settings, prepare: false);
+        return await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private NpgsqlConnectionStringBuilder ConnectionString(PostgresHost host, string database, bool prepare)
+    {
+        int idle = _options.MaxIdleTime > TimeSpan.Zero ? Seconds(_options.MaxIdleTime) : Forever;
+        var text = new NpgsqlConnectionStringBuilder
+        {
+            Host = host.Name,
+            Port = host.Port,
+            Database = database,
+            Username = _options.Username,
+            Password = _options.PasswordProvider is null ? _options.Password : null,
+            Passfile = _options.PasswordFile,
+            SslMode = _options.SslMode,
+            RootCertificate = _options.RootCertificate,
+            SslCertificate = _options.Certificate,
+            SslKey = _options.Key,
+            SslPassword = _options.KeyPassword,
+            KerberosServiceName = _options.KerberosService,
+            GssEncryptionMode = GssEncryptionMode.Disable,
+            ApplicationName = _options.ApplicationName,
+            SearchPath = _options.SearchPath,
+            Options = _options.SessionOptions,
+            Timeout = Seconds(_options.ConnectTimeout),
+            CommandTimeout = 20,
+            CancellationTimeout = 1000,
+            Pooling = _options.KeepIdle,
+            MaxPoolSize = _options.MaxConnections,
+            ConnectionIdleLifetime = idle,
+            ConnectionPruningInterval = Math.Min(idle, 10),
+            ConnectionLifetime = Seconds(_options.MaxLifetime),
+            NoResetOnClose = true,
+            MaxAutoPrepare = prepare ? MaxPrepared : 0,
+            AutoPrepareMinUsages = 2,
+            Enlist = false,
+            TcpKeepAlive = true,
+            TcpKeepAliveTime = 10,
+            TcpKeepAliveInterval = 5,
+            ReadBufferSize = BufferBytes,
+            WriteBufferSize = BufferBytes,
+        };
+        if (_options.SslNegotiation is { } negotiation)
+            text.SslNegotiation = negotiation;
+        return text;
+    }
+
+    private static int Seconds(TimeSpan time) => (int)Math.Clamp(Math.Ceiling(time.TotalSeconds), 0, int.MaxValue / 1000);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (NpgsqlDataSource pool in Volatile.Read(ref _pools))
+            await pool.DisposeAsync().ConfigureAwait(false);
+    }
+}
