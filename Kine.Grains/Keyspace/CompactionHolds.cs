@@ -7,64 +7,77 @@ namespace Kine.Grains.Keyspace;
 public sealed class CompactionHolds
 {
     private readonly Lock _lock = new(); // protects _holds and _waiters
-    private readonly SortedDictionary<long, int> _holds = [];
+    private readonly SortedDictionary<long, HashSet<CompactionHold>> _holds = [];
     private readonly List<(long Below, TaskCompletionSource Freed)> _waiters = [];
 
     /// <summary>Holds everything that a read at <paramref name="revision"/> needs until disposed.</summary>
-    public IDisposable Acquire(long revision)
+    public CompactionHold Acquire(long revision)
     {
+        var hold = new CompactionHold(this, revision);
         lock (_lock)
         {
-            _holds[revision] = _holds.GetValueOrDefault(revision) + 1;
+            if (!_holds.TryGetValue(revision, out HashSet<CompactionHold>? same))
+            {
+                _holds.Add(revision, same = []);
+            }
+
+            same.Add(hold);
         }
 
-        return new Hold(this, revision);
+        return hold;
     }
 
-    /// <summary>Completes when no hold below <paramref name="revision"/> is left, or when <paramref name="limit"/> has passed: a reader that is slower fails.</summary>
+    /// <summary>
+    /// Completes when no hold below <paramref name="revision"/> is left, or when <paramref name="limit"/> has passed, since the call and since any of them
+    /// last made progress: a reader that is slower fails.
+    /// </summary>
     public async Task WaitBelow(long revision, TimeSpan limit, TimeProvider time)
     {
-        Task freed;
+        long start = time.GetTimestamp();
+        var freed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)
         {
-            if (!AnyBelow(revision))
+            if (!Below(revision).Any())
             {
                 return;
             }
 
-            var waiter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _waiters.Add((revision, waiter));
-            freed = waiter.Task;
+            _waiters.Add((revision, freed));
         }
 
-        await Task.WhenAny(freed, Task.Delay(limit, time));
-    }
-
-    private bool AnyBelow(long revision)
-    {
-        foreach (long held in _holds.Keys)
+        while (!freed.Task.IsCompleted)
         {
-            return held < revision;
+            TimeSpan left = limit - time.GetElapsedTime(Math.Max(start, LastProgress(revision)));
+            if (left <= TimeSpan.Zero)
+            {
+                break;
+            }
+
+            await Task.WhenAny(freed.Task, Task.Delay(left, time));
         }
 
-        return false;
+        lock (_lock)
+        {
+            _waiters.RemoveAll(waiter => waiter.Freed == freed);
+        }
     }
 
-    private void Free(long revision)
+    /// <summary>Called once by each hold.</summary>
+    internal void Free(CompactionHold hold)
     {
         lock (_lock)
         {
-            int left = _holds[revision] - 1;
-            if (left > 0)
+            HashSet<CompactionHold> same = _holds[hold.Revision];
+            same.Remove(hold);
+            if (same.Count > 0)
             {
-                _holds[revision] = left;
                 return;
             }
 
-            _holds.Remove(revision);
+            _holds.Remove(hold.Revision);
             for (int i = _waiters.Count - 1; i >= 0; i--)
             {
-                if (!AnyBelow(_waiters[i].Below))
+                if (!Below(_waiters[i].Below).Any())
                 {
                     _waiters[i].Freed.TrySetResult();
                     _waiters.RemoveAt(i);
@@ -73,16 +86,13 @@ public sealed class CompactionHolds
         }
     }
 
-    private sealed class Hold(CompactionHolds owner, long revision) : IDisposable
+    private long LastProgress(long below)
     {
-        private int _freed;
-
-        public void Dispose()
+        lock (_lock)
         {
-            if (Interlocked.Exchange(ref _freed, 1) == 0)
-            {
-                owner.Free(revision);
-            }
+            return Below(below).Select(hold => hold.LastProgress).DefaultIfEmpty(long.MinValue).Max();
         }
     }
+
+    private IEnumerable<CompactionHold> Below(long revision) => _holds.TakeWhile(entry => entry.Key < revision).SelectMany(entry => entry.Value);
 }

@@ -63,6 +63,9 @@ public interface IKeyspace
     /// <summary>etcd v3 API, Maintenance.HashKV.</summary>
     Task<HashKVResponse> HashKV(HashKVRequest request, CancellationToken cancellationToken);
 
+    /// <summary>etcd v3 API, Maintenance.Snapshot: an etcd snapshot file in pieces, at one revision, and last the sha256 of it.</summary>
+    IAsyncEnumerable<SnapshotResponse> Snapshot(SnapshotRequest request, CancellationToken cancellationToken);
+
     /// <summary>etcd v3 API, Cluster.MemberList.</summary>
     Task<MemberListResponse> MemberList(MemberListRequest request, CancellationToken cancellationToken);
 

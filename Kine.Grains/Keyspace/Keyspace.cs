@@ -1,8 +1,10 @@
 using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains.Lease;
 using Kine.Grains.Revision;
+using Kine.Grains.Snapshots;
 using Kine.Grains.Watch;
 
 namespace Kine.Grains.Keyspace;
@@ -186,6 +188,40 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
     /// <inheritdoc/>
     public Task<HashKVResponse> HashKV(HashKVRequest request, CancellationToken cancellationToken) =>
         Until(_writer.HashKV(request), cancellationToken);
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<SnapshotResponse> Snapshot(SnapshotRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var reader = Guid.NewGuid();
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        long remaining = long.MaxValue;
+        string version = "";
+        try
+        {
+            while (remaining > 0)
+            {
+                SnapshotPiece piece = await Until(_writer.ReadSnapshot(reader), cancellationToken);
+                remaining = piece.Remaining;
+                version = piece.StorageVersion;
+                hash.AppendData(piece.Bytes);
+                yield return new SnapshotResponse
+                {
+                    RemainingBytes = (ulong)remaining,
+                    Blob = UnsafeByteOperations.UnsafeWrap(piece.Bytes),
+                    Version = version,
+                };
+            }
+        }
+        finally
+        {
+            if (remaining > 0)
+            {
+                await _writer.EndSnapshot(reader);
+            }
+        }
+
+        yield return new SnapshotResponse { Blob = UnsafeByteOperations.UnsafeWrap(hash.GetHashAndReset()), Version = version };
+    }
 
     /// <inheritdoc/>
     public Task<MemberListResponse> MemberList(MemberListRequest request, CancellationToken cancellationToken) =>

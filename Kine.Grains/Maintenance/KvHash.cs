@@ -1,9 +1,7 @@
-using System.Buffers.Binary;
-using System.Numerics;
-using System.Text;
 using Kine.Backends;
 using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
+using Kine.Grains.Snapshots;
 
 namespace Kine.Grains.Maintenance;
 
@@ -44,22 +42,23 @@ public readonly record struct KvHash(uint Hash, long Revision, long CompactRevis
         KeyIndex index, IRevisionStore store, long upTo, long compacted, bool whole, CancellationToken cancellationToken)
     {
         bool anyAlive = !whole && index.Count(KeyRange.All, upTo) > 0;
-        uint crc = Add(uint.MaxValue, Encoding.ASCII.GetBytes("key"));
+        var crc = default(Crc32C);
+        crc.Add("key"u8);
         var after = new RecordId(0, 0);
-        byte[] bucketKey = new byte[18];
+        byte[] bucketKey = new byte[BucketKey.MaxLength];
         while (true)
         {
             List<LogRecord> page = await store.ReadRecords(after, upTo, PageRecords, PageBytes, cancellationToken);
             if (page.Count == 0)
             {
-                return ~crc;
+                return crc.Value;
             }
 
             foreach (LogRecord record in page)
             {
-                if (record.Revision > compacted || Counts(index, record, upTo, compacted, whole, anyAlive))
+                if (Counts(index, record, upTo, compacted, whole, anyAlive))
                 {
-                    crc = Add(crc, record, bucketKey);
+                    Add(ref crc, record, bucketKey);
                 }
             }
 
@@ -69,42 +68,26 @@ public readonly record struct KvHash(uint Hash, long Revision, long CompactRevis
 
     private static bool Counts(KeyIndex index, in LogRecord record, long upTo, long compacted, bool whole, bool anyAlive)
     {
-        if (record.Tombstone)
+        if (!CompactedHistory.Holds(index, record.Key.Span, record.Id, record.Tombstone, compacted))
         {
-            return whole && record.Revision == compacted;
+            return false;
         }
 
-        bool there = index.TryGetAt(record.Key.Span, compacted, out KeyVersion newest) && newest.Id == record.Id;
-        return there && (!anyAlive || (index.TryGet(record.Key.Span, upTo, out KeyVersion alive) && alive.Id == record.Id));
+        if (whole || record.Revision > compacted)
+        {
+            return true;
+        }
+
+        return !record.Tombstone && (!anyAlive || (index.TryGet(record.Key.Span, upTo, out KeyVersion alive) && alive.Id == record.Id));
     }
 
-    private static uint Add(uint crc, in LogRecord record, byte[] bucketKey)
+    private static void Add(ref Crc32C crc, in LogRecord record, byte[] bucketKey)
     {
-        BinaryPrimitives.WriteInt64BigEndian(bucketKey, record.Revision);
-        bucketKey[8] = (byte)'_';
-        BinaryPrimitives.WriteInt64BigEndian(bucketKey.AsSpan(9), record.Sub);
-        bucketKey[17] = (byte)'t';
-        crc = Add(crc, bucketKey.AsSpan(0, record.Tombstone ? 18 : 17));
+        crc.Add(BucketKey.Write(bucketKey, record.Id, record.Tombstone));
         var version = new KeyVersion(
             record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.Tombstone ? -1 : record.Value.Length);
-        return Add(crc, record.Tombstone
+        crc.Add(record.Tombstone
             ? KeyValueWire.Encode(record.Key.Span, default, default)
             : KeyValueWire.Encode(record.Key.Span, version, record.Value.Span));
-    }
-
-    private static uint Add(uint crc, ReadOnlySpan<byte> bytes)
-    {
-        while (bytes.Length >= 8)
-        {
-            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
-            bytes = bytes[8..];
-        }
-
-        foreach (byte one in bytes)
-        {
-            crc = BitOperations.Crc32C(crc, one);
-        }
-
-        return crc;
     }
 }

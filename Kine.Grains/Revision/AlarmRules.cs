@@ -12,7 +12,7 @@ internal static class AlarmRules
     {
         if (state.Alarms.Add((member, alarm)))
         {
-            state.Batch.Append.Side.Add(new SideRow(SideKind.Alarm, RowKey(member, alarm), []));
+            state.Batch.Append.Side.Add(Row(member, alarm));
             state.Batch.Undo.Add(() => state.Alarms.Remove((member, alarm)));
         }
     }
@@ -33,6 +33,9 @@ internal static class AlarmRules
     /// <summary>The alarm that a row of side state holds.</summary>
     public static (ulong Member, AlarmType Alarm) Read(SideRow row) =>
         (BinaryPrimitives.ReadUInt64BigEndian(row.Key), (AlarmType)BinaryPrimitives.ReadInt32BigEndian(row.Key.AsSpan(8)));
+
+    /// <summary>The row of side state that keeps an active alarm.</summary>
+    public static SideRow Row(ulong member, AlarmType alarm) => new(SideKind.Alarm, RowKey(member, alarm), []);
 
     private static byte[] RowKey(ulong member, AlarmType alarm)
     {

@@ -1,6 +1,7 @@
 using Kine.Etcd;
 using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
+using Kine.Grains.Snapshots;
 using Kine.Grains.Watch;
 
 namespace Kine.Grains.Revision;
@@ -69,6 +70,15 @@ public interface IRevisionGrain : IGrainWithStringKey
 
     /// <summary>etcd v3 API, Maintenance.HashKV.</summary>
     Task<HashKVResponse> HashKV([Immutable] HashKVRequest request);
+
+    /// <summary>
+    /// The next piece of a snapshot file for the reader of that id; the first call takes the snapshot. The last piece has nothing remaining. One call at
+    /// a time for each reader.
+    /// </summary>
+    Task<SnapshotPiece> ReadSnapshot(Guid reader);
+
+    /// <summary>Ends a snapshot that its reader does not read to the end.</summary>
+    Task EndSnapshot(Guid reader);
 
     /// <summary>etcd v3 API, Cluster.MemberList.</summary>
     Task<MemberListResponse> MemberList();

@@ -3,6 +3,7 @@ using Kine.Etcd;
 using Kine.Grains.Embedded;
 using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
+using Kine.Grains.Snapshots;
 using Kine.Grains.Watch;
 
 namespace Kine.Grains.Revision;
@@ -46,6 +47,10 @@ internal sealed class RevisionGrainReference(CallRoute route) : GrainReference<I
     public Task<HashResponse> Hash() => Invoke(static (grain, _) => grain.Hash(), 0);
 
     public Task<HashKVResponse> HashKV(HashKVRequest request) => Invoke(static (grain, request) => grain.HashKV(request), request);
+
+    public Task<SnapshotPiece> ReadSnapshot(Guid reader) => Invoke(static (grain, reader) => grain.ReadSnapshot(reader), reader);
+
+    public Task EndSnapshot(Guid reader) => Invoke(static (grain, reader) => grain.EndSnapshot(reader), reader);
 
     public Task<MemberListResponse> MemberList() => Invoke(static (grain, _) => grain.MemberList(), 0);
 

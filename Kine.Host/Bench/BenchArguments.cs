@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Net.Security;
-using System.Security.Cryptography.X509Certificates;
 using Kine.Host.Bench.Http2;
 
 namespace Kine.Host.Bench;
@@ -60,6 +58,7 @@ internal sealed class BenchArguments
     }
 
     /// <exception cref="BenchException">An option has no sensible value.</exception>
+    /// <exception cref="FormatException">A certificate cannot be read.</exception>
     public BenchOptions Read(ParseResult parsed)
     {
         var present = All.ToHashSet();
@@ -158,40 +157,6 @@ internal sealed class BenchArguments
         return option;
     }
 
-    private EtcdChannelOptions Channel(ParseResult parsed)
-    {
-        var certFile = parsed.GetValue(_certFile);
-        var keyFile = parsed.GetValue(_keyFile);
-        if (certFile is null != keyFile is null)
-            throw new BenchException("--cert and --key belong together");
-        try
-        {
-            return new EtcdChannelOptions
-            {
-                ClientCertificate = certFile is null ? null : X509Certificate2.CreateFromPemFile(certFile, keyFile),
-                ServerCertificateCheck = parsed.GetValue(_skipVerify) ? (_, _, _, _) => true : TrustOnly(parsed.GetValue(_caFile)),
-            };
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException)
-        {
-            throw new BenchException($"certificate cannot be read: {error.Message}");
-        }
-    }
-
-    private static RemoteCertificateValidationCallback? TrustOnly(string? caFile)
-    {
-        if (caFile is null)
-            return null;
-        var trusted = new X509Certificate2Collection();
-        trusted.ImportFromPemFile(caFile);
-        return (_, certificate, chain, errors) =>
-        {
-            if (certificate is null || chain is null || (errors & SslPolicyErrors.RemoteCertificateNameMismatch) != 0)
-                return false;
-            chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-            chain.ChainPolicy.CustomTrustStore.AddRange(trusted);
-            chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-            return chain.Build(new X509Certificate2(certificate));
-        };
-    }
+    private EtcdChannelOptions Channel(ParseResult parsed) =>
+        ClientTls.Read(parsed.GetValue(_caFile), parsed.GetValue(_certFile), parsed.GetValue(_keyFile), parsed.GetValue(_skipVerify));
 }

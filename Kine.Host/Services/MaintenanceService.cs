@@ -16,7 +16,7 @@ internal static class MaintenanceService
         methods.Add(new MessageMethod<DefragmentRequest, DefragmentResponse>(Name, "Defragment", DefragmentRequest.Parser, keyspace.Defragment));
         methods.Add(new MessageMethod<HashRequest, HashResponse>(Name, "Hash", HashRequest.Parser, keyspace.Hash));
         methods.Add(new MessageMethod<HashKVRequest, HashKVResponse>(Name, "HashKV", HashKVRequest.Parser, keyspace.HashKV));
-        methods.Add(new RefusedMethod(Name, "Snapshot", "kine: snapshots are not offered yet; back up the store with its own means"));
+        methods.Add(new ServerStreamingMethod<SnapshotRequest, SnapshotResponse>(Name, "Snapshot", SnapshotRequest.Parser, keyspace.Snapshot));
         methods.Add(new RefusedMethod(Name, "MoveLeader", "kine: there are no members to move the leadership to; the store decides who writes"));
         methods.Add(new RefusedMethod(Name, "Downgrade", "kine: there is no etcd storage version to downgrade"));
     }

@@ -110,6 +110,13 @@ internal sealed class FakeKeyspace : IKeyspace
     public Task<HashKVResponse> HashKV(HashKVRequest request, CancellationToken cancellationToken) =>
         Task.FromResult(new HashKVResponse { Header = Header(), Hash = 5 });
 
+    public async IAsyncEnumerable<SnapshotResponse> Snapshot(SnapshotRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        await Task.Yield();
+        yield return new SnapshotResponse { Blob = ByteString.CopyFromUtf8("snapshot") };
+    }
+
     public Task<MemberListResponse> MemberList(MemberListRequest request, CancellationToken cancellationToken) =>
         Task.FromResult(new MemberListResponse { Header = Header(), Members = { new Member { ID = 22, Name = "kine" } } });
 

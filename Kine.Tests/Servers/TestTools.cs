@@ -10,6 +10,8 @@ public static class TestTools
 
     public static string Etcdctl => Tool("bin/etcdctl");
 
+    public static string Etcdutl => Tool("bin/etcdutl");
+
     /// <summary>The folder whose node_modules holds the npm client.</summary>
     public static string NpmFolder => Path.GetDirectoryName(Tool("js/package.json"))!;
 

@@ -20,6 +20,7 @@ public static class EtcdMethod
     public const string Defragment = "/etcdserverpb.Maintenance/Defragment";
     public const string Hash = "/etcdserverpb.Maintenance/Hash";
     public const string HashKV = "/etcdserverpb.Maintenance/HashKV";
+    public const string Snapshot = "/etcdserverpb.Maintenance/Snapshot";
     public const string MemberList = "/etcdserverpb.Cluster/MemberList";
     public const string AuthStatus = "/etcdserverpb.Auth/AuthStatus";
     public const string HealthCheck = "/grpc.health.v1.Health/Check";

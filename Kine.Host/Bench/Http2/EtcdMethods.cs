@@ -54,6 +54,9 @@ public static class EtcdMethods
     /// <summary>Maintenance.HashKV.</summary>
     public const string HashKV = "/etcdserverpb.Maintenance/HashKV";
 
+    /// <summary>Maintenance.Snapshot, a server stream.</summary>
+    public const string Snapshot = "/etcdserverpb.Maintenance/Snapshot";
+
     /// <summary>Cluster.MemberList.</summary>
     public const string MemberList = "/etcdserverpb.Cluster/MemberList";
 

@@ -1,0 +1,248 @@
+using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
+
+namespace Kine.Grains.Bolt;
+
+/// <summary>
+/// Reads a bbolt file that nobody writes to, page by page, trusting nothing in it: whatever is out of bounds or out of order is a
+/// <see cref="BoltException"/>. One caller at a time.
+/// </summary>
+internal sealed class BoltFile : IDisposable
+{
+    private const int DeepestTree = 64;
+    private static readonly int[] PossiblePageSizes = [.. Enumerable.Range(10, 15).Select(bits => 1 << bits)]; // 1 KiB to 16 MiB
+
+    private readonly SafeFileHandle _file;
+    private readonly long _length;
+    private readonly BoltMeta _meta;
+    private readonly Dictionary<string, ReadOnlyMemory<byte>> _buckets = [];
+
+    private BoltFile(SafeFileHandle file, long length, BoltMeta meta)
+    {
+        _file = file;
+        _length = length;
+        _meta = meta;
+    }
+
+    /// <summary>Names of the buckets, in their order.</summary>
+    public IEnumerable<byte[]> Buckets => _buckets.Keys.Select(System.Text.Encoding.Latin1.GetBytes);
+
+    /// <summary>Bytes of the pages that count.</summary>
+    public long PagesLength => (long)_meta.Pages * _meta.PageSize;
+
+    /// <summary>Opens the first <paramref name="length"/> bytes of a file as a database; takes the handle over.</summary>
+    /// <exception cref="BoltException">It is none.</exception>
+    public static BoltFile Open(SafeFileHandle file, long length)
+    {
+        BoltMeta meta = FindMeta(file, length) ?? throw new BoltException("the file is not a bbolt database, or its first pages are damaged");
+        if (meta.Pages > (ulong)(length / meta.PageSize))
+        {
+            throw new BoltException($"the file is cut off: {meta.Pages} pages of {meta.PageSize} bytes are missing some of their {length} bytes");
+        }
+
+        var opened = new BoltFile(file, length, meta);
+        foreach ((BoltEntry bucket, uint flags) in opened.Walk(opened.ReadPage(meta.Root), 0))
+        {
+            if ((flags & BoltFormat.BucketElement) != 0)
+            {
+                opened._buckets.Add(System.Text.Encoding.Latin1.GetString(bucket.Key.Span), bucket.Value);
+            }
+        }
+
+        return opened;
+    }
+
+    /// <summary>Entries of a bucket in key order; none when there is no such bucket.</summary>
+    public IEnumerable<BoltEntry> Entries(byte[] bucket)
+    {
+        if (Root(bucket) is not { } root)
+        {
+            yield break;
+        }
+
+        ReadOnlyMemory<byte>? previous = null;
+        foreach ((BoltEntry entry, _) in Walk(root, 0))
+        {
+            if (previous is { } before && entry.Key.Span.SequenceCompareTo(before.Span) <= 0)
+            {
+                throw new BoltException($"the keys of bucket \"{Name(bucket)}\" are out of order");
+            }
+
+            previous = entry.Key;
+            yield return entry;
+        }
+    }
+
+    /// <summary>The last key of a bucket; null when it has none.</summary>
+    public ReadOnlyMemory<byte>? LastKey(byte[] bucket)
+    {
+        if (Root(bucket) is not { } page)
+        {
+            return null;
+        }
+
+        for (int depth = 0; ; depth++)
+        {
+            (ushort flags, int count) = Header(page.Span, depth);
+            if (count == 0)
+            {
+                return null;
+            }
+
+            if (flags == BoltFormat.Leaf)
+            {
+                return LeafEntry(page, count - 1).Entry.Key;
+            }
+
+            page = ReadPage(Child(page.Span, count - 1));
+        }
+    }
+
+    /// <summary>The value of a key; null when it is not there. For small buckets: it looks at every entry.</summary>
+    public ReadOnlyMemory<byte>? Find(byte[] bucket, byte[] key)
+    {
+        foreach (BoltEntry entry in Entries(bucket))
+        {
+            if (entry.Key.Span.SequenceEqual(key))
+            {
+                return entry.Value;
+            }
+        }
+
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _file.Dispose();
+
+    private static string Name(byte[] bucket) => System.Text.Encoding.Latin1.GetString(bucket);
+
+    private static BoltMeta? FindMeta(SafeFileHandle file, long length)
+    {
+        // The second meta page stands one page behind the first, whose size only a meta page tells: when the first is damaged, try all.
+        BoltMeta? best = MetaAt(file, 0, length);
+        foreach (int size in best is { } first ? [(int)first.PageSize] : PossiblePageSizes)
+        {
+            if (MetaAt(file, size, length) is { } second && second.PageSize == size && (best is null || second.Transaction > best.Value.Transaction))
+            {
+                best = second;
+            }
+        }
+
+        return best;
+    }
+
+    private static BoltMeta? MetaAt(SafeFileHandle file, long offset, long length)
+    {
+        byte[] page = new byte[BoltFormat.HeaderLength + BoltFormat.MetaLength];
+        if (offset + page.Length > length || RandomAccess.Read(file, page, offset) < page.Length)
+        {
+            return null;
+        }
+
+        return BoltFormat.ReadMeta(page) is { } meta && PossiblePageSizes.Contains((int)meta.PageSize) ? meta : null;
+    }
+
+    // The page itself when it is inline.
+    private ReadOnlyMemory<byte>? Root(byte[] bucket)
+    {
+        if (!_buckets.TryGetValue(Name(bucket), out ReadOnlyMemory<byte> value))
+        {
+            return null;
+        }
+
+        if (value.Length < BoltFormat.BucketLength)
+        {
+            throw new BoltException($"bucket \"{Name(bucket)}\" is damaged");
+        }
+
+        ulong root = BinaryPrimitives.ReadUInt64LittleEndian(value.Span);
+        return root == 0 ? value[BoltFormat.BucketLength..] : ReadPage(root);
+    }
+
+    private IEnumerable<(BoltEntry Entry, uint Flags)> Walk(ReadOnlyMemory<byte> page, int depth)
+    {
+        (ushort flags, int count) = Header(page.Span, depth);
+        for (int i = 0; i < count; i++)
+        {
+            if (flags == BoltFormat.Leaf)
+            {
+                yield return LeafEntry(page, i);
+                continue;
+            }
+
+            foreach ((BoltEntry, uint) below in Walk(ReadPage(Child(page.Span, i)), depth + 1))
+            {
+                yield return below;
+            }
+        }
+    }
+
+    private static (ushort Flags, int Count) Header(ReadOnlySpan<byte> page, int depth)
+    {
+        if (page.Length < BoltFormat.HeaderLength)
+        {
+            throw Damaged("a page is too short");
+        }
+
+        ushort flags = BinaryPrimitives.ReadUInt16LittleEndian(page[8..]);
+        int count = BinaryPrimitives.ReadUInt16LittleEndian(page[10..]);
+        if (flags is not (BoltFormat.Leaf or BoltFormat.Branch) || depth > DeepestTree)
+        {
+            throw Damaged("a page of a bucket is neither leaf nor branch");
+        }
+
+        return page.Length < BoltFormat.HeaderLength + (count * BoltFormat.ElementLength) ? throw Damaged("a page holds too much") : (flags, count);
+    }
+
+    private static (BoltEntry Entry, uint Flags) LeafEntry(ReadOnlyMemory<byte> page, int index)
+    {
+        int at = BoltFormat.HeaderLength + (index * BoltFormat.ElementLength);
+        ReadOnlySpan<byte> element = page.Span.Slice(at, BoltFormat.ElementLength);
+        uint flags = BinaryPrimitives.ReadUInt32LittleEndian(element);
+        long position = at + (long)BinaryPrimitives.ReadUInt32LittleEndian(element[4..]);
+        long keyLength = BinaryPrimitives.ReadUInt32LittleEndian(element[8..]);
+        long valueLength = BinaryPrimitives.ReadUInt32LittleEndian(element[12..]);
+        if (position + keyLength + valueLength > page.Length)
+        {
+            throw Damaged("an entry reaches past its page");
+        }
+
+        return (new BoltEntry(page.Slice((int)position, (int)keyLength), page.Slice((int)(position + keyLength), (int)valueLength)), flags);
+    }
+
+    private static ulong Child(ReadOnlySpan<byte> page, int index) =>
+        BinaryPrimitives.ReadUInt64LittleEndian(page[(BoltFormat.HeaderLength + (index * BoltFormat.ElementLength) + 8)..]);
+
+    private ReadOnlyMemory<byte> ReadPage(ulong id)
+    {
+        if (id < 2 || id >= _meta.Pages)
+        {
+            throw Damaged($"there is no page {id}");
+        }
+
+        long offset = (long)id * _meta.PageSize;
+        byte[] header = new byte[BoltFormat.HeaderLength];
+        Read(header, offset);
+        ulong pages = 1ul + BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(12));
+        if (BinaryPrimitives.ReadUInt64LittleEndian(header) != id || pages > _meta.Pages - id || pages * _meta.PageSize > (ulong)Array.MaxLength)
+        {
+            throw Damaged($"page {id} is not what it should be");
+        }
+
+        byte[] page = new byte[pages * _meta.PageSize];
+        Read(page, offset);
+        return page;
+    }
+
+    private void Read(byte[] target, long offset)
+    {
+        for (int read = 0; read < target.Length;)
+        {
+            int got = RandomAccess.Read(_file, target.AsSpan(read), offset + read);
+            read += got > 0 ? got : throw Damaged($"it ends at byte {_length}");
+        }
+    }
+
+    private static BoltException Damaged(string how) => new($"the file is damaged: {how}");
+}

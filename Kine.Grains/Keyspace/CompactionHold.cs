@@ -1,0 +1,33 @@
+namespace Kine.Grains.Keyspace;
+
+/// <summary>A read that compaction waits for; disposing it lets compaction go on.</summary>
+public sealed class CompactionHold : IDisposable
+{
+    private readonly CompactionHolds _owner;
+    private long _progress = long.MinValue;
+    private int _freed;
+
+    internal CompactionHold(CompactionHolds owner, long revision)
+    {
+        _owner = owner;
+        Revision = revision;
+    }
+
+    /// <summary>The revision held.</summary>
+    public long Revision { get; }
+
+    /// <summary>When it last said that it moves on, in the time provider's timestamps; the lowest value when it never did.</summary>
+    internal long LastProgress => Volatile.Read(ref _progress);
+
+    /// <summary>Says that a long read moves on: compaction's patience with it starts anew.</summary>
+    public void Progress(TimeProvider time) => Volatile.Write(ref _progress, time.GetTimestamp());
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _freed, 1) == 0)
+        {
+            _owner.Free(this);
+        }
+    }
+}

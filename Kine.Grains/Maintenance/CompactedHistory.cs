@@ -1,0 +1,16 @@
+using Kine.Backends;
+using Kine.Grains.Index;
+
+namespace Kine.Grains.Maintenance;
+
+/// <summary>Which records etcd has after a compaction, whatever of the others is still waiting to be deleted from the store.</summary>
+internal static class CompactedHistory
+{
+    /// <summary>
+    /// True for what is above the compaction mark, for each key's newest record up to it unless that is a tombstone, and for tombstones exactly at it.
+    /// The caller holds compaction at the mark.
+    /// </summary>
+    public static bool Holds(KeyIndex index, ReadOnlySpan<byte> key, RecordId id, bool tombstone, long compacted) =>
+        id.Revision > compacted
+        || (tombstone ? id.Revision == compacted : index.TryGetAt(key, compacted, out KeyVersion newest) && newest.Id == id);
+}

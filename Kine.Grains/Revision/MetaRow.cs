@@ -1,0 +1,10 @@
+using System.Text;
+
+namespace Kine.Grains.Revision;
+
+/// <summary>Keys of single values in the side state; each value is 8 bytes, big-endian. They are stored: never rename.</summary>
+internal static class MetaRow
+{
+    /// <summary>The compaction mark.</summary>
+    public static readonly byte[] CompactRevision = Encoding.ASCII.GetBytes("compact_revision");
+}

@@ -1,0 +1,138 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Kine.Backends;
+using Kine.Backends.Endpoints;
+using Kine.Grains.Import;
+using Kine.Grains.Index;
+using Kine.Grains.Snapshots;
+using Kine.Host.Bench.Http2;
+
+namespace Kine.Host.Transfer;
+
+/// <summary>The command <c>kine snapshot</c>: etcd snapshot files from a server, into a store, and what is in one.</summary>
+internal static class SnapshotCommand
+{
+    /// <summary>Creates the command with its subcommands.</summary>
+    public static Command Create() => new("snapshot", "Save, inspect and restore etcd snapshot files (etcd 3.4 to 3.6, and kine).") { Save(), Status(), Restore() };
+
+    private static Argument<string> FileArgument(string description) => new("file") { Description = description };
+
+    private static Command Save()
+    {
+        Argument<string> file = FileArgument("Where to write the snapshot.");
+        var from = new Option<string>("--from") { Description = "The server, etcd or kine: http://, https:// or unix://.", DefaultValueFactory = _ => "http://127.0.0.1:2379" };
+        var server = new ServerArguments();
+        var command = new Command("save", "Save a snapshot of a running server, as etcdctl snapshot save does.") { file, from };
+        Add(command, server.All);
+        command.SetAction((parsed, cancellationToken) => TransferRun.Guard("snapshot save", async () =>
+        {
+            string path = parsed.GetValue(file)!;
+            await using EtcdChannel channel = server.Connect(parsed.GetValue(from)!, parsed);
+            long size = await StageProgress.ForProcess().Run("saving", 100, async progress =>
+            {
+                long received = 0;
+                await SnapshotDownload.Save(channel, path, (got, all) => progress((received = got) * 100 / Math.Max(all, 1)), cancellationToken);
+                return received;
+            });
+            Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"snapshot of {size:N0} bytes saved at {path}"));
+            return 0;
+        }));
+        return command;
+    }
+
+    private static Command Status()
+    {
+        Argument<string> file = FileArgument("The snapshot, or a copied member/snap/db.");
+        var json = new Option<bool>("--json") { Description = "Print one JSON object, with etcdutl's names." };
+        var command = new Command("status", "Show what is in a snapshot file, and whether it is whole.") { file, json };
+        command.SetAction((parsed, cancellationToken) => TransferRun.Guard("snapshot status", async () =>
+        {
+            using SnapshotFile snapshot = SnapshotFile.Open(parsed.GetValue(file)!);
+            StageProgress progress = StageProgress.ForProcess();
+            bool holds = await progress.Run("checksum", snapshot.DatabaseLength, done => Task.FromResult(snapshot.ChecksumHolds(done, cancellationToken)));
+            SnapshotContents contents = snapshot.Contents;
+            (long records, long keys) = await progress.Run("reading", contents.Revision, done => Task.FromResult(Count(snapshot, done, cancellationToken)));
+            string hash = snapshot.StatusHash().ToString("x", CultureInfo.InvariantCulture);
+            bool damaged = snapshot.HasChecksum && !holds;
+            if (parsed.GetValue(json))
+            {
+                Console.Out.WriteLine(JsonSerializer.Serialize(new
+                {
+                    hash = snapshot.StatusHash(),
+                    revision = contents.Revision,
+                    totalKey = keys,
+                    totalSize = snapshot.DatabaseLength,
+                    version = contents.StorageVersion,
+                    records,
+                    compactRevision = contents.CompactRevision,
+                    leases = contents.Leases.Count,
+                    checksum = snapshot.HasChecksum ? holds ? "holds" : "differs" : "none",
+                }));
+            }
+            else
+            {
+                WriteRow("revision", contents.Revision);
+                WriteRow("compacted", contents.CompactRevision < 0 ? "never" : (object)contents.CompactRevision);
+                WriteRow("keys", keys);
+                WriteRow("records", records);
+                WriteRow("leases", contents.Leases.Count);
+                WriteRow("database bytes", snapshot.DatabaseLength);
+                WriteRow("storage version", contents.StorageVersion.Length > 0 ? contents.StorageVersion : "before 3.6");
+                WriteRow("users and roles", contents.AuthEnabled ? "authentication is on" : "authentication is off");
+                WriteRow("hash", hash);
+                WriteRow("checksum", snapshot.HasChecksum ? holds ? "holds" : "DIFFERS: the file is damaged" : "none: a copy of a live database");
+            }
+
+            return damaged ? 1 : 0;
+        }));
+        return command;
+    }
+
+    private static Command Restore()
+    {
+        Argument<string> file = FileArgument("The snapshot.");
+        var to = new Option<string>("--to") { Description = "The store, as the server's --endpoint; it has to be empty.", Required = true };
+        var skip = new Option<bool>("--skip-hash-check") { Description = "Accept a file without checksum, such as a copied member/snap/db." };
+        var dropAuth = new Option<bool>("--drop-auth") { Description = "Accept a file of a server that asked for a log-in: here everybody who connects may do everything." };
+        var store = new StoreArguments(Environment.GetEnvironmentVariable);
+        var command = new Command("restore", "Turn a snapshot file into the content of an empty store.") { file, to, skip, dropAuth };
+        Add(command, store.All);
+        command.SetAction((parsed, cancellationToken) => TransferRun.Guard("snapshot restore", async () =>
+        {
+            using SnapshotFile snapshot = SnapshotFile.Open(parsed.GetValue(file)!);
+            StoreEndpoint endpoint = StoreEndpoint.Parse(parsed.GetValue(to)!, store.Read(parsed));
+            ImportSummary summary = await TransferRun.Restore(snapshot, endpoint, parsed.GetValue(skip), parsed.GetValue(dropAuth), cancellationToken);
+            TransferRun.Report(summary, Console.Out);
+            return 0;
+        }));
+        return command;
+    }
+
+    private static (long Records, long Keys) Count(SnapshotFile snapshot, Action<long> progress, CancellationToken cancellationToken)
+    {
+        long records = 0;
+        var index = new KeyIndex();
+        index.BeginLoad();
+        foreach (LogRecord record in snapshot.Records())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            records++;
+            index.Apply(record.Key.Span, record.Tombstone
+                ? KeyVersion.Tombstone(record.Revision, record.Sub)
+                : new KeyVersion(record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.Value.Length));
+            progress(record.Revision);
+        }
+
+        index.FinishLoad();
+        return (records, index.Count(KeyRange.All, snapshot.Contents.Revision));
+    }
+
+    private static void WriteRow<T>(string name, T value) => Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-16} {value}"));
+
+    private static void Add(Command command, IEnumerable<Option> options)
+    {
+        foreach (Option option in options)
+            command.Options.Add(option);
+    }
+}

@@ -1,0 +1,65 @@
+using System.Security.Cryptography;
+using Google.Protobuf;
+using Kine.Etcd;
+using Kine.Grains.Snapshots;
+using Kine.Host.Bench.Http2;
+
+namespace Kine.Host.Transfer;
+
+/// <summary>Maintenance.Snapshot of a running server into a file.</summary>
+internal static class SnapshotDownload
+{
+    /// <summary>
+    /// Writes to <c>path.part</c>, checks what came against its sha256, and gives it its name when it is on disk. <paramref name="progress"/> gets bytes
+    /// received and bytes in all. Throws <see cref="GrpcException"/> when the server ends it, <see cref="SnapshotException"/> when it came damaged.
+    /// </summary>
+    public static async Task Save(EtcdChannel channel, string path, Action<long, long> progress, CancellationToken cancellationToken)
+    {
+        string part = path + ".part";
+        try
+        {
+            await using (var file = new FileStream(part, new FileStreamOptions
+            {
+                Mode = FileMode.Create,
+                Access = FileAccess.Write,
+                UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            }))
+            {
+                await Receive(channel, file, progress, cancellationToken);
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(part, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(part);
+            throw;
+        }
+    }
+
+    private static async Task Receive(EtcdChannel channel, FileStream file, Action<long, long> progress, CancellationToken cancellationToken)
+    {
+        await using EtcdStream stream = await channel.ServerStream(
+            EtcdMethods.Snapshot, new SnapshotRequest().ToByteArray(), cancellationToken: cancellationToken);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
+        // The checksum is the end of the stream, however it is cut into messages.
+        byte[] tail = [];
+        long received = 0;
+        while (await stream.Read(cancellationToken) is { } message)
+        {
+            SnapshotResponse reply = SnapshotResponse.Parser.ParseFrom(message);
+            byte[] known = [.. tail, .. reply.Blob.Span];
+            int body = Math.Max(known.Length - SHA256.HashSizeInBytes, 0);
+            hash.AppendData(known, 0, body);
+            tail = known[body..];
+            await file.WriteAsync(reply.Blob.Memory, cancellationToken);
+            received += reply.Blob.Length;
+            progress(received, received + (long)reply.RemainingBytes);
+        }
+
+        if (received % 512 != SHA256.HashSizeInBytes || !hash.GetHashAndReset().AsSpan().SequenceEqual(tail))
+            throw new SnapshotException("the snapshot came damaged: its checksum does not hold");
+    }
+}
