@@ -90,6 +90,10 @@ public sealed class ServerBackend : IServerBackend
             LocalKeyspace local = _services.GetRequiredService<LocalKeyspace>();
             _services.GetRequiredService<WatchHub>().LoseLeader(() => local.Writer is null);
         }
+        catch (StoreRefusedException error)
+        {
+            throw new BackendException(error.Message, innerException: error);
+        }
     }
 
     /// <inheritdoc/>

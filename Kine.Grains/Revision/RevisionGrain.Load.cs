@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using Kine.Backends;
+using Kine.Grains.Import;
 using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
 using Kine.Grains.Lease;
@@ -61,6 +62,12 @@ public sealed partial class RevisionGrain
     private async Task Load(Fence fence, CancellationToken cancellationToken)
     {
         List<SideRow> side = await _store.ReadSide(cancellationToken);
+        if (ImportMark.Find(side) is { } unfinished)
+        {
+            await Release();
+            throw new StoreRefusedException($"{_store.Description} holds an unfinished import ({unfinished.Source}); run that command again, or empty the store");
+        }
+
         long compacted = ReadMeta(side, CompactRow) ?? WriteState.NotCompacted;
         long last = fence.LastRevision;
         if (last < hub.Revision)

@@ -7,9 +7,17 @@ public sealed class EtcdServer : EtcdApiServer
 
     public override string Name => "etcd";
 
+    /// <summary>The value of --data-dir.</summary>
+    public string DataDirectory => Path.Combine(DataFolder, "etcd");
+
+    public string PeerUrl => $"http://127.0.0.1:{_peerPort}";
+
+    /// <summary>A server that is not started yet, so that its data directory can be filled first.</summary>
+    public static EtcdServer Prepare() => new();
+
     public static async Task<EtcdServer> StartNew()
     {
-        var server = new EtcdServer();
+        var server = Prepare();
         await server.Start();
         return server;
     }
@@ -17,12 +25,12 @@ public sealed class EtcdServer : EtcdApiServer
     protected override RunningProcess Launch()
         => RunningProcess.Start(TestTools.Etcd,
         [
-            "--data-dir", Path.Combine(DataFolder, "etcd"),
+            "--data-dir", DataDirectory,
             "--listen-client-urls", $"http://{Address}",
             "--advertise-client-urls", $"http://{Address}",
-            "--listen-peer-urls", $"http://127.0.0.1:{_peerPort}",
-            "--initial-advertise-peer-urls", $"http://127.0.0.1:{_peerPort}",
-            "--initial-cluster", $"default=http://127.0.0.1:{_peerPort}",
+            "--listen-peer-urls", PeerUrl,
+            "--initial-advertise-peer-urls", PeerUrl,
+            "--initial-cluster", $"default={PeerUrl}",
             "--quota-backend-bytes", "8589934592",
             "--unsafe-no-fsync",
             "--experimental-watch-progress-notify-interval", "5s",
