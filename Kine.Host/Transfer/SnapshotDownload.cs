@@ -18,12 +18,7 @@ internal static class SnapshotDownload
         string part = path + ".part";
         try
         {
-            await using (var file = new FileStream(part, new FileStreamOptions
-            {
-                Mode = FileMode.Create,
-                Access = FileAccess.Write,
-                UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            }))
+            await using (var file = new FileStream(part, Options()))
             {
                 await Receive(channel, file, progress, cancellationToken);
                 file.Flush(flushToDisk: true);
@@ -36,6 +31,15 @@ internal static class SnapshotDownload
             File.Delete(part);
             throw;
         }
+    }
+
+    // For its owner alone, as etcdctl has it: secrets may be in it.
+    private static FileStreamOptions Options()
+    {
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        return options;
     }
 
     private static async Task Receive(EtcdChannel channel, FileStream file, Action<long, long> progress, CancellationToken cancellationToken)
