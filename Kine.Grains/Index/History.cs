@@ -28,6 +28,7 @@ internal sealed class History
     private Table _table = new(0, new HistoryChunk?[16]);
     private HistoryChunk? _last;
     private long _next; // number of the next row
+    private long _tableBytes; // of all chunks
     private long _examined; // rows below are dropped, or dead, as far as compaction is concerned
 
     /// <summary>Rows that a compaction has not examined yet.</summary>
@@ -38,7 +39,8 @@ internal sealed class History
         get
         {
             Table table = Volatile.Read(ref _table);
-            return ((Volatile.Read(ref _next) >> HistoryChunk.Shift) - table.First + 1) * HistoryChunk.Bytes + table.Chunks.Length * 8L;
+            long chunks = (Volatile.Read(ref _next) >> HistoryChunk.Shift) - table.First + 1;
+            return chunks * HistoryChunk.Bytes + Volatile.Read(ref _tableBytes) + table.Chunks.Length * 8L;
         }
     }
 
@@ -47,7 +49,10 @@ internal sealed class History
     {
         if (_last is null || !_last.CanTake(superseded))
             _last = AddChunk(superseded);
+        int tableBytes = _last.TableBytes;
         _last.Add(row, superseded);
+        if (_last.TableBytes != tableBytes)
+            Volatile.Write(ref _tableBytes, _tableBytes + _last.TableBytes - tableBytes);
         return _next++;
     }
 
@@ -62,7 +67,7 @@ internal sealed class History
             return false;
         }
 
-        version = Volatile.Read(ref table.Chunks[chunk])!.Rows[row & (HistoryChunk.Size - 1)];
+        version = Volatile.Read(ref table.Chunks[chunk])!.Read((int)(row & (HistoryChunk.Size - 1)));
         return true;
     }
 
@@ -88,7 +93,7 @@ internal sealed class History
         HistoryChunk chunk = Chunk(row);
         int index = (int)(row & (HistoryChunk.Size - 1));
         chunk.Kill(index);
-        return chunk.Rows[index];
+        return chunk.Read(index);
     }
 
     /// <summary>
@@ -113,8 +118,9 @@ internal sealed class History
             {
                 if (chunk.Superseded(index) > revision)
                     break;
-                if (!chunk.Rows[index].IsTombstone)
-                    dropped.Add(chunk.Rows[index].Id);
+                VersionRow row = chunk.Read(index);
+                if (!row.IsTombstone)
+                    dropped.Add(row.Id);
             }
 
             passed++;
@@ -145,7 +151,7 @@ internal sealed class History
             Volatile.Write(ref _table, table);
         }
 
-        var chunk = new HistoryChunk(superseded);
+        var chunk = new HistoryChunk(_next, superseded);
         Volatile.Write(ref table.Chunks[slot], chunk);
         return chunk;
     }
@@ -156,7 +162,11 @@ internal sealed class History
         int drop = 0;
         int passed = (int)((_examined >> HistoryChunk.Shift) - table.First);
         while (drop < passed && table.Chunks[drop] is { } chunk && chunk != _last && chunk.MaxSuperseded <= revision)
+        {
+            Volatile.Write(ref _tableBytes, _tableBytes - chunk.TableBytes);
             drop++;
+        }
+
         if (drop == 0)
             return;
         int used = (int)((_next >> HistoryChunk.Shift) - table.First) + 1;

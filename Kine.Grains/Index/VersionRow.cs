@@ -4,8 +4,8 @@ using Kine.Backends;
 namespace Kine.Grains.Index;
 
 /// <summary>
-/// A <see cref="KeyVersion"/> as the index stores it, 48 bytes: the newest one inside its leaf, superseded ones in the
-/// <see cref="History"/>.
+/// A <see cref="KeyVersion"/> as the index stores the newest one inside its leaf, 48 bytes; superseded ones are packed (see
+/// <see cref="PackedRow"/>) in the <see cref="History"/>.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal readonly struct VersionRow(in KeyVersion version, long older)
