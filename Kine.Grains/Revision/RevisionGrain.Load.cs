@@ -181,16 +181,18 @@ public sealed partial class RevisionGrain
                 : new KeyVersion(record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.ValueLength));
         };
         index.BeginLoad();
-        while (await _store.ScanMetadata(after, lastRevision, ScanRecords, visit, cancellationToken) is { } last)
+        await using var loader = new IndexLoader(visit);
+        while (await _store.ScanMetadata(after, lastRevision, ScanRecords, loader.Add, cancellationToken) is { } last)
         {
             after = last;
             if (watch.Elapsed > nextReport)
             {
-                log.LogInformation("Loading the index: {Count} records, revision {Revision} of {Last}", count, last.Revision, lastRevision);
+                log.LogInformation("Loading the index: {Count} records, revision {Revision} of {Last}", Volatile.Read(ref count), last.Revision, lastRevision);
                 nextReport = watch.Elapsed + TimeSpan.FromSeconds(1);
             }
         }
 
+        await loader.Finish();
         index.FinishLoad();
 
         // Its first revision may have lost records to the bounds.
