@@ -1,0 +1,49 @@
+using Kine.Backends;
+using Kine.Backends.Endpoints;
+using Kine.Tests.Servers;
+
+namespace Kine.Tests.Stores.MySql;
+
+/// <summary>Backups with the database's own tool.</summary>
+[Collection(MariaDbCollection.Name)]
+public sealed class MySqlDumpTests(MariaDbFixture fixture)
+{
+    private readonly MariaDbServer _server = fixture.Server;
+
+    [Theory]
+    [InlineData("--hex-blob")]
+    [InlineData("--skip-hex-blob")]
+    public async Task A_dump_of_a_store_under_writes_restores_to_a_store_with_one_whole_state(string blobs)
+    {
+        string database = MariaDbServer.NewDatabase();
+        await using IRevisionStore store = StoreEndpoint.Parse(_server.Endpoint(database)).Create();
+        await store.Open(default);
+        (FenceToken token, long last) = await LogFiller.Fill(store, 5000);
+        Task<Command> dumping = Command.Run(
+            "mariadb-dump", ["--no-defaults", "--user=root", $"--socket={_server.Socket}", "--single-transaction", blobs, $"--result-file={Path(database)}", database]);
+        while (!dumping.IsCompleted)
+            last = await LogFiller.Append(store, token, last, 10, 100);
+        Command dump = await dumping;
+        Assert.True(dump.ExitCode == 0, dump.Errors);
+
+        string restored = MariaDbServer.NewDatabase();
+        await _server.Run($"CREATE DATABASE {restored}; USE {restored}; SOURCE {Path(database)}");
+
+        await using IRevisionStore copy = StoreEndpoint.Parse(_server.Endpoint(restored)).Create();
+        await copy.Open(default);
+        Fence fence = await copy.ReadFence(default);
+        Assert.InRange(fence.LastRevision, 5001, last);
+        List<LogRecord> records = await copy.ReadRecords(default, long.MaxValue, int.MaxValue, long.MaxValue, default);
+        Assert.Equal(fence.LastRevision - 1, records.Count);
+        List<LogRecord> original = await store.ReadRecords(default, fence.LastRevision, int.MaxValue, long.MaxValue, default);
+        for (int i = 0; i < records.Count; i++)
+        {
+            Assert.Equal(original[i].Id, records[i].Id);
+            Assert.True(original[i].Key.Span.SequenceEqual(records[i].Key.Span));
+            Assert.True(original[i].Value.Span.SequenceEqual(records[i].Value.Span));
+        }
+        await LogFiller.AppendOne(copy, token, fence.LastRevision);
+    }
+
+    private string Path(string database) => System.IO.Path.Combine(_server.Folder, $"{database}.sql");
+}
