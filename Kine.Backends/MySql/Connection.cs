@@ -87,29 +87,33 @@ internal sealed unsafe class Connection : IDisposable
     /// <param name="text">SQL, semicolons in between.</param>
     /// <param name="changed">Gets how many rows each statement changed, as far as there is room; -1 for a query.</param>
     /// <param name="visit">Called with the rows of all queries; what it throws closes the connection.</param>
-    public void Run(ReadOnlySpan<byte> text, Span<long> changed = default, RowVisitor? visit = null)
+    /// <returns>How many statements the server answered.</returns>
+    public int Run(ReadOnlySpan<byte> text, Span<long> changed = default, RowVisitor? visit = null)
     {
         ObjectDisposedException.ThrowIf(_handle == 0, this);
-        int failed;
         fixed (byte* start = text)
-            failed = Native.Query(_handle, start, (nuint)text.Length);
+        {
+            // Not only 1 but also -1 is a failure, such as a connection that is gone.
+            if (Native.Query(_handle, start, (nuint)text.Length) != 0)
+                throw LastError(_handle, 0);
+        }
         for (int statement = 0; ; statement++)
         {
-            if (failed > 0)
-                throw LastError(_handle, statement);
             bool rows = Native.FieldCount(_handle) > 0;
             if (statement < changed.Length)
                 changed[statement] = rows ? -1 : (long)Native.AffectedRows(_handle);
             if (rows)
                 Visit(statement, visit);
-            failed = Native.NextResult(_handle);
-            if (failed < 0)
-                return;
+            int next = Native.NextResult(_handle);
+            if (next > 0)
+                throw LastError(_handle, statement + 1);
+            if (next < 0)
+                return statement + 1;
         }
     }
 
     /// <summary>Runs SQL that is known when the program is built.</summary>
-    public void Run(string text, RowVisitor? visit = null) => Run(System.Text.Encoding.UTF8.GetBytes(text), default, visit);
+    public int Run(string text, RowVisitor? visit = null) => Run(System.Text.Encoding.UTF8.GetBytes(text), default, visit);
 
     private void Visit(int statement, RowVisitor? visit)
     {

@@ -169,15 +169,18 @@ internal sealed class LogWriter(Connector connector)
     {
         int commit = _statements;
         Statement(text, "COMMIT"u8);
+        int answered;
         try
         {
-            connection.Run(text.Written, _changed, visit);
+            answered = connection.Run(text.Written, _changed, visit);
         }
         catch (MySqlError error) when (error.IsLost || (error.Statement == commit && !error.RefusesCommit))
         {
             connection.Dispose();
             throw new OutcomeUnknownException($"{connector.Options.Place} did not say whether it committed: {error.Message}", error);
         }
+        if (answered != _statements)
+            throw new OutcomeUnknownException($"{connector.Options.Place} answered {answered} of {_statements} statements");
     }
 
     private FencedException Fenced(Connection connection, string what)

@@ -43,6 +43,7 @@ internal static unsafe partial class Native
     [LibraryImport(Library, EntryPoint = "mysql_close")]
     public static partial void Close(nint handle);
 
+    /// <summary>0 = the first statement was answered; anything else, -1 included, = it failed or was not sent.</summary>
     [LibraryImport(Library, EntryPoint = "mysql_real_query")]
     public static partial int Query(nint handle, byte* text, nuint length);
 

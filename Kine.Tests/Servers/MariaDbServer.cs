@@ -27,6 +27,9 @@ public sealed class MariaDbServer : DatabaseServer
     /// <summary>The server's folder, readable by its user; for files that it is to read.</summary>
     public string Folder => _folder.FullName;
 
+    /// <summary>The running server.</summary>
+    public RunningProcess Process => _process ?? throw new InvalidOperationException("MariaDB was not started");
+
     public override string NewEndpoint(int port = 0) => Endpoint(NewDatabase(), port);
 
     /// <summary>The endpoint of a database.</summary>
@@ -46,7 +49,7 @@ public sealed class MariaDbServer : DatabaseServer
         _process = RunningProcess.Start("/usr/sbin/mariadbd",
         [
             "--no-defaults", .. User, $"--datadir={_folder["data"]}", $"--socket={Socket}", $"--pid-file={_folder["mariadb.pid"]}", "--bind-address=127.0.0.1",
-            string.Create(CultureInfo.InvariantCulture, $"--port={Port}"), "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M",
+            string.Create(CultureInfo.InvariantCulture, $"--port={Port}"), "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M",
             "--performance-schema=OFF", "--skip-log-bin", .. _options,
         ]);
         DateTime deadline = DateTime.UtcNow + StartLimit;
