@@ -46,9 +46,10 @@ public sealed class MariaDbServer : DatabaseServer
         if (!Directory.Exists(_folder["data"]))
             await Install();
         _process?.Dispose();
-        _process = RunningProcess.Start("/usr/sbin/mariadbd",
+        // A file that may not grow is an error to it like a full disk, not its end.
+        _process = RunningProcess.Start("env",
         [
-            "--no-defaults", .. User, $"--datadir={_folder["data"]}", $"--socket={Socket}", $"--pid-file={_folder["mariadb.pid"]}", "--bind-address=127.0.0.1",
+            "--ignore-signal=XFSZ", "/usr/sbin/mariadbd", "--no-defaults", .. User, $"--datadir={_folder["data"]}", $"--socket={Socket}", $"--pid-file={_folder["mariadb.pid"]}", "--bind-address=127.0.0.1",
             string.Create(CultureInfo.InvariantCulture, $"--port={Port}"), "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M",
             "--performance-schema=OFF", "--skip-log-bin", .. _options,
         ]);
