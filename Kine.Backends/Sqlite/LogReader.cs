@@ -1,3 +1,5 @@
+using Kine.Backends.Upstream;
+
 namespace Kine.Backends.Sqlite;
 
 /// <summary>One read connection and its prepared statements. Every method is one short read transaction, so that the WAL can start over in between.</summary>
@@ -17,6 +19,7 @@ internal sealed class LogReader : IDisposable
     private readonly Statement _pageCount;
     private readonly Statement _freePages;
     private readonly long _pageSize;
+    private Statement? _upstream; // its table need not be there
 
     /// <summary>Takes over the connection.</summary>
     public LogReader(Database database)
@@ -173,6 +176,33 @@ internal sealed class LogReader : IDisposable
         finally
         {
             _side.Reset();
+        }
+    }
+
+    /// <summary>See <see cref="IUpstreamTable.HasUpstreamTable"/>.</summary>
+    public bool HasUpstreamTable() => SqliteSchema.HasUpstreamTable(_database);
+
+    /// <summary>See <see cref="IUpstreamTable.ReadUpstreamRows"/>. Releases differ in the type of the name's column, and columns may be null.</summary>
+    public List<UpstreamRow> ReadUpstreamRows(long afterId, int maxRows)
+    {
+        _upstream ??= _database.Prepare(
+            "SELECT id, name, created, deleted, create_revision, prev_revision, lease, value FROM kine WHERE id > ?1 ORDER BY id LIMIT ?2");
+        var rows = new List<UpstreamRow>();
+        _upstream.Bind(1, afterId);
+        _upstream.Bind(2, Math.Max(maxRows, 0));
+        try
+        {
+            while (_upstream.Step())
+            {
+                rows.Add(new UpstreamRow(
+                    _upstream.Long(0), _upstream.Bytes(1).ToArray(), _upstream.Long(2) != 0, _upstream.Long(3) != 0, _upstream.Long(4), _upstream.Long(5),
+                    _upstream.Long(6), _upstream.Bytes(7).ToArray()));
+            }
+            return rows;
+        }
+        finally
+        {
+            _upstream.Reset();
         }
     }
 

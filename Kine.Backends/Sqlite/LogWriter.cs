@@ -28,6 +28,7 @@ internal sealed class LogWriter : IDisposable
     private readonly Statement _putSide;
     private readonly Statement _deleteSide;
     private readonly Statement _freePages;
+    private readonly bool _canVacuum;
     private long _commits;
     private long _pagesWritten;
 
@@ -57,6 +58,8 @@ internal sealed class LogWriter : IDisposable
         _putSide = database.Prepare("INSERT INTO side VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value");
         _deleteSide = database.Prepare("DELETE FROM side WHERE kind = ?1 AND key = ?2");
         _freePages = database.Prepare("PRAGMA freelist_count");
+        const int Incremental = 2;
+        _canVacuum = database.QueryLong("PRAGMA auto_vacuum") == Incremental;
     }
 
     /// <summary>Committed transactions since the start; read by other threads.</summary>
@@ -111,8 +114,10 @@ internal sealed class LogWriter : IDisposable
         return piece.Length;
     }, _deletes);
 
-    /// <summary>Gives some free pages back to the file system; returns how many are still free.</summary>
-    public long Vacuum() => Piece(() =>
+    /// <summary>
+    /// Gives some free pages back to the file system; returns how many are still free. A file that was upstream kine's cannot: its free pages are used again.
+    /// </summary>
+    public long Vacuum() => !_canVacuum ? 0 : Piece(() =>
     {
         _database.Execute($"PRAGMA incremental_vacuum({_vacuums.Length})");
         _freePages.Step();

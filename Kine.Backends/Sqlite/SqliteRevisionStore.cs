@@ -1,10 +1,12 @@
+using Kine.Backends.Upstream;
+
 namespace Kine.Backends.Sqlite;
 
 /// <summary>
 /// The log in one SQLite file: one writer thread, a few read connections, one checkpointer; see the parts for the why.
 /// Holds at most 4,194,304 records in one revision and revisions up to 2,199,023,255,551.
 /// </summary>
-public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore
+public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore, IUpstreamTable
 {
     // 61 MiB in all; DESIGN's budget for SQLite is 64.
     private const int WriterCacheKib = 24 << 10;
@@ -145,6 +147,13 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore
 
     /// <inheritdoc/>
     public Task<List<SideRow>> ReadSide(CancellationToken cancellationToken) => Readers.Run(static reader => reader.ReadSide(), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<bool> HasUpstreamTable(CancellationToken cancellationToken) => Readers.Run(static reader => reader.HasUpstreamTable(), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<List<UpstreamRow>> ReadUpstreamRows(long afterId, int maxRows, CancellationToken cancellationToken) =>
+        Readers.Run(reader => reader.ReadUpstreamRows(afterId, maxRows), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<StoreSize> Size(CancellationToken cancellationToken)

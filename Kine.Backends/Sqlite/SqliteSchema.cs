@@ -7,6 +7,7 @@ namespace Kine.Backends.Sqlite;
 /// records(revision, sub, ...)                                       the same as a view, for people
 /// side(kind, key, value)                                            see <see cref="SideRow"/>
 /// fence(epoch, holder, address, lease_ms, counter, last_revision)   one row, see <see cref="Fence"/>
+/// kine(...)                                                         upstream kine's, when the file was its own; only read
 /// </code>
 /// </summary>
 internal static class SqliteSchema
@@ -65,14 +66,18 @@ internal static class SqliteSchema
                 throw new StoreRefusedException($"{path} has schema version {version}, written by a newer kine; this one knows versions up to {Version}");
             return;
         }
-        if (tables.Contains("kine"))
-        {
-            throw new StoreRefusedException(
-                $"{path} holds the data of the Go program kine (table \"kine\"), which this program cannot use in place; name another file");
-        }
+        if (HasUpstreamTable(database) && !tables.Intersect(["fence", "log", "side"]).Any())
+            return; // ours come beside it
         if (tables.Count > 0)
             throw new StoreRefusedException($"{path} is a database of some other program (table \"{tables[0]}\"); name another file");
     }
+
+    /// <summary>True when the file holds upstream kine's table, with the columns that all its releases have.</summary>
+    public static bool HasUpstreamTable(Database database) => database.QueryLong(
+        """
+        SELECT count(*) = 8 FROM pragma_table_info('kine')
+        WHERE name IN ('id', 'name', 'created', 'deleted', 'create_revision', 'prev_revision', 'lease', 'value')
+        """) != 0;
 
     /// <summary>Creates the tables, or brings older ones up to date, in one transaction.</summary>
     public static void Upgrade(Database database)

@@ -1,5 +1,6 @@
 using Kine.Backends;
 using Kine.Grains.Fencing;
+using Kine.Grains.Import;
 using Kine.Grains.Keyspace;
 using Kine.Grains.Revision;
 using Kine.Grains.Watch;
@@ -90,7 +91,7 @@ public sealed class ServerBackend : IServerBackend
             LocalKeyspace local = _services.GetRequiredService<LocalKeyspace>();
             _services.GetRequiredService<WatchHub>().LoseLeader(() => local.Writer is null);
         }
-        catch (StoreRefusedException error)
+        catch (Exception error) when (error is StoreRefusedException or ImportException)
         {
             throw new BackendException(error.Message, innerException: error);
         }

@@ -6,7 +6,7 @@ namespace Kine.Grains.Import;
 
 /// <summary>
 /// Fills an empty store with records from elsewhere, their revisions kept, in appends of whole revisions. Killed at any moment, it goes on where it was when
-/// begun again with the same source; until it has ended, the store carries an <see cref="ImportMark"/>. Disposing it releases the fence.
+/// begun again with the same source; until it has ended, the store carries an <see cref="ImportMark"/>.
 /// <code>
 /// Begin -- Add, Add, ... (what is already there is passed over) -- Check -- End -- Dispose
 /// </code>
@@ -122,9 +122,10 @@ public sealed class LogImport : IAsyncDisposable
         }
     }
 
-    /// <summary>Sets what belongs to the records and takes the mark away: from here on the store may be served.</summary>
-    public async Task End(ImportEnd end)
+    /// <summary>Sets what belongs to the records, and other rows with it, and takes the mark away: from here on the store may be served.</summary>
+    public async Task End(ImportEnd end, params SideRow[] others)
     {
+        _batch.Side.AddRange(others);
         _batch.LastRevision = Math.Max(end.Revision, _batch.LastRevision);
         _batch.Side.AddRange(end.Leases.Select(lease => new LeaseEntry(lease.Id, lease.Ttl).Row()));
         _batch.Side.AddRange(end.Alarms.Select(alarm => AlarmRules.Row(alarm.Member, alarm.Alarm)));
@@ -137,19 +138,9 @@ public sealed class LogImport : IAsyncDisposable
         await _store.Append(_batch);
     }
 
-    /// <summary>Gives the store to whoever comes next, once what is on its way has ended.</summary>
-    public async ValueTask DisposeAsync()
-    {
+    /// <summary>Waits for the append that is on its way; how it ends is told by the calls above, or no longer matters.</summary>
+    public async ValueTask DisposeAsync() =>
         await _appending.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-        try
-        {
-            await _store.Release(_token, CancellationToken.None);
-        }
-        catch (Exception error) when (error is FencedException or StoreUnavailableException or OutcomeUnknownException)
-        {
-            // The claim runs out by itself.
-        }
-    }
 
     private AppendBatch NewBatch() => new() { Token = _token, ExpectedRevision = _appended, LastRevision = _appended };
 

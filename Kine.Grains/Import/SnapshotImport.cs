@@ -16,8 +16,8 @@ public static class SnapshotImport
         SnapshotFile file, IRevisionStore store, TimeProvider time, Action<long> progress, CancellationToken cancellationToken)
     {
         SnapshotContents contents = file.Contents;
-        Fence held = await StoreClaim.Take(store, time, cancellationToken);
-        await using LogImport import = await LogImport.Begin(store, held, file.Identity, cancellationToken);
+        await using StoreClaim claim = await StoreClaim.Take(store, time, cancellationToken);
+        await using LogImport import = await LogImport.Begin(store, claim.Held, file.Identity, cancellationToken);
         foreach (LogRecord record in file.Records())
         {
             cancellationToken.ThrowIfCancellationRequested();

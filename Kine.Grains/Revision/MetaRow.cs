@@ -7,4 +7,7 @@ internal static class MetaRow
 {
     /// <summary>The compaction mark.</summary>
     public static readonly byte[] CompactRevision = Encoding.ASCII.GetBytes("compact_revision");
+
+    /// <summary>Last id of upstream kine's table when it was imported.</summary>
+    public static readonly byte[] UpstreamId = Encoding.ASCII.GetBytes("upstream_id");
 }

@@ -61,13 +61,8 @@ public sealed partial class RevisionGrain
 
     private async Task Load(Fence fence, CancellationToken cancellationToken)
     {
+        fence = await MoveIn(fence, cancellationToken);
         List<SideRow> side = await _store.ReadSide(cancellationToken);
-        if (ImportMark.Find(side) is { } unfinished)
-        {
-            await Release();
-            throw new StoreRefusedException($"{_store.Description} holds an unfinished import ({unfinished.Source}); run that command again, or empty the store");
-        }
-
         long compacted = ReadMeta(side, CompactRow) ?? WriteState.NotCompacted;
         long last = fence.LastRevision;
         if (last < hub.Revision)
@@ -154,6 +149,19 @@ public sealed partial class RevisionGrain
         catch (Exception error) when (error is StoreUnavailableException or OutcomeUnknownException or FencedException)
         {
             log.LogWarning("The store was not released, so the next writer waits for the lease to run out: {Reason}", error.Message);
+        }
+    }
+
+    private async Task<Fence> MoveIn(Fence fence, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await UpstreamImport.Run(_store, fence, log, time, cancellationToken);
+        }
+        catch (Exception error) when (error is StoreRefusedException or ImportException)
+        {
+            await Release();
+            throw;
         }
     }
 

@@ -3,7 +3,7 @@ using Kine.Backends;
 namespace Kine.Tests.Grains;
 
 /// <summary>A store whose appends can be made to fail before they happen, or to lose their answer after they happened.</summary>
-internal sealed class FaultyStore(IRevisionStore inner) : IRevisionStore
+internal class FaultyStore(IRevisionStore inner) : IRevisionStore
 {
     private readonly SemaphoreSlim _gate = new(1, 1);
 
@@ -66,7 +66,11 @@ internal sealed class FaultyStore(IRevisionStore inner) : IRevisionStore
 
     public Task Defragment(CancellationToken cancellationToken) => inner.Defragment(cancellationToken);
 
-    public ValueTask DisposeAsync() => inner.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await inner.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
 
     private sealed class Held(SemaphoreSlim gate) : IDisposable
     {

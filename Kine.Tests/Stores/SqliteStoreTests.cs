@@ -102,7 +102,7 @@ public sealed partial class SqliteStoreTests : IDisposable
     }
 
     [Theory]
-    [InlineData("CREATE TABLE kine(id INTEGER PRIMARY KEY, name TEXT)", "the Go program kine")]
+    [InlineData("CREATE TABLE kine(id INTEGER PRIMARY KEY, name TEXT)", "some other program")]
     [InlineData("CREATE TABLE cats(name TEXT)", "some other program")]
     public async Task A_database_of_another_program_is_refused_and_left_alone(string sql, string reason)
     {
