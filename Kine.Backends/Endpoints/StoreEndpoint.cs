@@ -1,5 +1,6 @@
 using Kine.Backends.Memory;
 using Kine.Backends.MySql;
+using Kine.Backends.Nats;
 using Kine.Backends.Postgres;
 using Kine.Backends.Sqlite;
 
@@ -31,7 +32,10 @@ public sealed class StoreEndpoint
     /// <summary>Settings of the PostgreSQL store; null for another kind.</summary>
     public PostgresOptions? Postgres { get; private init; }
 
-    /// <summary>Reads an endpoint; touches no file and no network. Throws <see cref="StoreRefusedException"/> with a sentence for people.</summary>
+    /// <summary>Settings of the NATS store; null for another kind.</summary>
+    public NatsOptions? Nats { get; private init; }
+
+    /// <summary>Reads an endpoint; touches no file but a NATS context it names, and no network. Throws <see cref="StoreRefusedException"/> with a sentence for people.</summary>
     public static StoreEndpoint Parse(string endpoint, StoreSettings? settings = null)
     {
         settings ??= new StoreSettings(); // for the stores on other servers
@@ -51,7 +55,7 @@ public sealed class StoreEndpoint
 
             "mysql" => OfMySql(rest, settings),
 
-            "nats" or "jetstream" => throw NotYet("NATS JetStream", scheme),
+            "nats" or "jetstream" => OfNats(rest, settings),
 
             "http" or "https" or "unix" or "unixs" => throw new StoreRefusedException(
                 $"endpoint {scheme}://... names an etcd server, not a store; let the clients connect to that server themselves"),
@@ -80,7 +84,9 @@ public sealed class StoreEndpoint
         return new StoreEndpoint("postgres", () => new PostgresRevisionStore(options)) { Postgres = options };
     }
 
-    // Only the scheme is repeated: what follows may hold a password.
-    private static StoreRefusedException NotYet(string name, string scheme) =>
-        new($"the {name} store ({scheme}://) is not in this build yet; it has sqlite and memory");
+    private static StoreEndpoint OfNats(string rest, StoreSettings settings)
+    {
+        NatsOptions options = NatsEndpoint.Parse(rest, settings);
+        return new StoreEndpoint("nats", () => new NatsRevisionStore(options, settings.Logging)) { Nats = options };
+    }
 }

@@ -1,0 +1,79 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Kine.Backends.Nats;
+
+namespace Kine.Backends.Endpoints;
+
+/// <summary>
+/// A context of the <c>nats</c> command-line program: a JSON file with url, user, password, token, creds, nkey, cert, key, ca, inbox_prefix,
+/// jetstream_domain and jetstream_api_prefix. What the endpoint or the flags say goes before it, as upstream has it.
+/// </summary>
+internal static class NatsContextFile
+{
+    private static readonly string[] Unsupported = ["nsc", "user_jwt", "user_seed", "socks_proxy", "windows_cert_store"];
+
+    /// <summary>Fills in what the file says. Throws <see cref="StoreRefusedException"/>, never with a secret.</summary>
+    public static NatsOptions Apply(string file, NatsOptions options)
+    {
+        JsonObject context = Read(file);
+        foreach (string name in Unsupported)
+        {
+            if (Text(file, context, name) is not null)
+                throw new StoreRefusedException($"the NATS context {file} uses {name}, which is not supported; use creds, nkey, user and password, or token");
+        }
+        if (context["tls_first"] is JsonValue first && first.GetValueKind() == JsonValueKind.True)
+            throw new StoreRefusedException($"the NATS context {file} uses tls_first, which the NATS C client does not know");
+        string? prefix = Text(file, context, "jetstream_api_prefix");
+        if (Text(file, context, "jetstream_domain") is { } domain)
+            prefix = $"$JS.{domain}.API";
+        return options with
+        {
+            Servers = (Text(file, context, "url") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries),
+            User = Text(file, context, "user"),
+            Password = Text(file, context, "password"),
+            Token = Text(file, context, "token"),
+            CredentialsFile = options.CredentialsFile ?? FilePath(file, context, "creds"),
+            SeedFile = FilePath(file, context, "nkey"),
+            CertFile = options.CertFile ?? FilePath(file, context, "cert"),
+            KeyFile = options.KeyFile ?? FilePath(file, context, "key"),
+            CaFile = options.CaFile ?? FilePath(file, context, "ca"),
+            InboxPrefix = Text(file, context, "inbox_prefix")?.TrimEnd('.'),
+            ApiPrefix = prefix is null ? options.ApiPrefix : prefix.TrimEnd('.') + ".",
+        };
+    }
+
+    private static JsonObject Read(string file)
+    {
+        try
+        {
+            return JsonNode.Parse(File.ReadAllText(file)) as JsonObject ?? throw new JsonException("it is no object");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreRefusedException($"the NATS context file {file} cannot be read: {error.Message}", error);
+        }
+        catch (JsonException)
+        {
+            // The parser's words may quote the file.
+            throw new StoreRefusedException($"the NATS context file {file} is not a JSON object");
+        }
+    }
+
+    private static string? Text(string file, JsonObject context, string name)
+    {
+        if (context[name] is not { } value)
+            return null;
+        if (value.GetValueKind() != JsonValueKind.String)
+            throw new StoreRefusedException($"the NATS context file {file} has a {name} that is no text");
+        string text = value.GetValue<string>();
+        return text.Length == 0 ? null : text;
+    }
+
+    private static string? FilePath(string file, JsonObject context, string name)
+    {
+        string? path = Text(file, context, name);
+        return path is not null && path.StartsWith("~/", StringComparison.Ordinal)
+            ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), path[2..])
+            : path;
+    }
+}

@@ -1,0 +1,71 @@
+using System.Buffers;
+using System.Buffers.Text;
+
+namespace Kine.Backends.Nats;
+
+/// <summary>Reads what <see cref="ByteWriter"/> wrote; throws <see cref="StoreBrokenException"/> where it ends too early.</summary>
+internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
+{
+    private ReadOnlySpan<byte> _rest = bytes;
+
+    /// <summary>True when nothing is left.</summary>
+    public readonly bool AtEnd => _rest.IsEmpty;
+
+    /// <summary>Decodes the base64 of a header.</summary>
+    public static byte[] FromHeader(ReadOnlySpan<byte> header)
+    {
+        byte[] decoded = new byte[Base64.GetMaxDecodedFromUtf8Length(header.Length)];
+        if (Base64.DecodeFromUtf8(header, decoded, out _, out int length) != OperationStatus.Done)
+            throw Damaged();
+        return length == decoded.Length ? decoded : decoded[..length];
+    }
+
+    public ulong Varint()
+    {
+        ulong value = 0;
+        for (int shift = 0; shift < 70; shift += 7)
+        {
+            byte next = Byte();
+            value |= (ulong)(next & 0x7F) << shift;
+            if (next < 0x80)
+                return value;
+        }
+        throw Damaged();
+    }
+
+    /// <summary>A varint that must fit an int.</summary>
+    public int Count()
+    {
+        ulong value = Varint();
+        return value <= int.MaxValue ? (int)value : throw Damaged();
+    }
+
+    public long Signed()
+    {
+        ulong value = Varint();
+        return (long)(value >> 1) ^ -(long)(value & 1);
+    }
+
+    public byte Byte()
+    {
+        if (_rest.IsEmpty)
+            throw Damaged();
+        byte value = _rest[0];
+        _rest = _rest[1..];
+        return value;
+    }
+
+    public ReadOnlySpan<byte> Bytes(int count)
+    {
+        if (count < 0 || count > _rest.Length)
+            throw Damaged();
+        ReadOnlySpan<byte> bytes = _rest[..count];
+        _rest = _rest[count..];
+        return bytes;
+    }
+
+    /// <summary>Length, then bytes.</summary>
+    public ReadOnlySpan<byte> Block() => Bytes(Count());
+
+    public static StoreBrokenException Damaged() => new("a message of the log is damaged: its content does not end where it says");
+}

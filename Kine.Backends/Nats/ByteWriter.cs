@@ -1,0 +1,57 @@
+using System.Buffers;
+using System.Buffers.Text;
+
+namespace Kine.Backends.Nats;
+
+/// <summary>Writes varints (seven bits a byte, low ones first) and bytes.</summary>
+internal sealed class ByteWriter
+{
+    private readonly ArrayBufferWriter<byte> _buffer = new(256);
+
+    /// <summary>Bytes written so far.</summary>
+    public int Length => _buffer.WrittenCount;
+
+    /// <summary>What was written.</summary>
+    public ReadOnlyMemory<byte> Written => _buffer.WrittenMemory;
+
+    public void Varint(ulong value)
+    {
+        Span<byte> span = _buffer.GetSpan(10);
+        int count = 0;
+        while (value >= 0x80)
+        {
+            span[count++] = (byte)(value | 0x80);
+            value >>= 7;
+        }
+        span[count++] = (byte)value;
+        _buffer.Advance(count);
+    }
+
+    /// <summary>A signed number; small ones of either sign are short.</summary>
+    public void Signed(long value) => Varint((ulong)((value << 1) ^ (value >> 63)));
+
+    public void Byte(byte value)
+    {
+        _buffer.GetSpan(1)[0] = value;
+        _buffer.Advance(1);
+    }
+
+    public void Bytes(ReadOnlySpan<byte> bytes) => _buffer.Write(bytes);
+
+    /// <summary>Length, then bytes.</summary>
+    public void Block(ReadOnlySpan<byte> bytes)
+    {
+        Varint((ulong)bytes.Length);
+        Bytes(bytes);
+    }
+
+    public void Clear() => _buffer.ResetWrittenCount();
+
+    /// <summary>In base64 with a null at the end, as a header value.</summary>
+    public byte[] ToHeader()
+    {
+        byte[] text = new byte[Base64.GetMaxEncodedToUtf8Length(Length) + 1];
+        Base64.EncodeToUtf8(_buffer.WrittenSpan, text, out _, out _);
+        return text;
+    }
+}

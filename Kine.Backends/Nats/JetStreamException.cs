@@ -1,0 +1,28 @@
+namespace Kine.Backends.Nats;
+
+/// <summary>The server answered with an error: what was asked for certainly did not happen.</summary>
+/// <param name="code">The server's <c>err_code</c>.</param>
+/// <param name="description">Its words.</param>
+internal sealed class JetStreamException(int code, string description) : Exception($"{description} (JetStream error {code})")
+{
+    /// <summary>Another message came in between.</summary>
+    public const int WrongLastSequence = 10071;
+
+    /// <summary>No such stream.</summary>
+    public const int StreamNotFound = 10059;
+
+    /// <summary>The stream exists with another configuration.</summary>
+    public const int StreamNameInUse = 10058;
+
+    /// <summary>No such message.</summary>
+    public const int NoMessageFound = 10037;
+
+    /// <summary>The server is not set up for JetStream.</summary>
+    public const int NotEnabled = 10076;
+
+    /// <summary>The account may not use JetStream.</summary>
+    public const int NotEnabledForAccount = 10039;
+
+    /// <summary>The server's <c>err_code</c>.</summary>
+    public int Code => code;
+}

@@ -1,0 +1,50 @@
+namespace Kine.Backends.Nats;
+
+/// <summary>Messages fetched lately, by sequence; the longest unused ones go first. Safe for concurrent use.</summary>
+internal sealed class MessageCache(long limit)
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<ulong, LinkedListNode<(ulong Sequence, StoredMessage Message)>> _places = [];
+    private readonly LinkedList<(ulong Sequence, StoredMessage Message)> _order = new();
+    private long _bytes;
+
+    public StoredMessage? Get(ulong sequence)
+    {
+        lock (_lock)
+        {
+            if (!_places.TryGetValue(sequence, out LinkedListNode<(ulong Sequence, StoredMessage Message)>? node))
+                return null;
+            _order.Remove(node);
+            _order.AddFirst(node);
+            return node.Value.Message;
+        }
+    }
+
+    public void Add(ulong sequence, StoredMessage message)
+    {
+        lock (_lock)
+        {
+            if (message.Length > limit / 8 || _places.ContainsKey(sequence))
+                return;
+            _places[sequence] = _order.AddFirst((sequence, message));
+            _bytes += message.Length;
+            while (_bytes > limit)
+            {
+                (ulong oldest, StoredMessage gone) = _order.Last!.Value;
+                _order.RemoveLast();
+                _places.Remove(oldest);
+                _bytes -= gone.Length;
+            }
+        }
+    }
+
+    public void Clear()
+    {
+        lock (_lock)
+        {
+            _places.Clear();
+            _order.Clear();
+            _bytes = 0;
+        }
+    }
+}

@@ -1,0 +1,215 @@
+using System.Buffers.Text;
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Kine.Backends.Nats;
+
+/// <summary>
+/// One connection with its requests under way. It never reconnects: what it had not sent when it broke must not be sent later, so a broken one is
+/// dropped with everything on it and <see cref="NatsLinks"/> makes a new one.
+/// </summary>
+internal sealed partial class NatsLink : IDisposable
+{
+    private const int PendingMessages = 1 << 20;
+    private const int PendingBytes = 256 << 20; // the library drops what comes above it
+    private const long PingMilliseconds = 20_000;
+    private static readonly ConcurrentDictionary<nint, NatsLink> Links = new();
+    private static long _lastId;
+    private readonly ConcurrentDictionary<long, Action<NatsReply?>> _waiting = new();
+    private readonly nint _id = (nint)Interlocked.Increment(ref _lastId);
+    private readonly Lock _sending = new();
+    private readonly string _inbox;
+    private nint _connection;
+    private nint _subscription;
+    private long _lastToken;
+    private volatile string? _broken;
+
+    private NatsLink(NatsOptions options) =>
+        _inbox = $"{options.InboxPrefix ?? "_INBOX"}.{Guid.NewGuid():N}.";
+
+    /// <summary>Largest message the server takes, headers included.</summary>
+    public int MaxPayload { get; private set; }
+
+    /// <summary>False once the connection was lost or closed.</summary>
+    public bool IsAlive => _broken is null;
+
+    /// <summary>Connects to one of the servers; blocks for up to the options' timeout each. Throws <see cref="NatsLinkException"/>.</summary>
+    public static NatsLink Connect(NatsOptions options)
+    {
+        var link = new NatsLink(options);
+        Links[link._id] = link;
+        try
+        {
+            link.Open(options);
+            return link;
+        }
+        catch
+        {
+            link.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Sends a request and waits for its one answer. Throws <see cref="NatsLinkException"/>; a timeout closes the connection.</summary>
+    public async Task<NatsReply> Request(OutgoingMessage message, TimeSpan timeout)
+    {
+        var answered = new TaskCompletionSource<NatsReply>(TaskCreationOptions.RunContinuationsAsynchronously);
+        long token = Expect(reply =>
+        {
+            if (reply is null)
+                answered.TrySetException(new NatsLinkException($"the connection to NATS was lost: {_broken}", sent: true));
+            else
+                answered.TrySetResult(reply);
+        });
+        try
+        {
+            Send(message, token);
+            return await answered.Task.WaitAsync(timeout).ConfigureAwait(false);
+        }
+        catch (TimeoutException error)
+        {
+            string reason = LastError() is { Length: > 0 } said ? $" ({said})" : "";
+            Break($"no answer within {timeout.TotalSeconds:0.#} s");
+            throw new NatsLinkException($"NATS did not answer on {message.Subject} within {timeout.TotalSeconds:0.#} s{reason}", sent: true, error);
+        }
+        finally
+        {
+            Forget(token);
+        }
+    }
+
+    /// <summary>Registers who gets the messages that come in answer to what is sent with the token returned; null tells the end of the connection.</summary>
+    public long Expect(Action<NatsReply?> received)
+    {
+        long token = Interlocked.Increment(ref _lastToken);
+        _waiting[token] = received;
+        if (!IsAlive && _waiting.TryRemove(token, out _))
+            received(null);
+        return token;
+    }
+
+    /// <summary>No more messages for that token.</summary>
+    public void Forget(long token) => _waiting.TryRemove(token, out _);
+
+    /// <summary>Sends; the answers go to the token's receiver. Throws <see cref="NatsLinkException"/>.</summary>
+    public void Send(OutgoingMessage message, long token)
+    {
+        // The handle must not be destroyed under a call.
+        lock (_sending)
+        {
+            if (_connection == 0 || !IsAlive)
+                throw new NatsLinkException($"the connection to NATS is gone: {_broken}", sent: false);
+            nint native = message.Create(_inbox + token);
+            try
+            {
+                int status = NativeNats.natsConnection_PublishMsg(_connection, native);
+                if (status == NativeNats.Ok)
+                    return;
+                bool sent = status is not NativeNats.ConnectionClosed and not NativeNats.MaxPayload;
+                string text = NativeNats.LastError(status);
+                if (status != NativeNats.MaxPayload)
+                    Break(text);
+                throw new NatsLinkException($"sending to NATS failed: {text}", sent);
+            }
+            finally
+            {
+                NativeNats.natsMsg_Destroy(native);
+            }
+        }
+    }
+
+    /// <summary>Closes the connection; whoever waits is told.</summary>
+    public void Dispose()
+    {
+        Break("closed");
+        nint connection;
+        nint subscription;
+        lock (_sending)
+        {
+            (connection, _connection) = (_connection, 0);
+            (subscription, _subscription) = (_subscription, 0);
+        }
+        Links.TryRemove(_id, out _);
+        if (subscription != 0)
+            NativeNats.natsSubscription_Destroy(subscription);
+        if (connection != 0)
+            NativeNats.natsConnection_Destroy(connection);
+    }
+
+    private void Break(string reason)
+    {
+        if (Interlocked.CompareExchange(ref _broken, reason, null) is not null)
+            return;
+        foreach (long token in _waiting.Keys)
+        {
+            if (_waiting.TryRemove(token, out Action<NatsReply?>? received))
+                received(null);
+        }
+    }
+
+    private string? LastError()
+    {
+        lock (_sending)
+        {
+            if (_connection == 0)
+                return null;
+            NativeNats.natsConnection_GetLastError(_connection, out nint text);
+            return Marshal.PtrToStringUTF8(text);
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void Received(nint connection, nint subscription, nint message, nint closure)
+    {
+        try
+        {
+            if (Links.TryGetValue(closure, out NatsLink? link))
+                link.Dispatch(message);
+        }
+        finally
+        {
+            NativeNats.natsMsg_Destroy(message);
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void Closed(nint connection, nint closure)
+    {
+        if (Links.TryGetValue(closure, out NatsLink? link))
+            link.Break("closed by the server or the network");
+    }
+
+    // A full queue means answers were dropped: nothing on this connection can be waited for any more. A refused subject is named when its request times out.
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void Failed(nint connection, nint subscription, int status, nint closure)
+    {
+        if (status == NativeNats.SlowConsumer && Links.TryGetValue(closure, out NatsLink? link))
+            link.Break("answers came faster than they were read");
+    }
+
+    private unsafe void Dispatch(nint message)
+    {
+        ReadOnlySpan<byte> subject = MemoryMarshal.CreateReadOnlySpanFromNullTerminated((byte*)NativeNats.natsMsg_GetSubject(message));
+        int dot = subject.LastIndexOf((byte)'.');
+        if (!Utf8Parser.TryParse(subject[(dot + 1)..], out long token, out _) || !_waiting.TryGetValue(token, out Action<NatsReply?>? received))
+            return;
+        byte[] data = new ReadOnlySpan<byte>(NativeNats.natsMsg_GetData(message), NativeNats.natsMsg_GetDataLength(message)).ToArray();
+        byte[] tail = Header(message, "Kine-Tail\0"u8);
+        byte[] status = tail.Length == 0 ? Header(message, "Status\0"u8) : [];
+        int code = status.Length > 0 && int.TryParse(Encoding.ASCII.GetString(status), out int parsed) ? parsed : 0;
+        received(new NatsReply(data, code, tail, tail.Length == 0 ? [] : Header(message, "Kine-Content\0"u8)));
+    }
+
+    private static unsafe byte[] Header(nint message, ReadOnlySpan<byte> name)
+    {
+        fixed (byte* key = name)
+        {
+            byte* value;
+            return NativeNats.natsMsgHeader_Get(message, key, &value) == NativeNats.Ok
+                ? MemoryMarshal.CreateReadOnlySpanFromNullTerminated(value).ToArray()
+                : [];
+        }
+    }
+}

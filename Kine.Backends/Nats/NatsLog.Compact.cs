@@ -1,0 +1,258 @@
+namespace Kine.Backends.Nats;
+
+// Deletions, moves out of mostly dead messages, checkpoints, and at last the deletion of what no checkpoint needs.
+internal sealed partial class NatsLog
+{
+    private const long SmallGarbage = 4 << 20; // bytes for which no checkpoint is made
+    private const long ManyMessages = 10_000;
+    private const long ManyStrays = 256;
+    private const int OldRenewalsKept = 64;
+    private const int DeletesUnderWay = 32;
+
+    /// <summary>See <see cref="IRevisionStore.Delete"/>. Gives space back now and then.</summary>
+    public async Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
+    {
+        await _maintenance.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            FenceToken token = Holding();
+            await Bury(token, ids).ConfigureAwait(false);
+            MessageIndex index = _state.Index;
+            if (index.DeadBytes > Math.Max(SmallGarbage, index.LiveBytes / 2))
+                await MoveSparse(token, cancellationToken).ConfigureAwait(false);
+            if (_state.GarbageBytes > Math.Max(SmallGarbage, index.LiveBytes / 4) || _state.SinceCheckpoint > Math.Max(ManyMessages, index.Messages / 2))
+                await Tidy(token, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _maintenance.Release();
+        }
+    }
+
+    /// <summary>Moves, makes a checkpoint and deletes all that can go.</summary>
+    public async Task Defragment(CancellationToken cancellationToken)
+    {
+        await _maintenance.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            FenceToken token = Holding();
+            await MoveSparse(token, cancellationToken).ConfigureAwait(false);
+            await Tidy(token, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _maintenance.Release();
+        }
+    }
+
+    private FenceToken Holding() => _held ?? throw new FencedException("this process does not hold the log");
+
+    private async Task Bury(FenceToken token, ReadOnlyMemory<RecordId> ids)
+    {
+        RecordId[] sorted = ids.ToArray();
+        Array.Sort(sorted);
+
+        // In log order, several messages if need be: whatever is cut off, a tombstone never goes before what it ended.
+        for (int start = 0; start < sorted.Length;)
+        {
+            int from = start;
+            await Write(
+                token,
+                async () =>
+                {
+                    var deletion = new DeletionWriter(_state.Index);
+                    for (start = from; start < sorted.Length && deletion.TryAdd(sorted[start]);)
+                        start++;
+                    if (deletion.Finish() is { } content)
+                        await Publish(MessageKind.Deletion, 0, _state.Tail.LastRevision, content, default).ConfigureAwait(false);
+                }).ConfigureAwait(false);
+        }
+    }
+
+    private async Task MoveSparse(FenceToken token, CancellationToken cancellationToken)
+    {
+        var group = new List<MessageEntry>();
+        int bytes = 0;
+        int count = 0;
+        foreach (MessageEntry entry in _state.Index.Snapshot())
+        {
+            bool sparse = entry.DeadCount * 2 >= entry.Count && entry.Chunks == 0;
+            if (group.Count > 0 && (!sparse || bytes + entry.LiveBytes > AppendPart.FullPayload || count + entry.Live > AppendPart.FullCount / 4))
+            {
+                await Move(token, group, cancellationToken).ConfigureAwait(false);
+                group.Clear();
+                (bytes, count) = (0, 0);
+            }
+            if (!sparse)
+                continue;
+            group.Add(entry);
+            bytes += (int)entry.LiveBytes;
+            count += entry.Live;
+        }
+        if (group.Count > 0)
+            await Move(token, group, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task Move(FenceToken token, List<MessageEntry> sources, CancellationToken cancellationToken)
+    {
+        StoredMessage?[] messages = await Fetch(sources, cancellationToken).ConfigureAwait(false);
+        var records = new RecordWriter();
+        int moved = 0;
+        for (; moved < sources.Count; moved++)
+        {
+            StoredMessage message = messages[moved] ?? throw Moving();
+            if (moved > 0 && records.ContentLength + message.ContentLength > AppendPart.MaxContent - AppendPart.MoveRoom)
+                break;
+            RecordReader reader = message.Records();
+            for (int place = 0; reader.TryRead(out StoredRecord record); place++)
+            {
+                if (!sources[moved].IsDead(place))
+                    records.Add(message.Record(record));
+            }
+        }
+        var content = new ByteWriter();
+        WriteId(content, sources[0].First);
+        WriteId(content, sources[moved - 1].First);
+        records.WriteTo(content, 0);
+        await Write(token, () => Publish(MessageKind.Moved, 0, _state.Tail.LastRevision, content, records.Payload)).ConfigureAwait(false);
+        if (moved < sources.Count)
+            await Move(token, sources.GetRange(moved, sources.Count - moved), cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task Tidy(FenceToken token, CancellationToken cancellationToken)
+    {
+        if (_state.SinceCheckpoint > 0)
+            await MakeCheckpoint(token).ConfigureAwait(false);
+        await Collect(token, cancellationToken).ConfigureAwait(false);
+    }
+
+    // Appends go on between its pieces; they come after what it covers.
+    private async Task MakeCheckpoint(FenceToken token)
+    {
+        MessageEntry[] entries = [];
+        List<SideRow> side = [];
+        ulong covered = 0;
+        await Write(
+            token,
+            () =>
+            {
+                (entries, side, covered) = (_state.Index.Snapshot(), _state.Side.All(), _state.Tail.Sequence);
+                return Task.CompletedTask;
+            }).ConfigureAwait(false);
+        ReadOnlyMemory<byte> bytes = Checkpoint.Encode(entries, side);
+        int pieceLength = AppendPart.MaxPayload((await Reading(link => Task.FromResult(link), CancellationToken.None).ConfigureAwait(false)).MaxPayload);
+        var content = new ByteWriter();
+        content.Varint(covered);
+        for (int start = 0; start < bytes.Length; start += pieceLength)
+        {
+            ReadOnlyMemory<byte> piece = bytes[start..Math.Min(start + pieceLength, bytes.Length)];
+            await Write(
+                token,
+                async () =>
+                {
+                    await Publish(MessageKind.CheckpointPiece, 0, _state.Tail.LastRevision, null, piece).ConfigureAwait(false);
+                    content.Varint(_state.Tail.Sequence - covered);
+                }).ConfigureAwait(false);
+        }
+        await Write(token, () => Publish(MessageKind.Checkpoint, 0, _state.Tail.LastRevision, content, default)).ConfigureAwait(false);
+    }
+
+    private async Task Collect(FenceToken token, CancellationToken cancellationToken)
+    {
+        List<ulong> garbage = [];
+        ulong lowest = 0;
+        await Write(
+            token,
+            () =>
+            {
+                garbage = _state.TakeGarbage();
+                lowest = _state.LowestNeeded();
+                return Task.CompletedTask;
+            }).ConfigureAwait(false);
+        StreamState stream = await Reading(_api.State, cancellationToken).ConfigureAwait(false);
+        if (stream.First < lowest)
+            await Reading(link => Done(_api.Purge(link, lowest)), cancellationToken).ConfigureAwait(false);
+        garbage.RemoveAll(sequence => sequence < lowest);
+        await DeleteMessages(garbage, cancellationToken).ConfigureAwait(false);
+        stream = await Reading(_api.State, cancellationToken).ConfigureAwait(false);
+        if (stream.Messages > _state.Needed + _state.Loose + ManyStrays)
+            await DeleteStrays(token, cancellationToken).ConfigureAwait(false);
+    }
+
+    // What a former holder had no time to delete, or a server that was killed forgot to have deleted.
+    private async Task DeleteStrays(FenceToken token, CancellationToken cancellationToken)
+    {
+        HashSet<ulong> needed = [];
+        ulong covered = 0;
+        await Write(
+            token,
+            () =>
+            {
+                (needed, covered) = (_state.NeededSequences(), _state.Covered);
+                return Task.CompletedTask;
+            }).ConfigureAwait(false);
+        var strays = new List<ulong>();
+        await Reading(
+            async link =>
+            {
+                strays.Clear();
+                await _headers.Read(
+                    link,
+                    1,
+                    covered,
+                    (_, tail) =>
+                    {
+                        if (!needed.Contains(tail.Sequence))
+                            strays.Add(tail.Sequence);
+                        return true;
+                    },
+                    cancellationToken).ConfigureAwait(false);
+                return true;
+            },
+            cancellationToken).ConfigureAwait(false);
+        await DeleteMessages(strays, cancellationToken).ConfigureAwait(false);
+    }
+
+    // A server keeps one message per renewal otherwise. They say nothing, so no checkpoint is needed first.
+    private async Task DropOldRenewals()
+    {
+        if (_state.OldRenewals.Count < OldRenewalsKept)
+            return;
+        List<ulong> old = [];
+        await _turn.WaitAsync().ConfigureAwait(false);
+        old.AddRange(_state.OldRenewals);
+        _state.OldRenewals.Clear();
+        _turn.Release();
+        try
+        {
+            await DeleteMessages(old, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (StoreUnavailableException)
+        {
+            // The renewal itself has landed; these are tried again with the next ones.
+            await _turn.WaitAsync().ConfigureAwait(false);
+            _state.OldRenewals.AddRange(old);
+            _turn.Release();
+        }
+    }
+
+    private async Task DeleteMessages(List<ulong> sequences, CancellationToken cancellationToken)
+    {
+        foreach (ulong[] some in sequences.Chunk(DeletesUnderWay))
+        {
+            await Task.WhenAll(some.Select(sequence => Reading(link => Done(_api.DeleteMessage(link, sequence)), cancellationToken))).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task<bool> Done(Task request)
+    {
+        await request.ConfigureAwait(false);
+        return true;
+    }
+
+    private static void WriteId(ByteWriter writer, RecordId id)
+    {
+        writer.Signed(id.Revision);
+        writer.Varint((ulong)id.Sub);
+    }
+}

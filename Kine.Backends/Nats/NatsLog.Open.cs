@@ -1,0 +1,76 @@
+using System.Text.Json.Nodes;
+
+namespace Kine.Backends.Nats;
+
+// Finds the stream or makes it.
+internal sealed partial class NatsLog
+{
+    /// <summary>See <see cref="IRevisionStore.Open"/>. Adds what people should know of the set-up to <paramref name="warnings"/>.</summary>
+    public async Task Open(List<string> warnings, CancellationToken cancellationToken)
+    {
+        NativeNats.Load();
+        try
+        {
+            NatsLink link = await _reading.Get().ConfigureAwait(false);
+            if (link.MaxPayload < AppendPart.SmallestMessage)
+                throw new StoreRefusedException($"the NATS server takes messages of at most {link.MaxPayload} bytes (max_payload); at least {AppendPart.SmallestMessage} are needed");
+            await CheckJetStream(link).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
+            JsonObject configuration = (await FindOrCreate(link).ConfigureAwait(false))["config"]!.AsObject();
+            StreamSetup.Check(options, configuration);
+            Warn(configuration, warnings);
+        }
+        catch (NatsLinkException error) when (error.Refused)
+        {
+            throw new StoreRefusedException(error.Message, error);
+        }
+        catch (NatsLinkException error)
+        {
+            throw new StoreUnavailableException(error.Message, error);
+        }
+        catch (JetStreamException error)
+        {
+            throw new StoreUnavailableException($"NATS has no stream for the log now: {error.Message}", error);
+        }
+    }
+
+    private async Task CheckJetStream(NatsLink link)
+    {
+        try
+        {
+            await _api.AccountInfo(link).ConfigureAwait(false);
+        }
+        catch (JetStreamException error) when (error.Code is NatsReply.NoResponders or JetStreamException.NotEnabled or JetStreamException.NotEnabledForAccount)
+        {
+            throw new StoreRefusedException(
+                $"the NATS server at {string.Join(',', options.Servers)} has no JetStream for this account; start nats-server with -js or a jetstream block in its configuration", error);
+        }
+    }
+
+    private async Task<JsonObject> FindOrCreate(NatsLink link)
+    {
+        try
+        {
+            return await _api.StreamInfo(link).ConfigureAwait(false);
+        }
+        catch (JetStreamException missing) when (missing.Code == JetStreamException.StreamNotFound)
+        {
+            try
+            {
+                return await _api.CreateStream(link, StreamSetup.Wanted(options)).ConfigureAwait(false);
+            }
+            catch (JetStreamException raced) when (raced.Code == JetStreamException.StreamNameInUse)
+            {
+                return await _api.StreamInfo(link).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private void Warn(JsonObject configuration, List<string> warnings)
+    {
+        warnings.Add("NATS confirms a write before it is on disk: an acknowledged write survives loss of power only where nats-server runs with sync_interval: always in its jetstream block");
+        int replicas = configuration["num_replicas"]?.GetValue<int>() ?? 1;
+        if (replicas != options.Replicas)
+            warnings.Add($"the NATS stream {options.Stream} has {replicas} replicas, not {options.Replicas}: the parameter counts only when the stream is made");
+    }
+}

@@ -1,0 +1,250 @@
+namespace Kine.Backends.Nats;
+
+// Records and values. What the index names may be moved and deleted before it is fetched: then the index, once it has caught up, names another place.
+internal sealed partial class NatsLog
+{
+    private const int FetchesUnderWay = 32;
+    private const int FindTries = 8;
+    private const int SmallScan = 256 << 10; // bytes; below it whole messages are fetched instead of making a consumer
+
+    /// <summary>See <see cref="IRevisionStore.ReadValues"/>.</summary>
+    public async Task<byte[]?[]> ReadValues(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
+    {
+        var values = new byte[]?[ids.Length];
+        var wanted = new List<int>(ids.Length);
+        for (int i = 0; i < ids.Length; i++)
+            wanted.Add(i);
+        for (int tries = 0; tries < FindTries; tries++)
+        {
+            // The holder's index is complete; elsewhere what is not found may have been written or moved a moment ago.
+            bool complete = IsCurrent || tries > 0;
+            (List<int> unknown, List<int> gone) = await ReadValues(ids, values, wanted, cancellationToken).ConfigureAwait(false);
+            if (gone.Count == 0 && (complete || unknown.Count == 0))
+                return values;
+            await CatchUpAnyway(cancellationToken).ConfigureAwait(false);
+            wanted = [.. unknown, .. gone];
+        }
+        throw Moving();
+    }
+
+    /// <summary>See <see cref="IRevisionStore.ReadRecords"/>.</summary>
+    public async Task<List<LogRecord>> ReadRecords(
+        RecordId after, long toRevision, int maxRecords, long maxBytes, CancellationToken cancellationToken)
+    {
+        var records = new List<LogRecord>();
+        long bytes = 0;
+        await Refresh(cancellationToken).ConfigureAwait(false);
+        for (int tries = 0; tries < FindTries && records.Count < maxRecords && (records.Count == 0 || bytes < maxBytes);)
+        {
+            List<MessageEntry> entries = _state.Index.After(after, toRevision, maxRecords - records.Count, FetchesUnderWay);
+            if (entries.Count == 0)
+                return records;
+            StoredMessage?[] messages = await Fetch(entries, cancellationToken).ConfigureAwait(false);
+            for (int i = 0; i < entries.Count; i++)
+            {
+                if (messages[i] is not { } message)
+                {
+                    tries++;
+                    await CatchUpAnyway(cancellationToken).ConfigureAwait(false);
+                    break;
+                }
+                if (!Collect(entries[i], message, toRevision, maxRecords, maxBytes, ref after, ref bytes, records))
+                    return records;
+                tries = 0;
+            }
+        }
+        return records.Count > 0 || maxRecords == 0 ? records : throw Moving();
+    }
+
+    /// <summary>See <see cref="IRevisionStore.ScanMetadata"/>.</summary>
+    public async Task<RecordId?> ScanMetadata(
+        RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken)
+    {
+        await Refresh(cancellationToken).ConfigureAwait(false);
+        var scan = new MetadataScan(after, toRevision, maxRecords, visit);
+        for (int tries = 0; tries < FindTries && !scan.Over; tries++)
+        {
+            List<MessageEntry> entries = _state.Index.After(scan.Position, toRevision, maxRecords);
+            if (entries.Count == 0)
+                return null;
+            RecordId before = scan.Position;
+            if (entries.Count < SingleGets || entries.Sum(entry => (long)entry.Bytes) < SmallScan)
+                await ScanWhole(entries, scan, cancellationToken).ConfigureAwait(false);
+            else
+                await ScanHeaders(entries, scan, cancellationToken).ConfigureAwait(false);
+            if (scan.Position != before)
+                tries = 0;
+            else if (!scan.Over)
+                await CatchUpAnyway(cancellationToken).ConfigureAwait(false);
+        }
+        return scan.Over ? scan.Last : throw Moving();
+    }
+
+    // A holder that another one has replaced without its knowledge finds its messages moved too.
+    private Task CatchUpAnyway(CancellationToken cancellationToken)
+    {
+        _behind = true;
+        return Refresh(cancellationToken);
+    }
+
+    private static StoreUnavailableException Moving() => new("messages of the log are not where they should be; they are moved faster than they can be read, or gone");
+
+    // False where a message is gone, or the scan is over.
+    private async Task<bool> ScanWhole(List<MessageEntry> entries, MetadataScan scan, CancellationToken cancellationToken)
+    {
+        foreach (MessageEntry[] some in entries.Chunk(FetchesUnderWay))
+        {
+            StoredMessage?[] messages = await Fetch(some, cancellationToken).ConfigureAwait(false);
+            for (int i = 0; i < some.Length; i++)
+            {
+                if (messages[i] is not { } message || !scan.Visit(some[i], message))
+                    return false;
+            }
+        }
+        return true;
+    }
+
+    // Runs of messages that lie in the stream as their records do in the log; moved ones begin a new run.
+    private async Task ScanHeaders(List<MessageEntry> entries, MetadataScan scan, CancellationToken cancellationToken)
+    {
+        for (int start = 0; start < entries.Count && !scan.Full;)
+        {
+            int end = start + 1;
+            while (end < entries.Count && entries[end].Sequence > entries[end - 1].Sequence && entries[end].Sequence - entries[end - 1].Sequence < 256)
+                end++;
+            List<MessageEntry> run = entries.GetRange(start, end - start);
+            bool done = run.Count >= SingleGets
+                && await Reading(link => ScanRun(link, run, scan, cancellationToken), cancellationToken).ConfigureAwait(false);
+            if (!done && !await ScanWhole(run, scan, cancellationToken).ConfigureAwait(false))
+                return;
+            start = end;
+        }
+    }
+
+    // False where a message was not there, or keeps keys in its payload.
+    private async Task<bool> ScanRun(NatsLink link, List<MessageEntry> run, MetadataScan scan, CancellationToken cancellationToken)
+    {
+        int next = run.FindIndex(entry => entry.Last.CompareTo(scan.Position) > 0);
+        if (next < 0)
+            return true;
+        bool complete = true;
+        await _headers.Read(
+            link,
+            run[next].Sequence,
+            run[^1].Sequence,
+            (reply, tail) =>
+            {
+                if (tail.Sequence < run[next].Sequence)
+                    return true;
+                if (tail.Sequence > run[next].Sequence)
+                    return complete = false;
+                var message = new StoredMessage(ByteReader.FromHeader(reply.Content), [], tail.Kind == MessageKind.Moved);
+                if (!scan.CanVisit(message))
+                    return complete = false;
+                return scan.Visit(run[next++], message) && next < run.Count;
+            },
+            cancellationToken).ConfigureAwait(false);
+        return complete && (scan.Full || next == run.Count);
+    }
+
+    private async Task<(List<int> Unknown, List<int> Gone)> ReadValues(
+        ReadOnlyMemory<RecordId> ids, byte[]?[] values, List<int> wanted, CancellationToken cancellationToken)
+    {
+        var unknown = new List<int>();
+        var gone = new List<int>();
+        var places = new List<(int Index, int Place, MessageEntry Entry)>(wanted.Count);
+        foreach (int i in wanted)
+        {
+            if (_state.Index.Find(ids.Span[i]) is { } found)
+                places.Add((i, found.Place, found.Entry));
+            else
+                unknown.Add(i);
+        }
+        MessageEntry[] entries = [.. places.Select(place => place.Entry).DistinctBy(entry => entry.Sequence)];
+        StoredMessage?[] messages = await Fetch(entries, cancellationToken).ConfigureAwait(false);
+        var bySequence = new Dictionary<ulong, StoredMessage?>(entries.Length);
+        for (int i = 0; i < entries.Length; i++)
+            bySequence[entries[i].Sequence] = messages[i];
+        foreach ((int index, int place, MessageEntry entry) in places)
+        {
+            if (bySequence[entry.Sequence] is { } message)
+                values[index] = message.Value(place);
+            else
+                gone.Add(index);
+        }
+        return (unknown, gone);
+    }
+
+    private static bool Collect(
+        in MessageEntry entry,
+        StoredMessage message,
+        long toRevision,
+        int maxRecords,
+        long maxBytes,
+        ref RecordId after,
+        ref long bytes,
+        List<LogRecord> records)
+    {
+        RecordReader reader = message.Records();
+        for (int place = 0; reader.TryRead(out StoredRecord record); place++)
+        {
+            if (entry.IsDead(place) || record.Id.CompareTo(after) <= 0)
+                continue;
+            if (record.Metadata.Revision > toRevision || records.Count >= maxRecords || (records.Count > 0 && bytes >= maxBytes))
+                return false;
+            LogRecord whole = message.Record(record);
+            records.Add(whole);
+            bytes += whole.Key.Length + whole.Value.Length;
+            after = whole.Id;
+        }
+        if (entry.Last.CompareTo(after) > 0)
+            after = entry.Last;
+        return true;
+    }
+
+    /// <summary>Messages with their payloads, null where one is gone; some at a time, all on one connection.</summary>
+    private async Task<StoredMessage?[]> Fetch(IReadOnlyList<MessageEntry> entries, CancellationToken cancellationToken)
+    {
+        var messages = new StoredMessage?[entries.Count];
+        var missing = new List<int>();
+        for (int i = 0; i < messages.Length; i++)
+        {
+            messages[i] = _cache.Get(entries[i].Sequence);
+            if (messages[i] is null)
+                missing.Add(i);
+        }
+        if (missing.Count == 0)
+            return messages;
+        using var room = new SemaphoreSlim(FetchesUnderWay);
+        await Task.WhenAll(missing.Select(async i =>
+        {
+            await room.WaitAsync(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                messages[i] = await Reading(link => FetchOne(link, entries[i]), cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                room.Release();
+            }
+        })).ConfigureAwait(false);
+        return messages;
+    }
+
+    private async Task<StoredMessage?> FetchOne(NatsLink link, MessageEntry entry)
+    {
+        var payloads = new List<byte[]>(1);
+        NatsReply? reply = null;
+        for (ulong sequence = entry.Sequence - entry.Chunks; sequence <= entry.Sequence; sequence++)
+        {
+            reply = await _api.Get(link, sequence).ConfigureAwait(false);
+            if (reply is null)
+                return null;
+            payloads.Add(reply.Data);
+        }
+        byte[] payload = payloads.Count == 1 ? payloads[0] : [.. payloads.SelectMany(piece => piece)];
+        var message = new StoredMessage(ByteReader.FromHeader(reply!.Content), payload, LogTail.Parse(reply.Tail).Kind == MessageKind.Moved);
+        _cache.Add(entry.Sequence, message);
+        return message;
+    }
+}

@@ -1,0 +1,151 @@
+using Microsoft.Extensions.Logging;
+
+namespace Kine.Backends.Nats;
+
+/// <summary>
+/// The stream and what its messages amount to here. <c>_turn</c> is held by whoever writes to the stream or catches up with it; <c>_maintenance</c> is
+/// taken before it by whoever deletes, moves or makes checkpoints, which let appends in between their messages.
+/// </summary>
+internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDisposable
+{
+    private const int CatchUpTries = 8;
+    private const int CacheBytes = 32 << 20;
+    private readonly NatsLinks _writing = new(options);
+    private readonly NatsLinks _reading = new(options);
+    private readonly JetStreamApi _api = new(options);
+    private readonly HeaderReader _headers = new(options, new JetStreamApi(options));
+    private readonly MessageCache _cache = new(CacheBytes);
+    private readonly SemaphoreSlim _turn = new(1);
+    private readonly SemaphoreSlim _maintenance = new(1);
+    private volatile LogState _state = new();
+    private volatile bool _behind = true;
+    private FenceToken? _held;
+    private LogTail _seen = LogTail.Empty;
+    private (ulong Sequence, FenceContent Content) _seenFence = (0, FenceContent.None);
+
+    /// <summary>What <see cref="IRevisionStore.ReadSide"/> asks for; current after <see cref="Refresh"/>.</summary>
+    public List<SideRow> Side() => _state.Side.All();
+
+    // The holder applies every message itself; nobody else's counts.
+    private bool IsCurrent => _held is not null && !_behind;
+
+    /// <summary>See <see cref="IRevisionStore.ReadFence"/>: two small requests, one when nothing has changed.</summary>
+    public Task<Fence> ReadFence(CancellationToken cancellationToken) => Reading(
+        async link =>
+        {
+            (LogTail tail, FenceContent fence) = await ReadTail(link).ConfigureAwait(false);
+            return new Fence(tail.Epoch, fence.Holder, fence.Address, fence.LeaseTime, (long)tail.Sequence, tail.LastRevision);
+        },
+        cancellationToken);
+
+    /// <summary>Catches up with the stream unless this process is the one that writes it.</summary>
+    public async Task Refresh(CancellationToken cancellationToken)
+    {
+        if (IsCurrent)
+            return;
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (!IsCurrent)
+                await CatchUp(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Bytes of the stream and of what lives in it.</summary>
+    public async Task<StoreSize> Size(CancellationToken cancellationToken)
+    {
+        StreamState state = await Reading(_api.State, cancellationToken).ConfigureAwait(false);
+        return IsCurrent
+            ? new StoreSize(Math.Max(state.Bytes, _state.Index.LiveBytes), _state.Index.LiveBytes)
+            : new StoreSize(state.Bytes, state.Bytes);
+    }
+
+    public void Dispose()
+    {
+        _writing.Dispose();
+        _reading.Dispose();
+    }
+
+    // Repeats what may be repeated; the server's no is "unavailable" too, as it passes (no leader, restarting) or is an operator's to mend.
+    private async Task<T> Reading<T>(Func<NatsLink, Task<T>> request, CancellationToken cancellationToken)
+    {
+        long started = Environment.TickCount64;
+        try
+        {
+            return await _reading.Repeat(
+                async link =>
+                {
+                    try
+                    {
+                        return await request(link).ConfigureAwait(false);
+                    }
+                    catch (JetStreamException error) when (error.Code == NatsReply.NoResponders)
+                    {
+                        throw new NatsLinkException(error.Message, sent: false, error);
+                    }
+                },
+                cancellationToken).ConfigureAwait(false);
+        }
+        catch (JetStreamException error)
+        {
+            throw new StoreUnavailableException(error.Message, error);
+        }
+        finally
+        {
+            ReportSlow("read", started);
+        }
+    }
+
+    private void ReportSlow(string what, long started)
+    {
+        long milliseconds = Environment.TickCount64 - started;
+        if (options.SlowMethod > TimeSpan.Zero && milliseconds > options.SlowMethod.TotalMilliseconds)
+            log.LogInformation("Slow NATS {What}: {Milliseconds} ms", what, milliseconds);
+    }
+
+    private async Task<(LogTail Tail, FenceContent Fence)> ReadTail(NatsLink link)
+    {
+        for (int tries = 0; ; tries++)
+        {
+            StreamState state = await _api.State(link).ConfigureAwait(false);
+            LogTail seen = _seen;
+            if (seen.Sequence != state.Last)
+                seen = await ReadLast(link, state).ConfigureAwait(false);
+            FenceContent? fence = await FenceAt(link, seen.Fence).ConfigureAwait(false);
+            if (fence is not null)
+            {
+                _seen = seen;
+                return (seen, fence);
+            }
+            if (tries == CatchUpTries)
+                throw new StoreBrokenException($"message {seen.Fence} of the log, which names its holder, is gone");
+        }
+    }
+
+    // The last message's tail; it may be deleted or be followed by deleted ones, never by ones that count.
+    private async Task<LogTail> ReadLast(NatsLink link, StreamState state)
+    {
+        if (state.Last == 0 || state.Messages == 0)
+            return LogTail.Empty with { Sequence = state.Last };
+        NatsReply? last = await _api.Get(link, state.Last).ConfigureAwait(false) ?? await _api.GetLast(link).ConfigureAwait(false);
+        return last is null ? LogTail.Empty with { Sequence = state.Last } : LogTail.Parse(last.Tail) with { Sequence = state.Last };
+    }
+
+    private async Task<FenceContent?> FenceAt(NatsLink link, ulong sequence)
+    {
+        if (sequence == 0)
+            return FenceContent.None;
+        if (_seenFence is var known && known.Sequence == sequence)
+            return known.Content;
+        NatsReply? reply = await _api.Get(link, sequence).ConfigureAwait(false);
+        if (reply is null)
+            return null;
+        FenceContent content = FenceContent.Read(ByteReader.FromHeader(reply.Content));
+        _seenFence = (sequence, content);
+        return content;
+    }
+}
