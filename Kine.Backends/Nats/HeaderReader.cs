@@ -10,12 +10,18 @@ internal sealed class HeaderReader(NatsOptions options, JetStreamApi api)
     /// <summary>Hands out each message present from one sequence to another, both included. <paramref name="visit"/> returns false to stop early.</summary>
     public async Task Read(NatsLink link, ulong from, ulong to, Func<NatsReply, LogTail, bool> visit, CancellationToken cancellationToken)
     {
-        string consumer = await api.CreateHeaderConsumer(link, from).ConfigureAwait(false);
+        (string consumer, long messages) = await api.CreateHeaderConsumer(link, from).ConfigureAwait(false);
+        var arrived = Channel.CreateUnbounded<NatsReply?>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = false });
         try
         {
-            bool more = true;
-            while (more)
-                more = await ReadBatch(link, consumer, to, visit, cancellationToken).ConfigureAwait(false);
+            using NatsLink.Inbox inbox = link.Listen(reply => arrived.Writer.TryWrite(reply));
+
+            // Asking for more than there are would wait for ones to come.
+            while (messages > 0)
+            {
+                int count = (int)Math.Min(messages, BatchMessages);
+                messages = await ReadBatch(link, inbox, arrived.Reader, api.Next(consumer, count), count, to, visit, cancellationToken).ConfigureAwait(false) ? messages - count : 0;
+            }
         }
         finally
         {
@@ -25,33 +31,31 @@ internal sealed class HeaderReader(NatsOptions options, JetStreamApi api)
     }
 
     private async Task<bool> ReadBatch(
-        NatsLink link, string consumer, ulong to, Func<NatsReply, LogTail, bool> visit, CancellationToken cancellationToken)
+        NatsLink link,
+        NatsLink.Inbox inbox,
+        ChannelReader<NatsReply?> arrived,
+        OutgoingMessage request,
+        int messages,
+        ulong to,
+        Func<NatsReply, LogTail, bool> visit,
+        CancellationToken cancellationToken)
     {
-        var arrived = Channel.CreateUnbounded<NatsReply?>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = false });
-        long token = link.Expect(reply => arrived.Writer.TryWrite(reply));
-        try
+        inbox.Send(request);
+        for (int count = 0; count < messages; count++)
         {
-            link.Send(api.Next(consumer, BatchMessages), token);
-            for (int count = 0; count < BatchMessages; count++)
+            NatsReply reply = await Take(arrived, link, cancellationToken).ConfigureAwait(false);
+            if (reply.Tail.Length == 0)
             {
-                NatsReply reply = await Take(arrived.Reader, link, cancellationToken).ConfigureAwait(false);
-                if (reply.Tail.Length == 0)
-                {
-                    // 404 and 408 end the batch early; an empty one means that there is nothing more.
-                    return reply.Status is NatsReply.NotFound or NatsReply.RequestExpired
-                        ? count > 0
-                        : throw new NatsLinkException($"a consumer of the log ended with status {reply.Status}", sent: false);
-                }
-                LogTail tail = LogTail.Parse(reply.Tail);
-                if (tail.Sequence > to || !visit(reply, tail) || tail.Sequence == to)
-                    return false;
+                // Some were deleted meanwhile.
+                return reply.Status is NatsReply.NotFound or NatsReply.RequestExpired
+                    ? count > 0
+                    : throw new NatsLinkException($"a consumer of the log ended with status {reply.Status}", sent: false);
             }
-            return true;
+            LogTail tail = LogTail.Parse(reply.Tail);
+            if (tail.Sequence > to || !visit(reply, tail) || tail.Sequence == to)
+                return false;
         }
-        finally
-        {
-            link.Forget(token);
-        }
+        return true;
     }
 
     private async Task<NatsReply> Take(ChannelReader<NatsReply?> arrived, NatsLink link, CancellationToken cancellationToken)

@@ -64,23 +64,23 @@ internal sealed class JetStreamApi(NatsOptions options)
     /// <summary>The newest message that is still there, or null.</summary>
     public Task<NatsReply?> GetLast(NatsLink link) => GetFromLeader(link, Json($$"""{"last_by_subj":"{{options.Subject}}"}"""));
 
-    /// <summary>An ephemeral consumer that hands out headers from a sequence on; returns its name.</summary>
-    public async Task<string> CreateHeaderConsumer(NatsLink link, ulong from)
+    /// <summary>An ephemeral consumer that hands out headers from a sequence on; returns its name and how many messages it has for now.</summary>
+    public async Task<(string Name, long Messages)> CreateHeaderConsumer(NatsLink link, ulong from)
     {
         string configuration = $$$"""
             {"stream_name":"{{{options.Stream}}}","config":{"deliver_policy":"by_start_sequence","opt_start_seq":{{{from}}},"ack_policy":"none",
             "replay_policy":"instant","headers_only":true,"mem_storage":true,"num_replicas":1,"max_waiting":8,"inactive_threshold":30000000000}}
             """;
         JsonObject made = await Ask(link, $"CONSUMER.CREATE.{options.Stream}", Json(configuration)).ConfigureAwait(false);
-        return made["name"]!.GetValue<string>();
+        return (made["name"]!.GetValue<string>(), made["num_pending"]!.GetValue<long>());
     }
 
     /// <summary>Removes a consumer.</summary>
     public Task DeleteConsumer(NatsLink link, string name) => Ask(link, $"CONSUMER.DELETE.{options.Stream}.{name}", Nothing);
 
-    /// <summary>A request for the next messages of a consumer.</summary>
-    public OutgoingMessage Next(string consumer, int count) =>
-        new($"{options.ApiPrefix}CONSUMER.MSG.NEXT.{options.Stream}.{consumer}", Json($$"""{"batch":{{count}},"no_wait":true}"""));
+    /// <summary>A request for the next messages of a consumer, which ends by itself when there are fewer.</summary>
+    public OutgoingMessage Next(string consumer, long count) =>
+        new($"{options.ApiPrefix}CONSUMER.MSG.NEXT.{options.Stream}.{consumer}", Json($$"""{"batch":{{count}},"expires":2000000000}"""));
 
     private async Task<NatsReply?> GetFromLeader(NatsLink link, byte[] request)
     {

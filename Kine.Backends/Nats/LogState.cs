@@ -119,7 +119,9 @@ internal sealed class LogState
             default:
                 throw new StoreBrokenException($"message {tail.Sequence} of the log is of a kind that this version does not know: {tail.Kind}");
         }
-        Tail = tail;
+
+        // A part may be of a writer that did not know it was replaced.
+        Tail = tail.Kind == MessageKind.Part ? Tail with { Kind = tail.Kind, Sequence = tail.Sequence } : tail;
     }
 
     /// <summary>Takes the messages that may be deleted now.</summary>

@@ -113,16 +113,22 @@ internal sealed class MessageIndex
             int first = SlotAt(from);
             if (first < 0 || _slots[first].First != from)
                 throw new StoreBrokenException($"the log moves records from a message that begins with {from}, but there is none");
+            int last = first;
             for (int slot = first; slot < _count && _slots[slot].First.CompareTo(to) <= 0; slot++)
             {
-                if (_slots[slot].Count == 0)
-                    continue;
-                replaced.Add(_slots[slot]);
-                Count(_slots[slot], -1);
-                Clear(slot);
+                last = slot;
+                if (_slots[slot].Count > 0)
+                {
+                    replaced.Add(_slots[slot]);
+                    Count(_slots[slot], -1);
+                    _empty++;
+                }
+
+                // Its first live record may come after where some of these began: the slots must stay in order.
+                _slots[slot] = new MessageEntry { First = from };
             }
             _empty--;
-            _slots[first] = by;
+            _slots[last] = by;
             Count(by, 1);
             Tidy();
         }

@@ -94,14 +94,16 @@ internal sealed partial class NatsLink : IDisposable
     public void Forget(long token) => _waiting.TryRemove(token, out _);
 
     /// <summary>Sends; the answers go to the token's receiver. Throws <see cref="NatsLinkException"/>.</summary>
-    public void Send(OutgoingMessage message, long token)
+    public void Send(OutgoingMessage message, long token) => Send(message, _inbox + token);
+
+    private void Send(OutgoingMessage message, string reply)
     {
         // The handle must not be destroyed under a call.
         lock (_sending)
         {
             if (_connection == 0 || !IsAlive)
                 throw new NatsLinkException($"the connection to NATS is gone: {_broken}", sent: false);
-            nint native = message.Create(_inbox + token);
+            nint native = message.Create(reply);
             try
             {
                 int status = NativeNats.natsConnection_PublishMsg(_connection, native);
@@ -195,11 +197,16 @@ internal sealed partial class NatsLink : IDisposable
         int dot = subject.LastIndexOf((byte)'.');
         if (!Utf8Parser.TryParse(subject[(dot + 1)..], out long token, out _) || !_waiting.TryGetValue(token, out Action<NatsReply?>? received))
             return;
+        received(Copy(message));
+    }
+
+    private static unsafe NatsReply Copy(nint message)
+    {
         byte[] data = new ReadOnlySpan<byte>(NativeNats.natsMsg_GetData(message), NativeNats.natsMsg_GetDataLength(message)).ToArray();
         byte[] tail = Header(message, "Kine-Tail\0"u8);
         byte[] status = tail.Length == 0 ? Header(message, "Status\0"u8) : [];
         int code = status.Length > 0 && int.TryParse(Encoding.ASCII.GetString(status), out int parsed) ? parsed : 0;
-        received(new NatsReply(data, code, tail, tail.Length == 0 ? [] : Header(message, "Kine-Content\0"u8)));
+        return new NatsReply(data, code, tail, tail.Length == 0 ? [] : Header(message, "Kine-Content\0"u8));
     }
 
     private static unsafe byte[] Header(nint message, ReadOnlySpan<byte> name)

@@ -127,7 +127,7 @@ internal sealed partial class NatsLog
     }
 
     // Appends go on between its pieces; they come after what it covers.
-    private async Task MakeCheckpoint(FenceToken token)
+    internal async Task MakeCheckpoint(FenceToken token)
     {
         MessageEntry[] entries = [];
         List<SideRow> side = [];

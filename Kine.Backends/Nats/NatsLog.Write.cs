@@ -106,7 +106,7 @@ internal sealed partial class NatsLog
             {
                 if (_behind)
                     await CatchUp(CancellationToken.None).ConfigureAwait(false);
-                if (token.Epoch != _state.Tail.Epoch || token.Holder != _state.Fence.Holder)
+                if (!Holds(token))
                     throw new FencedException($"epoch {token.Epoch} was refused: the fence is now {_state.ToFence()}");
                 try
                 {

@@ -27,7 +27,9 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
     public List<SideRow> Side() => _state.Side.All();
 
     // The holder applies every message itself; nobody else's counts.
-    private bool IsCurrent => _held is not null && !_behind;
+    private bool IsCurrent => !_behind && _held is { } held && Holds(held);
+
+    private bool Holds(FenceToken token) => token.Epoch == _state.Tail.Epoch && token.Holder == _state.Fence.Holder;
 
     /// <summary>See <see cref="IRevisionStore.ReadFence"/>: two small requests, one when nothing has changed.</summary>
     public Task<Fence> ReadFence(CancellationToken cancellationToken) => Reading(
@@ -132,7 +134,16 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
         if (state.Last == 0 || state.Messages == 0)
             return LogTail.Empty with { Sequence = state.Last };
         NatsReply? last = await _api.Get(link, state.Last).ConfigureAwait(false) ?? await _api.GetLast(link).ConfigureAwait(false);
-        return last is null ? LogTail.Empty with { Sequence = state.Last } : LogTail.Parse(last.Tail) with { Sequence = state.Last };
+        if (last is null)
+            return LogTail.Empty with { Sequence = state.Last };
+        LogTail tail = LogTail.Parse(last.Tail);
+        for (ulong sequence = tail.Sequence - 1; tail.Kind == MessageKind.Part && sequence >= state.First; sequence--)
+        {
+            // A part may be of a writer that did not know it was replaced: only what came before all parts tells.
+            if (await _api.Get(link, sequence).ConfigureAwait(false) is { } before)
+                tail = LogTail.Parse(before.Tail);
+        }
+        return tail with { Sequence = state.Last };
     }
 
     private async Task<FenceContent?> FenceAt(NatsLink link, ulong sequence)

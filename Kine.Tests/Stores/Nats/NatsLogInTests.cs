@@ -1,0 +1,105 @@
+using Kine.Backends;
+using Kine.Backends.Endpoints;
+using Kine.Backends.Nats;
+using Kine.Tests.Grpc;
+using Kine.Tests.Servers;
+
+namespace Kine.Tests.Stores.Nats;
+
+/// <summary>Ways to log in, TLS, and what a start without them says.</summary>
+[Collection(NatsCollection.Name)]
+public sealed class NatsLogInTests
+{
+    // The example of an NKey pair in NATS' own documentation of the format.
+    private const string Seed = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
+
+    [Fact]
+    public async Task A_server_without_JetStream_is_named()
+    {
+        await using var server = new NatsServer(jetStream: "");
+        await server.Start();
+        await using IRevisionStore store = StoreEndpoint.Parse(server.NewEndpoint()).Create();
+        var refused = await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
+        Assert.Contains("JetStream", refused.Message);
+    }
+
+    [Fact]
+    public async Task A_server_that_is_not_there_may_come_later()
+    {
+        await using var server = new NatsServer();
+        await using IRevisionStore store = StoreEndpoint.Parse(server.NewEndpoint()).Create();
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Open(default));
+        await server.Start();
+        await store.Open(default);
+        Assert.Equal(1, (await store.ReadFence(default)).LastRevision);
+    }
+
+    [Theory]
+    [InlineData("authorization { user: joe, password: \"pass:word\" }", "nats://joe:pass%3Aword@", "nats://joe:wrong-secret@")]
+    [InlineData("authorization { token: \"t0k/en\" }", "nats://t0k%2Fen@", "nats://wrong-secret@")]
+    public async Task User_and_password_or_a_token_log_in(string configuration, string right, string wrong)
+    {
+        await using var server = new NatsServer(configuration);
+        await server.Start();
+        string endpoint = server.NewEndpoint();
+        await Works(endpoint.Replace("nats://", right, StringComparison.Ordinal));
+        await using IRevisionStore store = StoreEndpoint.Parse(endpoint.Replace("nats://", wrong, StringComparison.Ordinal)).Create();
+        var refused = await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
+        Assert.DoesNotContain("wrong-secret", refused.Message);
+    }
+
+    [Fact]
+    public async Task An_nkey_of_a_context_file_logs_in()
+    {
+        await using var server = new NatsServer($"authorization {{ users: [ {{ nkey: {NKey.PublicKey(Seed)} }} ] }}");
+        await server.Start();
+        string seed = Path.Combine(server.Folder, "user.nk");
+        string context = Path.Combine(server.Folder, "context.json");
+        await File.WriteAllTextAsync(seed, Seed + "\n");
+        await File.WriteAllTextAsync(context, $$"""{"url":"nats://127.0.0.1:{{server.Port}}","nkey":"{{seed}}"}""");
+        await Works($"nats://?contextFile={context}");
+    }
+
+    [Fact]
+    public void The_public_key_of_a_seed_is_the_one_that_the_format_defines()
+    {
+        Assert.Equal("UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4", NKey.PublicKey(Seed));
+        Assert.Null(NKey.PublicKey(Seed.Replace('7', 'A')));
+        Assert.Null(NKey.PublicKey("nothing"));
+    }
+
+    [Fact]
+    public async Task Tls_checks_the_server_and_shows_a_certificate()
+    {
+        using var folder = new Servers.TempFolder();
+        using var authority = new TestCa(folder.FullName);
+        using var otherFolder = new Servers.TempFolder();
+        using var other = new TestCa(otherFolder.FullName);
+        (string certificate, string key) = authority.Issue("server", serverAuth: true);
+        (string clientCertificate, string clientKey) = authority.Issue("client", serverAuth: false);
+        await using var server = new NatsServer($"tls {{ cert_file: \"{certificate}\", key_file: \"{key}\", ca_file: \"{authority.File}\", verify: true }}");
+        await server.Start();
+        string endpoint = server.NewEndpoint().Replace("127.0.0.1", "localhost", StringComparison.Ordinal);
+        var settings = new StoreSettings { CaFile = authority.File, CertFile = clientCertificate, KeyFile = clientKey };
+        await Works(endpoint, settings);
+        await Works(endpoint, settings with { CaFile = "", SkipVerify = true });
+        await Refused(settings with { CaFile = other.File });
+        await Refused(settings with { CertFile = "", KeyFile = "" });
+        await Refused(settings with { CaFile = "/not/there" });
+
+        async Task Refused(StoreSettings wrong)
+        {
+            await using IRevisionStore store = StoreEndpoint.Parse(endpoint, wrong).Create();
+            Exception error = await Assert.ThrowsAnyAsync<Exception>(() => store.Open(default));
+            Assert.True(error is StoreRefusedException or StoreUnavailableException, error.ToString());
+        }
+    }
+
+    private static async Task Works(string endpoint, StoreSettings? settings = null)
+    {
+        await using IRevisionStore store = StoreEndpoint.Parse(endpoint, settings).Create();
+        await store.Open(default);
+        (FenceToken token, long last) = await LogFiller.Fill(store, 10);
+        await LogFiller.AppendOne(store, token, last);
+    }
+}

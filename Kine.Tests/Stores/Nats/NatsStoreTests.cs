@@ -1,0 +1,242 @@
+using System.Text.Json.Nodes;
+using Kine.Backends;
+using Kine.Backends.Endpoints;
+using Kine.Backends.Nats;
+
+namespace Kine.Tests.Stores.Nats;
+
+/// <summary>What is particular to the log in a stream: its set-up, parts, and who may write.</summary>
+[Collection(NatsCollection.Name)]
+public sealed class NatsStoreTests(NatsFixture fixture)
+{
+    [Theory]
+    [InlineData("max_age", "3600000000000", "max_age")]
+    [InlineData("max_msgs", "1000000", "max_msgs")]
+    [InlineData("max_bytes", "1000000000", "max_bytes")]
+    [InlineData("max_msg_size", "1000", "max_msg_size")]
+    [InlineData("max_msgs_per_subject", "64", "max_msgs_per_subject")]
+    [InlineData("discard", "\"old\"", "discard")]
+    [InlineData("storage", "\"memory\"", "storage")]
+    [InlineData("retention", "\"workqueue\"", "retention")]
+    [InlineData("deny_delete", "true", "deny_delete")]
+    [InlineData("deny_purge", "true", "deny_purge")]
+    [InlineData("no_ack", "true", "no_ack")]
+    [InlineData("allow_direct", "false", "allow_direct")]
+    [InlineData("subjects", "[\"some.thing\"]", "subjects")]
+    public async Task A_stream_that_could_lose_or_refuse_what_it_must_keep_is_refused(string setting, string value, string reason)
+    {
+        string endpoint = fixture.Server.NewEndpoint();
+        NatsOptions options = StoreEndpoint.Parse(endpoint).Nats!;
+        using NatsLink link = NatsLink.Connect(options);
+        JsonObject configuration = StreamSetup.Wanted(options);
+        configuration[setting] = JsonNode.Parse(value);
+        await new JetStreamApi(options).CreateStream(link, configuration);
+
+        await using var store = new NatsRevisionStore(options);
+        var refused = await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
+        Assert.Contains(reason, refused.Message);
+        Assert.Contains(options.Stream, refused.Message);
+    }
+
+    [Fact]
+    public void A_server_that_knows_no_direct_reads_is_named_too_old()
+    {
+        NatsOptions options = StoreEndpoint.Parse("nats://h").Nats!;
+        JsonObject answered = JsonNode.Parse(StreamSetup.Wanted(options).ToJsonString())!.AsObject();
+        StreamSetup.Check(options, answered);
+        answered.Remove("allow_direct");
+        Assert.Contains("2.9", Assert.Throws<StoreRefusedException>(() => StreamSetup.Check(options, answered)).Message);
+    }
+
+    [Fact]
+    public async Task Two_processes_may_create_the_stream_at_once_and_start_says_what_power_loss_does()
+    {
+        string endpoint = fixture.Server.NewEndpoint();
+        IRevisionStore[] stores = [.. Enumerable.Range(0, 4).Select(_ => StoreEndpoint.Parse(endpoint).Create())];
+        await Task.WhenAll(stores.Select(store => store.Open(default)));
+        foreach (IRevisionStore store in stores)
+        {
+            Assert.Contains(store.Warnings, warning => warning.Contains("sync_interval", StringComparison.Ordinal));
+            Assert.Equal(new Fence(0, Guid.Empty, "", TimeSpan.Zero, 0, 1), await store.ReadFence(default));
+            await store.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Another_number_of_replicas_than_asked_for_is_said()
+    {
+        await using NatsTestStore first = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        await using IRevisionStore second = StoreEndpoint.Parse(first.Endpoint + "&replicas=3").Create();
+        await second.Open(default);
+        Assert.Contains(second.Warnings, warning => warning.Contains("replicas", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_large_append_goes_in_parts_and_is_whole_after_a_restart()
+    {
+        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        long last = await store.Append(1, 5000, 700, perBatch: 5000);
+        Assert.True((await store.State()).Last > 20);
+        await store.Reopen();
+        await store.AssertHolds([.. Enumerable.Range(2, (int)last - 1)], 700);
+        Assert.Equal(last, (await store.Store.ReadFence(default)).LastRevision);
+    }
+
+    [Fact]
+    public async Task Keys_and_values_larger_than_a_message_or_its_headers_survive()
+    {
+        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        var batch = new AppendBatch { Token = store.Token, ExpectedRevision = 1, LastRevision = 40 };
+        byte[] key = NatsTestStore.Value(1, 100_000);
+        byte[] value = NatsTestStore.Value(2, 5 << 20);
+        batch.Records.Add(new LogRecord(2, 0, NatsTestStore.Key(2), 2, 1, 0, false, NatsTestStore.Value(2, 10)));
+        batch.Records.Add(new LogRecord(3, 0, key, 3, 1, 0, false, value));
+        for (int i = 4; i < 40; i++)
+            batch.Records.Add(new LogRecord(i, 3, key.AsMemory(0, 4000 + i), i, 1, 7, false, value.AsMemory(0, i)));
+        await store.Store.Append(batch);
+        await store.Reopen();
+
+        List<LogRecord> read = await store.ReadAll();
+        Assert.Equal(batch.Records.Count, read.Count);
+        for (int i = 0; i < read.Count; i++)
+        {
+            Assert.Equal(batch.Records[i].Id, read[i].Id);
+            Assert.True(batch.Records[i].Key.Span.SequenceEqual(read[i].Key.Span), $"key {i}");
+            Assert.True(batch.Records[i].Value.Span.SequenceEqual(read[i].Value.Span), $"value {i}");
+        }
+        var keys = new List<byte[]>();
+        await store.Store.ScanMetadata(default, long.MaxValue, 100, (in RecordMetadata _, ReadOnlySpan<byte> scanned) => keys.Add(scanned.ToArray()), default);
+        Assert.Equal(batch.Records.Select(record => record.Key.ToArray()), keys);
+    }
+
+    [Fact]
+    public async Task An_append_whose_last_part_never_came_counts_for_nothing()
+    {
+        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        long last = await store.Append(1, 10, 100);
+        AppendBatch batch = store.Batch(last, 3000, 500);
+        batch.Side.Add(new SideRow(SideKind.Meta, [1], [2]));
+        List<AppendPart> parts = AppendPart.Split(batch, store.Link.MaxPayload);
+        Assert.True(parts.Count > 5);
+        StreamState before = await store.State();
+        for (int i = 0; i < parts.Count - 1; i++)
+        {
+            ulong sequence = before.Last + (ulong)i + 1;
+            var tail = new LogTail(MessageKind.Part, sequence, i, store.Mine.Epoch, last, 1, 0);
+            await store.Api.Publish(
+                store.Link,
+                new OutgoingMessage(store.Options.Subject, parts[i].Payload) { ExpectedLast = sequence - 1, Tail = tail.ToHeader(), Content = parts[i].Content.ToHeader() },
+                TimeSpan.FromSeconds(10));
+        }
+
+        await store.Reopen();
+        await store.AssertHolds([.. Enumerable.Range(2, 10)], 100);
+        Fence seen = await store.Store.ReadFence(default);
+        Assert.Equal((last, store.Mine.Holder), (seen.LastRevision, seen.Holder));
+        await store.TakeOver();
+        Assert.Empty(await store.Store.ReadSide(default));
+        await store.Append(last, 10, 100);
+        await store.Reopen();
+        await store.AssertHolds([.. Enumerable.Range(2, 20)], 100);
+    }
+
+    [Fact]
+    public async Task The_server_itself_refuses_a_writer_that_does_not_know_of_its_successor()
+    {
+        await using NatsTestStore old = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        long last = await old.Append(1, 100, 100);
+        await using NatsTestStore next = await NatsTestStore.Open(old.Endpoint);
+
+        await Assert.ThrowsAsync<FencedException>(() => old.Store.Append(old.Batch(last, 1, 100)));
+        await Assert.ThrowsAsync<FencedException>(() => old.Store.Append(old.Batch(last, 4000, 500)));
+        await Assert.ThrowsAsync<FencedException>(() => old.Store.Renew(old.Token, default));
+        await Assert.ThrowsAsync<FencedException>(() => old.Store.Delete(new RecordId[] { new(5, 0) }, default));
+        await next.Append(last, 100, 100);
+        await Assert.ThrowsAsync<FencedException>(() => old.Store.Append(old.Batch(last + 100, 1, 100)));
+
+        await next.AssertHolds([.. Enumerable.Range(2, 200)], 100);
+        await old.AssertHolds([.. Enumerable.Range(2, 200)], 100);
+    }
+
+    [Fact]
+    public async Task Parts_of_a_refused_writer_that_land_behind_its_successor_count_for_nothing()
+    {
+        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        long last = await store.Append(1, 10, 100);
+        List<AppendPart> parts = AppendPart.Split(store.Batch(last, 3000, 500), store.Link.MaxPayload);
+        StreamState before = await store.State();
+        await using NatsTestStore next = await NatsTestStore.Open(store.Endpoint);
+
+        // Its first part was refused; the second one, on its way already, names just the sequence that the take-over has.
+        var tail = new LogTail(MessageKind.Part, before.Last + 2, 1, store.Mine.Epoch, last, 1, 0);
+        await store.Api.Publish(
+            store.Link,
+            new OutgoingMessage(store.Options.Subject, parts[1].Payload) { ExpectedLast = before.Last + 1, Tail = tail.ToHeader(), Content = parts[1].Content.ToHeader() },
+            TimeSpan.FromSeconds(10));
+
+        Assert.Equal(next.Mine.Holder, (await store.Store.ReadFence(default)).Holder);
+        await next.Append(last, 10, 100);
+        await next.Reopen();
+        await next.AssertHolds([.. Enumerable.Range(2, 20)], 100);
+    }
+
+    [Fact]
+    public async Task A_follower_reads_what_the_holder_writes_deletes_and_moves()
+    {
+        await using NatsTestStore holder = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        await using NatsTestStore follower = await NatsTestStore.Open(holder.Endpoint, takeOver: false);
+        long last = 1;
+        List<long> alive = [];
+        for (int round = 0; round < 5; round++)
+        {
+            long from = last + 1;
+            last = await holder.Append(last, 300, 900, perBatch: 50);
+            alive.AddRange(Enumerable.Range((int)from, 300).Select(revision => (long)revision));
+            await follower.AssertHolds(alive, 900);
+            List<long> dead = alive.FindAll(revision => revision % 5 != round);
+            alive.RemoveAll(dead.Contains);
+            await holder.Store.Delete(dead.Select(revision => new RecordId(revision, 0)).ToArray(), default);
+            if (round % 2 == 0)
+                await holder.Store.Defragment(default);
+            await follower.AssertHolds(alive, 900);
+        }
+        await holder.AssertHolds(alive, 900);
+    }
+
+    [Fact]
+    public async Task Renewals_do_not_pile_up()
+    {
+        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        for (int i = 0; i < 300; i++)
+            await store.Store.Renew(store.Token, default);
+        Assert.InRange((await store.State()).Messages, 1, 100);
+        Assert.Equal(store.Mine.Counter + 300, (await store.Store.ReadFence(default)).Counter);
+        await store.Reopen();
+        Assert.Equal(store.Mine.Counter + 300, (await store.Store.ReadFence(default)).Counter);
+        await store.TakeOver();
+        await store.Append(1, 1, 10);
+    }
+
+    [Fact]
+    public async Task A_full_stream_refuses_for_now_and_takes_writes_again_when_there_is_room()
+    {
+        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        long last = await store.Append(1, 10, 1000);
+        await Limit(20_000);
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Append(last, 100, 1000));
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Append(last, 2000, 1000, perBatch: 2000));
+        await Limit(-1);
+        await store.Append(last, 100, 1000);
+        await store.AssertHolds([.. Enumerable.Range(2, 110)], 1000);
+
+        async Task Limit(long bytes)
+        {
+            JsonObject configuration = StreamSetup.Wanted(store.Options);
+            configuration["max_bytes"] = bytes;
+            NatsReply reply = await store.Link.Request(
+                new OutgoingMessage($"$JS.API.STREAM.UPDATE.{store.Options.Stream}", System.Text.Encoding.UTF8.GetBytes(configuration.ToJsonString())),
+                TimeSpan.FromSeconds(10));
+            Assert.DoesNotContain("\"error\"", System.Text.Encoding.UTF8.GetString(reply.Data));
+        }
+    }
+}

@@ -1,0 +1,129 @@
+using Kine.Backends;
+using Kine.Backends.Endpoints;
+using Kine.Backends.Nats;
+
+namespace Kine.Tests.Stores.Nats;
+
+/// <summary>A store on a stream of its own that has taken it over, with the raw access that tests need beside it.</summary>
+internal sealed class NatsTestStore : IAsyncDisposable
+{
+    private readonly NatsOptions _options;
+    private NatsLink? _link;
+
+    private NatsTestStore(string endpoint)
+    {
+        Endpoint = endpoint;
+        _options = StoreEndpoint.Parse(endpoint).Nats! with { Timeout = TimeSpan.FromSeconds(5) };
+        Store = new NatsRevisionStore(_options);
+        Api = new JetStreamApi(_options);
+    }
+
+    public string Endpoint { get; }
+
+    public NatsOptions Options => _options;
+
+    public IRevisionStore Store { get; private set; }
+
+    public JetStreamApi Api { get; }
+
+    public Fence Mine { get; private set; } = null!;
+
+    public FenceToken Token => new(Mine.Epoch, Mine.Holder);
+
+    /// <summary>A connection beside the store's.</summary>
+    public NatsLink Link => _link is { IsAlive: true } ? _link : _link = NatsLink.Connect(_options);
+
+    public static async Task<NatsTestStore> Open(string endpoint, bool takeOver = true)
+    {
+        var store = new NatsTestStore(endpoint);
+        await store.Store.Open(default);
+        if (takeOver)
+            await store.TakeOver();
+        return store;
+    }
+
+    public async Task TakeOver()
+    {
+        Mine = (await Store.TakeOver(await Store.ReadFence(default), Guid.NewGuid(), "here", TimeSpan.FromSeconds(3), default))!;
+        Assert.NotNull(Mine);
+    }
+
+    /// <summary>Closes the store and opens another one on the same stream, which does not take over.</summary>
+    public async Task Reopen()
+    {
+        await Store.DisposeAsync();
+        Store = new NatsRevisionStore(_options);
+        await Store.Open(default);
+    }
+
+    /// <summary>Appends puts of one revision each, with values that tell their revision; returns the last one.</summary>
+    public async Task<long> Append(long last, int count, int valueLength, int perBatch = 64)
+    {
+        while (count > 0)
+        {
+            int now = Math.Min(count, perBatch);
+            await Store.Append(Batch(last, now, valueLength));
+            last += now;
+            count -= now;
+        }
+        return last;
+    }
+
+    public AppendBatch Batch(long last, int count, int valueLength)
+    {
+        var batch = new AppendBatch { Token = Token, ExpectedRevision = last, LastRevision = last + count };
+        for (long revision = last + 1; revision <= last + count; revision++)
+            batch.Records.Add(new LogRecord(revision, 0, Key(revision), revision, 1, 0, false, Value(revision, valueLength)));
+        return batch;
+    }
+
+    public static byte[] Key(long revision) => System.Text.Encoding.ASCII.GetBytes($"/registry/pods/{revision}");
+
+    public static byte[] Value(long revision, int length)
+    {
+        byte[] value = new byte[length];
+        new Random((int)revision).NextBytes(value);
+        return value;
+    }
+
+    public async Task<List<LogRecord>> ReadAll()
+    {
+        var all = new List<LogRecord>();
+        while (await Store.ReadRecords(all.Count > 0 ? all[^1].Id : default, long.MaxValue, 700, long.MaxValue, default) is { Count: > 0 } page)
+            all.AddRange(page);
+        return all;
+    }
+
+    public async Task<List<long>> ScanRevisions(int page = 500)
+    {
+        var all = new List<long>();
+        RecordId after = default;
+        while (await Store.ScanMetadata(after, long.MaxValue, page, (in RecordMetadata record, ReadOnlySpan<byte> _) => all.Add(record.Revision), default) is { } last)
+            after = last;
+        return all;
+    }
+
+    /// <summary>Asserts that exactly these revisions are there, whole, by every way of reading.</summary>
+    public async Task AssertHolds(IReadOnlyList<long> revisions, int valueLength)
+    {
+        Assert.Equal(revisions, await ScanRevisions());
+        List<LogRecord> read = await ReadAll();
+        Assert.Equal(revisions, read.Select(record => record.Revision));
+        byte[]?[] values = await Store.ReadValues(revisions.Select(revision => new RecordId(revision, 0)).ToArray(), default);
+        for (int i = 0; i < read.Count; i++)
+        {
+            Assert.Equal(Key(revisions[i]), read[i].Key.ToArray());
+            byte[] expected = Value(revisions[i], valueLength);
+            Assert.Equal(expected, read[i].Value.ToArray());
+            Assert.Equal(expected, values[i]);
+        }
+    }
+
+    public Task<StreamState> State() => Api.State(Link);
+
+    public async ValueTask DisposeAsync()
+    {
+        _link?.Dispose();
+        await Store.DisposeAsync();
+    }
+}
