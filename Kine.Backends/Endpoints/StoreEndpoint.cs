@@ -7,8 +7,8 @@ using Kine.Backends.Sqlite;
 namespace Kine.Backends.Endpoints;
 
 /// <summary>
-/// What <c>--endpoint</c> names, in upstream kine's forms: <c>sqlite://path?parameters</c>, <c>litestream://path</c>, <c>memory://</c>; nothing at all is
-/// <c>sqlite://./db/state.db</c>.
+/// What <c>--endpoint</c> names, in upstream kine's forms: <c>sqlite://path?parameters</c>, <c>litestream://path</c>, <c>postgres://...</c>,
+/// <c>mysql://...</c>, <c>nats://...</c>, <c>memory://</c>; nothing at all is <c>sqlite://./db/state.db</c>.
 /// </summary>
 public sealed class StoreEndpoint
 {
@@ -20,7 +20,7 @@ public sealed class StoreEndpoint
         _create = create;
     }
 
-    /// <summary>Kind of store: sqlite or memory.</summary>
+    /// <summary>Kind of store: sqlite, postgres, mysql, nats or memory.</summary>
     public string Scheme { get; }
 
     /// <summary>Settings of the SQLite store; null for another kind.</summary>
@@ -52,14 +52,11 @@ public sealed class StoreEndpoint
             "litestream" => OfSqlite(rest, litestream: true),
             "memory" => new StoreEndpoint("memory", static () => new MemoryRevisionStore()),
             "postgres" or "postgresql" => OfPostgres(rest, settings),
-
             "mysql" => OfMySql(rest, settings),
-
             "nats" or "jetstream" => OfNats(rest, settings),
-
             "http" or "https" or "unix" or "unixs" => throw new StoreRefusedException(
                 $"endpoint {scheme}://... names an etcd server, not a store; let the clients connect to that server themselves"),
-            _ => throw new StoreRefusedException($"endpoint scheme \"{scheme}\" is unknown; this build has sqlite and memory"),
+            _ => throw new StoreRefusedException($"endpoint scheme \"{scheme}\" is unknown; there are sqlite, postgres, mysql, nats and memory"),
         };
     }
 

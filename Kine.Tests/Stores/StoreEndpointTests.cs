@@ -51,13 +51,6 @@ public class StoreEndpointTests
     [InlineData("./db/state.db", "scheme://")]
     [InlineData("sqlite:x.db", "scheme://")]
     [InlineData("oracle://h/db", "oracle")]
-<<<<<<< HEAD
-    [InlineData("nats://user:secret@h", "NATS")]
-    [InlineData("jetstream://h", "NATS")]
-=======
-    [InlineData("postgres://user:secret@h/db", "PostgreSQL")]
-    [InlineData("postgresql://h/db", "PostgreSQL")]
->>>>>>> da03a59 (Keep the log in a NATS JetStream stream, fenced by its last sequence, through the NATS C client)
     [InlineData("http://127.0.0.1:2379", "etcd server")]
     [InlineData("https://user:secret@h", "etcd server")]
     [InlineData("unix:///run/etcd.sock", "etcd server")]
