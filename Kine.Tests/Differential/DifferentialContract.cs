@@ -11,13 +11,14 @@ namespace Kine.Tests.Differential;
 /// </summary>
 public abstract class DifferentialContract(ITestOutputHelper output)
 {
-    private const int Restarts = 3;
-
     /// <summary>A new server on an empty store of the kind that is tested.</summary>
     protected abstract Task<EtcdApiServer> StartServer();
 
     /// <summary>Operations of a run, unless KINE_DIFF_OPS says otherwise.</summary>
     protected virtual int Operations => 24_000;
+
+    /// <summary>How often the server is restarted meanwhile, which its data survives.</summary>
+    protected virtual int Restarts => 3;
 
     [Fact]
     public async Task Every_reply_and_every_watch_equals_etcds()

@@ -153,6 +153,7 @@ public sealed class WatchFeed : IDisposable
         if (reply.Created)
         {
             _createReplies++;
+            _progress = 0; // what was granted before says nothing of this watch
             _lastCreated = reply.WatchId;
             log.Add(MessageText.Of(reply));
             if (!reply.Canceled)
@@ -184,7 +185,8 @@ public sealed class WatchFeed : IDisposable
 
     private void KeepProgress(WatchResponse reply)
     {
-        _progress = Math.Max(_progress, reply.Header.Revision);
+        if (reply.WatchId == -1)
+            _progress = Math.Max(_progress, reply.Header.Revision);
         foreach (var id in reply.WatchId == -1 ? [.. _active] : new[] { reply.WatchId })
             _promised[id] = reply.Header.Revision;
     }
