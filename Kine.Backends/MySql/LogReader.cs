@@ -153,13 +153,15 @@ internal static class LogReader
     /// </summary>
     public static bool Delete(Connection connection, SqlText text, ReadOnlySpan<long> keys)
     {
+        // One statement a packet: see LogWriter.
         long bytes = 0;
-        text.Clear().Add("START TRANSACTION;SELECT SUM("u8).Add(LogWriter.RowBytes)
+        connection.Run("START TRANSACTION");
+        text.Clear().Add("SELECT SUM("u8).Add(LogWriter.RowBytes)
             .Add(" + LENGTH(`key`) + value_length) FROM kine_log FORCE INDEX (PRIMARY) WHERE id IN "u8).List(keys).Add(" FOR UPDATE"u8);
         connection.Run(text.Written, default, row => bytes = row.Long(0));
-        text.Clear().Add("DELETE FROM kine_log WHERE id IN "u8).List(keys)
-            .Add(";UPDATE kine_size SET removed_bytes = removed_bytes + "u8).Add(bytes).Add(" WHERE one = 1;COMMIT"u8);
-        connection.Run(text.Written);
+        connection.Run(text.Clear().Add("DELETE FROM kine_log WHERE id IN "u8).List(keys).Written);
+        connection.Run(text.Clear().Add("UPDATE kine_size SET removed_bytes = removed_bytes + "u8).Add(bytes).Add(" WHERE one = 1"u8).Written);
+        connection.Run("COMMIT");
         return true;
     }
 

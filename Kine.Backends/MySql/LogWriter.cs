@@ -7,6 +7,10 @@ namespace Kine.Backends.MySql;
 /// The transactions of the fence's holder, on the writer's thread. Each is one packet, so one round trip, that ends with its COMMIT: the server stops at
 /// the first statement that fails, and <see cref="FenceRow.Guard"/> fails where the fence does not match. A batch too long for a packet goes in several,
 /// the last with the COMMIT. Errors leave as the store's own exceptions.
+/// <para>
+/// In a cluster whose other servers take writes as well, a statement goes alone: Galera (seen with MariaDB 10.11) may roll a transaction back between two
+/// statements of a packet and run the next one as a new transaction, which would commit records without their fence. Between two packets it says so.
+/// </para>
 /// </summary>
 internal sealed class LogWriter(Connector connector)
 {
@@ -18,7 +22,7 @@ internal sealed class LogWriter(Connector connector)
     private const int SlowBytes = 32 << 20; // from here on a batch gets time by its length
     private const int BytesPerSecond = 1 << 20;
     private readonly long[] _changed = new long[1];
-    private int _statements; // in the text so far
+    private readonly List<int> _starts = []; // of the statements in the text so far
 
     /// <summary>See <see cref="IRevisionStore.Append"/>.</summary>
     public bool Append(Session session, AppendBatch batch)
@@ -143,22 +147,23 @@ internal sealed class LogWriter(Connector connector)
     {
         if (text.Length == 0 || text.Length + (2L * bytes) + 256 <= most)
             return false;
-        connection.Run(text.Written, _changed);
+        Send(connection, text, null);
         text.Clear();
-        _statements = 0;
+        _starts.Clear();
         return true;
     }
 
     private SqlText Begin(Session session)
     {
-        _statements = 0;
+        _starts.Clear();
         return session.Text.Clear();
     }
 
     private SqlText Statement(SqlText text, ReadOnlySpan<byte> sql)
     {
-        if (_statements++ > 0)
+        if (_starts.Count > 0)
             text.Add(';');
+        _starts.Add(text.Length);
         return text.Add(sql);
     }
 
@@ -167,20 +172,39 @@ internal sealed class LogWriter(Connector connector)
 
     private void Commit(Connection connection, SqlText text, RowVisitor? visit = null)
     {
-        int commit = _statements;
+        int commit = _starts.Count;
         Statement(text, "COMMIT"u8);
         int answered;
         try
         {
-            answered = connection.Run(text.Written, _changed, visit);
+            answered = Send(connection, text, visit);
         }
         catch (MySqlError error) when (error.IsLost || (error.Statement == commit && !error.RefusesCommit))
         {
             connection.Dispose();
             throw new OutcomeUnknownException($"{connector.Options.Place} did not say whether it committed: {error.Message}", error);
         }
-        if (answered != _statements)
-            throw new OutcomeUnknownException($"{connector.Options.Place} answered {answered} of {_statements} statements");
+        if (answered != _starts.Count)
+            throw new OutcomeUnknownException($"{connector.Options.Place} answered {answered} of {_starts.Count} statements");
+    }
+
+    private int Send(Connection connection, SqlText text, RowVisitor? visit)
+    {
+        if (!connector.Traits.HasPeers)
+            return connection.Run(text.Written, _changed, visit);
+        for (int i = 0; i < _starts.Count; i++)
+        {
+            int end = i + 1 < _starts.Count ? _starts[i + 1] - 1 : text.Length;
+            try
+            {
+                connection.Run(text.Written[_starts[i]..end], i == 0 ? _changed : default, visit);
+            }
+            catch (MySqlError error)
+            {
+                throw error.At(i);
+            }
+        }
+        return _starts.Count;
     }
 
     private FencedException Fenced(Connection connection, string what)

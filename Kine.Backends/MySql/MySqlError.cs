@@ -6,8 +6,7 @@ namespace Kine.Backends.MySql;
 /// <param name="statement">Which statement of the packet failed, from 0; -1 outside of one.</param>
 internal sealed class MySqlError(int code, string message, int statement = -1) : Exception($"{message} (error {code})")
 {
-    /// <summary>The table of the statement is not there.</summary>
-    public const int NoSuchTable = 1146;
+    private readonly string _text = message;
 
     /// <summary>The database is not there.</summary>
     public const int UnknownDatabase = 1049;
@@ -48,9 +47,15 @@ internal sealed class MySqlError(int code, string message, int statement = -1) :
     public bool IsPassing => IsLost || IsConflict || Code is 1040 or 1047 or 1053 or 1077 or 1079 or 1152 or 1158 or 1159 or 1160 or 1161 or 1203 or 1205 or 1317
         or 1927 or 3168 or 3169 or 4031;
 
-    /// <summary>True when a log-in cannot go well until somebody changes something: wrong password, unknown plugin, TLS, no right on the database.</summary>
-    public bool RefusesLogin => Code is 1044 or 1045 or 1049 or 1130 or 1141 or 1142 or 1227 or 1251 or 1275 or 1524 or 1698 or 1862 or 2026 or 2049 or 2054 or 2058 or 2059
+    /// <summary>
+    /// True when a session cannot begin until somebody changes something: wrong password, unknown plugin, TLS, no right on the database, a session variable
+    /// that does not exist.
+    /// </summary>
+    public bool RefusesSession => Code is 1044 or 1045 or 1049 or 1130 or 1141 or 1142 or 1193 or 1227 or 1229 or 1231 or 1232 or 1238 or 1251 or 1275 or 1524 or 1698 or 1862 or 2026 or 2049 or 2054 or 2058 or 2059
         or 2061 or 3118 or 3159 or 4151 or 5010;
+
+    /// <summary>The same error of the statement at another place.</summary>
+    public MySqlError At(int statement) => new(Code, _text, statement);
 
     /// <summary>What the store's caller is told once nothing can have been written.</summary>
     /// <param name="place">The store's description.</param>

@@ -67,7 +67,7 @@ public sealed record MySqlOptions
     /// <summary>How long sending may stand still.</summary>
     public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Further session variables as <c>name=value</c> in SQL, in the endpoint's order; the store's own go before them.</summary>
+    /// <summary>Further session variables as <c>name=value</c> in SQL, in the endpoint's order; where the store sets the same one, it wins.</summary>
     public IReadOnlyList<string> SessionVariables { get; init; } = [];
 
     /// <summary>Connections that read; one more writes.</summary>

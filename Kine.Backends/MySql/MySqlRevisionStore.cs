@@ -13,6 +13,7 @@ public sealed class MySqlRevisionStore : IRevisionStore, IUpstreamTable
 {
     private const int DeletesPerPiece = 500;
     private static readonly TimeSpan DiskSizeAge = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan SchemaTimeout = TimeSpan.FromSeconds(90); // longer than another process is waited for
     private static readonly TimeSpan RebuildTimeout = TimeSpan.FromHours(6);
     private readonly MySqlOptions _options;
     private readonly ILogger _logger;
@@ -65,8 +66,8 @@ public sealed class MySqlRevisionStore : IRevisionStore, IUpstreamTable
         }
         catch (MySqlError error)
         {
-            throw error.RefusesLogin
-                ? new StoreRefusedException($"{Description} does not let user {_options.User} in: {error.Message}", error)
+            throw error.RefusesSession
+                ? new StoreRefusedException($"{Description} does not take the connection of user {_options.User}: {error.Message}", error)
                 : error.Unavailable(Description);
         }
         Warnings = [.. _connector.Traits.Warnings()];
@@ -81,12 +82,12 @@ public sealed class MySqlRevisionStore : IRevisionStore, IUpstreamTable
     {
         try
         {
-            return _connector.Open();
+            return _connector.Open(SchemaTimeout);
         }
         catch (MySqlError error) when (error.Code is MySqlError.UnknownDatabase or MySqlError.NoRightOnDatabase)
         {
             MySqlSchema.CreateDatabase(_connector);
-            return _connector.Open();
+            return _connector.Open(SchemaTimeout);
         }
     }
 

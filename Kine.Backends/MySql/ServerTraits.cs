@@ -14,7 +14,7 @@ internal sealed class ServerTraits
     public ServerTraits(Connection connection) => connection.Run(
         """
         SHOW VARIABLES WHERE Variable_name IN ('max_allowed_packet', 'innodb_flush_log_at_trx_commit', 'innodb_doublewrite', 'log_bin', 'sync_binlog',
-            'binlog_format', 'wsrep_on', 'debug_no_sync', 'innodb_flush_method')
+            'binlog_format', 'wsrep_on', 'group_replication_group_name', 'debug_no_sync', 'innodb_flush_method')
         """,
         row => _variables[row.Text(0)] = row.Text(1));
 
@@ -23,6 +23,9 @@ internal sealed class ServerTraits
 
     /// <summary>True on a node of a Galera cluster.</summary>
     public bool IsGalera => Value("wsrep_on") is "ON" or "1";
+
+    /// <summary>True where other servers may take writes too, and roll a transaction of this one back between two of its statements.</summary>
+    public bool HasPeers => IsGalera || Value("group_replication_group_name").Length > 0;
 
     /// <summary>True where InnoDB refuses writes under READ COMMITTED, because the binary log gets statements and not rows.</summary>
     public bool NeedsRepeatableRead => HasBinaryLog && Value("binlog_format").Equals("STATEMENT", StringComparison.OrdinalIgnoreCase);

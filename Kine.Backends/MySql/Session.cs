@@ -63,7 +63,7 @@ internal sealed class Session(Connector connector, bool writes) : IDisposable
             catch (MySqlError error)
             {
                 Drop();
-                if (!error.IsPassing || error.RefusesLogin || Stopwatch.GetElapsedTime(start) > Patience)
+                if (!error.IsPassing || error.RefusesSession || Stopwatch.GetElapsedTime(start) > Patience)
                     throw error.Unavailable(connector.Options.Place);
             }
             Thread.Sleep(pause); // milliseconds

@@ -75,6 +75,10 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture)
     }
 
     [Fact]
+    public async Task A_session_variable_that_the_server_does_not_know_is_refused_by_name() =>
+        Assert.Contains("sleepiness", await Refusal(StoreEndpoint.Parse(_server.NewEndpoint() + "?sleepiness=1").Create()));
+
+    [Fact]
     public async Task A_user_who_may_not_create_the_database_is_told_so()
     {
         string database = MariaDbServer.NewDatabase();
