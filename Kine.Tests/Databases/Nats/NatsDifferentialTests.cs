@@ -1,0 +1,13 @@
+using Kine.Tests.Differential;
+using Kine.Tests.Servers;
+using Kine.Tests.Stores.Nats;
+using Xunit.Abstractions;
+
+namespace Kine.Tests.Databases.Nats;
+
+/// <summary>On NATS JetStream.</summary>
+[Collection(NatsCollection.Name)]
+public sealed class NatsDifferentialTests(NatsFixture fixture, ITestOutputHelper output) : DifferentialContract(output)
+{
+    protected override Task<EtcdApiServer> StartServer() => KineServer.StartOn(fixture.Server.NewEndpoint());
+}

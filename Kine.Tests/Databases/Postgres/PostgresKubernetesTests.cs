@@ -1,0 +1,12 @@
+using Kine.Tests.Kubernetes;
+using Kine.Tests.Servers;
+using Kine.Tests.Stores.Postgres;
+
+namespace Kine.Tests.Databases.Postgres;
+
+/// <summary>On PostgreSQL.</summary>
+[Collection(PostgresCollection.Name)]
+public sealed class PostgresKubernetesTests(PostgresFixture fixture) : KubernetesContract
+{
+    protected override Task<EtcdApiServer> StartServer() => KineServer.StartOn(fixture.Server.NewEndpoint());
+}
