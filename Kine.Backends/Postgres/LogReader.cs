@@ -227,7 +227,7 @@ internal sealed class LogReader(PostgresServers servers, PostgresOptions options
             catch (Exception error) when (PostgresError.IsFailure(error) && !cancellationToken.IsCancellationRequested)
             {
                 bool again = attempt < Attempts && PostgresError.IsConflict(error);
-                if (!PostgresError.IsRefusal(error) || error is PostgresException { SqlState: PostgresError.ReadOnlyTransaction })
+                if (!PostgresError.IsRefusal(error) || PostgresError.IsReadOnly(error))
                 {
                     servers.Lost();
                     again = attempt < Attempts && !PostgresError.IsTimeout(error);

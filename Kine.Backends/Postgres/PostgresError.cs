@@ -6,7 +6,6 @@ namespace Kine.Backends.Postgres;
 /// <summary>What a failure of Npgsql says about the statement it happened in. SQLSTATE codes: PostgreSQL's manual, appendix A.</summary>
 internal static class PostgresError
 {
-    public const string ReadOnlyTransaction = "25006";
     public const string UnknownDatabase = "3D000";
     public const string DuplicateDatabase = "42P04";
     public const string UniqueViolation = "23505";
@@ -21,6 +20,9 @@ internal static class PostgresError
 
     /// <summary>True when the server rolled back because of others' transactions: the same statement may succeed at once.</summary>
     public static bool IsConflict(Exception error) => error is PostgresException { SqlState: "40001" or "40P01" };
+
+    /// <summary>True when this session may not write: a standby, or default_transaction_read_only.</summary>
+    public static bool IsReadOnly(Exception error) => error is PostgresException { SqlState: "25006" };
 
     /// <summary>True for everything by which Npgsql says that a connection or a statement failed.</summary>
     public static bool IsFailure(Exception error) =>

@@ -44,9 +44,14 @@ internal sealed class Writer(PostgresServers servers, PostgresOptions options, S
                 {
                     await Task.Delay(Random.Shared.Next(attempt * 5)).ConfigureAwait(false);
                 }
+                catch (Exception error) when (PostgresError.IsReadOnly(error) && attempt == 1)
+                {
+                    // The session may be older than the server's present role or settings.
+                    await Drop().ConfigureAwait(false);
+                }
                 catch (Exception error) when (PostgresError.IsRefusal(error))
                 {
-                    if (error is Npgsql.PostgresException { SqlState: PostgresError.ReadOnlyTransaction })
+                    if (PostgresError.IsReadOnly(error))
                         await Drop().ConfigureAwait(false);
                     throw new StoreUnavailableException($"{options.Description} refused {what}: {PostgresError.Text(error)}", error);
                 }
