@@ -38,18 +38,13 @@ internal sealed class DatabaseSetup(PostgresServers servers, PostgresOptions opt
         {
             return await servers.Connect(options.OpenTimeout, cancellationToken).ConfigureAwait(false);
         }
-        catch (StoreUnavailableException error) when (IsMissing(error.InnerException))
+        catch (StoreUnavailableException error) when (PostgresError.IsUnknownDatabase(error.InnerException))
         {
             await Create(error, cancellationToken).ConfigureAwait(false);
             servers.Lost();
             return await servers.Connect(options.OpenTimeout, cancellationToken).ConfigureAwait(false);
         }
     }
-
-    // PgBouncer passes the server's words on under a code of its own.
-    private bool IsMissing(Exception? error) => error is PostgresException refusal
-        && (refusal.SqlState == PostgresError.UnknownDatabase
-            || (refusal.SqlState == "08P01" && refusal.MessageText.Contains($"\"{options.Database}\" does not exist", StringComparison.Ordinal)));
 
     // By way of the database that every server has. On a host that will not do (a standby), the next one is tried.
     private async Task Create(StoreUnavailableException missing, CancellationToken cancellationToken)

@@ -49,6 +49,7 @@ internal sealed class FenceTable(Writer writer, PostgresOptions options)
     /// </summary>
     public async Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime)
     {
+        OutcomeUnknownException? lost = null;
         for (int attempt = 1; ; attempt++)
         {
             try
@@ -61,14 +62,18 @@ internal sealed class FenceTable(Writer writer, PostgresOptions options)
                     Add(command, seen.Epoch);
                     Add(command, seen.Counter);
                 }).ConfigureAwait(false);
-                if (taken is not null || attempt == 1)
+                if (taken is not null || lost is null)
                     return taken;
                 // An earlier attempt may have landed. A renewal proves it, and that it is as durable as what comes after it.
                 return await ChangeAs(RenewStatement, "a take-over", new FenceToken(seen.Epoch + 1, holder)).ConfigureAwait(false);
             }
-            catch (OutcomeUnknownException) when (attempt < TakeOverAttempts)
+            catch (OutcomeUnknownException error) when (attempt < TakeOverAttempts)
             {
-                // asked for again
+                lost = error;
+            }
+            catch (StoreUnavailableException) when (lost is not null)
+            {
+                throw new OutcomeUnknownException(lost.Message, lost);
             }
         }
     }

@@ -6,10 +6,10 @@ namespace Kine.Backends.Postgres;
 /// <summary>What a failure of Npgsql says about the statement it happened in. SQLSTATE codes: PostgreSQL's manual, appendix A.</summary>
 internal static class PostgresError
 {
-    public const string UnknownDatabase = "3D000";
     public const string DuplicateDatabase = "42P04";
     public const string UniqueViolation = "23505";
     public const string DatabaseInUse = "55006";
+    private const string PoolerError = "08P01"; // protocol_violation, PgBouncer's code for everything
 
     /// <summary>
     /// True when the server itself refused, before anything was committed. Not so for what ends the session, for an operator's
@@ -34,12 +34,25 @@ internal static class PostgresError
     /// <summary>True when connecting may succeed a moment later: nobody listens, starting up, too many connections, a standby being promoted.</summary>
     public static bool MayPass(Exception error) => error switch
     {
+        PostgresException { SqlState: PoolerError } pooler => !IsFinal(pooler.MessageText),
         PostgresException refusal => refusal.SqlState[..2] is "53" or "57" or "08" or "40",
         WrongServerException => true,
         NpgsqlException failure => failure.InnerException is SocketException or IOException or TimeoutException,
         SocketException or TimeoutException => true,
         _ => false,
     };
+
+    /// <summary>True when the database is not there. PgBouncer passes the server's words on under its own code.</summary>
+    public static bool IsUnknownDatabase(Exception? error) =>
+        error is PostgresException { SqlState: "3D000" }
+        || (error is PostgresException { SqlState: PoolerError } pooler && IsFinal(pooler.MessageText)
+            && pooler.MessageText.StartsWith("database ", StringComparison.Ordinal));
+
+    // What PgBouncer says of a client it will never let in; the rest is about servers that may come back.
+    private static bool IsFinal(string text) =>
+        !text.Contains("has been failing", StringComparison.Ordinal)
+        && (text.Contains("does not exist", StringComparison.Ordinal) || text.Contains("no such", StringComparison.Ordinal)
+            || text.Contains("unsupported startup parameter", StringComparison.Ordinal) || text.Contains("authentication failed", StringComparison.Ordinal));
 
     /// <summary>One line for people. Holds no secret: Npgsql leaves passwords and, unless asked for, row contents out.</summary>
     public static string Text(Exception error) => error switch

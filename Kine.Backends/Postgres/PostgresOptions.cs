@@ -80,7 +80,7 @@ public sealed record PostgresOptions
     public TimeSpan AppendTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long opening the store waits for a server that is not there yet.</summary>
-    public TimeSpan OpenTimeout { get; init; } = TimeSpan.FromSeconds(15);
+    public TimeSpan OpenTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Statements slower than this are logged; zero = none.</summary>
     public TimeSpan SlowSqlThreshold { get; init; } = TimeSpan.FromSeconds(1);

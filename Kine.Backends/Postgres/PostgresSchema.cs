@@ -1,3 +1,4 @@
+using System.Data;
 using Npgsql;
 
 namespace Kine.Backends.Postgres;
@@ -62,7 +63,8 @@ internal static class PostgresSchema
     {
         if (await Current(connection, database, cancellationToken).ConfigureAwait(false) == Version)
             return;
-        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+        await using NpgsqlTransaction transaction = await connection
+            .BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken).ConfigureAwait(false);
         // Another process may be at it for as long as it takes; it is the same work.
         await Execute(connection, "SET LOCAL lock_timeout = 0", cancellationToken).ConfigureAwait(false);
         await Execute(connection, "SET LOCAL synchronous_commit = on", cancellationToken).ConfigureAwait(false);
@@ -80,7 +82,9 @@ internal static class PostgresSchema
 
     private static async Task<int> Current(NpgsqlConnection connection, string database, CancellationToken cancellationToken)
     {
-        await using (var exists = new NpgsqlCommand("SELECT to_regclass('kine_schema') IS NOT NULL", connection))
+        // Not to_regclass: it answers from a cache of the session, which may not have heard of a table that another one has just created.
+        await using (var exists = new NpgsqlCommand(
+            "SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'kine_schema' AND pg_table_is_visible(oid))", connection))
         {
             if (!(bool)(await exists.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!)
                 return 0;
