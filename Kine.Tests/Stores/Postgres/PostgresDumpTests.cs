@@ -29,7 +29,7 @@ public class PostgresDumpTests(PostgresFixture fixture)
         using var stop = new CancellationTokenSource();
         Task<long> appending = Task.Run(async () =>
         {
-            for (long next = last; ; )
+            for (long next = last; ;)
             {
                 next = await LogFiller.Append(store, token, next, 3, valueLength: 3000);
                 if (stop.IsCancellationRequested)

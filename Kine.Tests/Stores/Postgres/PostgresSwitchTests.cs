@@ -22,9 +22,9 @@ public class PostgresSwitchTests : IAsyncLifetime
         await Configure($"synchronous_standby_names = '{PostgresReplica.StandbyName}'");
         await Until(async () => await _first.Query("postgres", "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") is 1L);
         string hosts = $"127.0.0.1:{_second.Port},127.0.0.1:{_first.Port}";
-        _store = new PostgresRevisionStore(
-            PostgresEndpoint.Parse($"{PostgresServer.User}:{Uri.EscapeDataString(PostgresServer.Password)}@{hosts}/kine", new StoreSettings())
-                with { AppendTimeout = TimeSpan.FromMinutes(2) });
+        PostgresOptions options = PostgresEndpoint.Parse(
+            $"{PostgresServer.User}:{Uri.EscapeDataString(PostgresServer.Password)}@{hosts}/kine", new StoreSettings());
+        _store = new PostgresRevisionStore(options with { AppendTimeout = TimeSpan.FromMinutes(2) });
         await _store.Open(default);
         await Claim();
     }
