@@ -21,17 +21,20 @@ public sealed class LogImport : IAsyncDisposable
     private readonly IRevisionStore _store;
     private readonly FenceToken _token;
     private readonly string _source;
+    private readonly ImportMark? _resumedFrom;
     private LogChecksum _checksum;
+    private LogChecksum _passed;
     private long _appended;
     private AppendBatch _batch;
     private Task _appending = Task.CompletedTask;
 
-    private LogImport(IRevisionStore store, Fence held, string source, LogChecksum checksum)
+    private LogImport(IRevisionStore store, Fence held, string source, ImportMark? mark)
     {
         _store = store;
         _token = new FenceToken(held.Epoch, held.Holder);
         _source = source;
-        _checksum = checksum;
+        _resumedFrom = mark;
+        _checksum = mark is null ? default : new LogChecksum(mark);
         _appended = held.LastRevision;
         _batch = NewBatch();
     }
@@ -59,23 +62,27 @@ public sealed class LogImport : IAsyncDisposable
         if (ImportMark.Find(side) is { } mark)
         {
             return mark.Source == source
-                ? new LogImport(store, held, source, new LogChecksum(mark)) { Resumed = held.LastRevision }
+                ? new LogImport(store, held, source, mark) { Resumed = held.LastRevision }
                 : throw new StoreRefusedException($"{store.Description} holds an unfinished import ({mark.Source}); finish that one, or empty the store");
         }
 
         return IsEmpty(held, side)
-            ? new LogImport(store, held, source, default) { Resumed = 1 }
+            ? new LogImport(store, held, source, null) { Resumed = 1 }
             : throw new StoreRefusedException($"{store.Description} is not empty: it is at revision {held.LastRevision}");
     }
 
-    /// <summary>Adds the next record in log order.</summary>
+    /// <summary>
+    /// Adds the next record in log order. Throws <see cref="ImportException"/> when the source no longer holds what the interrupted run took from it.
+    /// </summary>
     public async ValueTask Add(LogRecord record)
     {
         if (record.Revision <= Resumed)
         {
+            _passed.Add(record);
             return;
         }
 
+        CheckPassed();
         List<LogRecord> records = _batch.Records;
         if (records.Count > 0 && records[^1].Revision != record.Revision && (records.Count >= BatchRecords || _batch.Bytes >= BatchBytes))
         {
@@ -91,6 +98,7 @@ public sealed class LogImport : IAsyncDisposable
     /// <summary>Appends what is left and reads everything back; throws <see cref="ImportException"/> when it is not what was added.</summary>
     public async Task Check(CancellationToken cancellationToken)
     {
+        CheckPassed();
         if (_batch.Records.Count > 0)
         {
             await Append();
@@ -141,6 +149,15 @@ public sealed class LogImport : IAsyncDisposable
     /// <summary>Waits for the append that is on its way; how it ends is told by the calls above, or no longer matters.</summary>
     public async ValueTask DisposeAsync() =>
         await _appending.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+
+    private void CheckPassed()
+    {
+        if (_resumedFrom is not null && (_passed.Records, _passed.Value) != (_resumedFrom.Records, _resumedFrom.Checksum))
+        {
+            throw new ImportException(
+                $"the source is no longer what an interrupted import into {_store.Description} took its first {_resumedFrom.Records} records from; empty that store and begin again");
+        }
+    }
 
     private AppendBatch NewBatch() => new() { Token = _token, ExpectedRevision = _appended, LastRevision = _appended };
 

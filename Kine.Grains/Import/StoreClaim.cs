@@ -7,11 +7,16 @@ public sealed class StoreClaim : IAsyncDisposable
 {
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
     private readonly IRevisionStore _store;
+    private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _renewals;
 
-    private StoreClaim(IRevisionStore store, Fence held)
+    private StoreClaim(IRevisionStore store, Fence held, TimeProvider time)
     {
         _store = store;
+        _time = time;
         Held = held;
+        _renewals = store.IsExclusive ? Task.CompletedTask : Renew();
     }
 
     /// <summary>The fence as taken.</summary>
@@ -34,19 +39,47 @@ public sealed class StoreClaim : IAsyncDisposable
         }
 
         Fence? taken = await store.TakeOver(seen, Guid.NewGuid(), "", Lease, cancellationToken);
-        return taken is null ? throw InUse(store, await store.ReadFence(cancellationToken)) : new StoreClaim(store, taken);
+        return taken is null ? throw InUse(store, await store.ReadFence(cancellationToken)) : new StoreClaim(store, taken, time);
     }
+
+    /// <summary>Throws <see cref="FencedException"/> when the store was taken over by somebody else meanwhile.</summary>
+    public Task Check(CancellationToken cancellationToken) => _store.Renew(Token, cancellationToken);
+
+    private FenceToken Token => new(Held.Epoch, Held.Holder);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await _stop.CancelAsync();
+        await _renewals;
+        _stop.Dispose();
         try
         {
-            await _store.Release(new FenceToken(Held.Epoch, Held.Holder), CancellationToken.None);
+            await _store.Release(Token, CancellationToken.None);
         }
         catch (Exception error) when (error is FencedException or StoreUnavailableException or OutcomeUnknownException or StoreBrokenException)
         {
             // Whatever went wrong is on its way to the caller; the claim runs out by itself.
+        }
+    }
+
+    // So that no standby takes over while something else than appends takes long.
+    private async Task Renew()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            await Task.Delay(Lease / 4, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                if (!_stop.IsCancellationRequested)
+                {
+                    await _store.Renew(Token, CancellationToken.None);
+                }
+            }
+            catch (Exception error) when (error is FencedException or StoreUnavailableException or OutcomeUnknownException)
+            {
+                // The next append, or the check at the end, tells.
+            }
         }
     }
 

@@ -79,7 +79,7 @@ internal sealed class KineCommand
     }
 
     // The place where further commands join the program.
-    private static IEnumerable<Command> Subcommands() => [Bench.BenchCommand.Create(), Transfer.SnapshotCommand.Create()];
+    private static IEnumerable<Command> Subcommands() => [Bench.BenchCommand.Create(), Transfer.SnapshotCommand.Create(), Transfer.MigrateCommand.Create()];
 
     private static string CommandPath(Command command) =>
         command.Parents.OfType<Command>().FirstOrDefault() is { } parent and not RootCommand ? $"{CommandPath(parent)} {command.Name}" : $"kine {command.Name}";

@@ -52,7 +52,7 @@ internal static class TransferRun
         await using IRevisionStore store = endpoint.Create();
         await store.Open(cancellationToken);
         return await progress.Run(
-            "restoring", snapshot.Contents.Revision, done => SnapshotImport.Run(snapshot, store, TimeProvider.System, done, cancellationToken));
+            "restoring", snapshot.Contents.Revision, done => HistoryImport.Run(new SnapshotSource(snapshot, "the file"), store, TimeProvider.System, done, cancellationToken));
     }
 
     /// <summary>Throws <see cref="SnapshotException"/> unless the file is whole, or nothing can tell and the caller said so.</summary>

@@ -26,6 +26,10 @@ internal sealed class FakeKeyspace : IKeyspace
 
     public Func<AlarmResponse>? OnAlarm { get; set; }
 
+    public Func<LeaseTimeToLiveResponse>? OnTimeToLive { get; set; }
+
+    public Func<IAsyncEnumerable<SnapshotResponse>>? OnSnapshot { get; set; }
+
     /// <summary>Requests of <see cref="Txn"/> so far.</summary>
     public ConcurrentQueue<TxnRequest> Transactions { get; } = new();
 
@@ -90,7 +94,7 @@ internal sealed class FakeKeyspace : IKeyspace
             : Task.FromResult(new LeaseKeepAliveResponse { Header = Header(), ID = request.ID, TTL = 60 });
 
     public Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, CancellationToken cancellationToken) =>
-        Task.FromResult(new LeaseTimeToLiveResponse { Header = Header(), ID = request.ID, TTL = -1 });
+        Task.FromResult(OnTimeToLive?.Invoke() ?? new LeaseTimeToLiveResponse { Header = Header(), ID = request.ID, TTL = -1 });
 
     public Task<LeaseLeasesResponse> LeaseLeases(LeaseLeasesRequest request, CancellationToken cancellationToken) =>
         Task.FromResult(new LeaseLeasesResponse { Header = Header() });
@@ -110,12 +114,8 @@ internal sealed class FakeKeyspace : IKeyspace
     public Task<HashKVResponse> HashKV(HashKVRequest request, CancellationToken cancellationToken) =>
         Task.FromResult(new HashKVResponse { Header = Header(), Hash = 5 });
 
-    public async IAsyncEnumerable<SnapshotResponse> Snapshot(SnapshotRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        await Task.Yield();
-        yield return new SnapshotResponse { Blob = ByteString.CopyFromUtf8("snapshot") };
-    }
+    public IAsyncEnumerable<SnapshotResponse> Snapshot(SnapshotRequest request, CancellationToken cancellationToken) =>
+        OnSnapshot?.Invoke() ?? AsyncEnumerable.Empty<SnapshotResponse>();
 
     public Task<MemberListResponse> MemberList(MemberListRequest request, CancellationToken cancellationToken) =>
         Task.FromResult(new MemberListResponse { Header = Header(), Members = { new Member { ID = 22, Name = "kine" } } });

@@ -83,7 +83,7 @@ public sealed class InterruptedRestoreTests : IDisposable
                 inner.Delete(new[] { new RecordId(batch.Records[0].Revision, 0) }, default).GetAwaiter().GetResult();
         };
 
-        var failed = await Assert.ThrowsAsync<ImportException>(() => SnapshotImport.Run(file, store, TimeProvider.System, _ => { }, default));
+        var failed = await Assert.ThrowsAsync<ImportException>(() => HistoryImport.Run(new SnapshotSource(file, "a file"), store, TimeProvider.System, _ => { }, default));
 
         Assert.Contains("gives back", failed.Message, StringComparison.Ordinal);
     }
@@ -105,14 +105,14 @@ public sealed class InterruptedRestoreTests : IDisposable
         else
             store.BeforeAppend = fail;
 
-        await Assert.ThrowsAnyAsync<Exception>(() => SnapshotImport.Run(file, store, TimeProvider.System, _ => { }, default));
+        await Assert.ThrowsAnyAsync<Exception>(() => HistoryImport.Run(new SnapshotSource(file, "a file"), store, TimeProvider.System, _ => { }, default));
     }
 
     private static async Task<ImportSummary> Restore(SnapshotFile file, string path)
     {
         await using var store = Open(path);
         await store.Open(default);
-        return await SnapshotImport.Run(file, store, TimeProvider.System, _ => { }, default);
+        return await HistoryImport.Run(new SnapshotSource(file, "a file"), store, TimeProvider.System, _ => { }, default);
     }
 
     private static async Task<string> Content(string path)

@@ -1,0 +1,76 @@
+using System.CommandLine;
+using Kine.Backends.Endpoints;
+using Kine.Backends;
+using Kine.Grains.Import;
+using Kine.Grains.Snapshots;
+using Kine.Host.Bench.Http2;
+
+namespace Kine.Host.Transfer;
+
+/// <summary>Opens what <c>--from</c> names: a server, a store, or a snapshot file.</summary>
+internal sealed class MigrateEnds(ParseResult parsed, ServerArguments server, StoreArguments store, bool skipHashCheck, bool dropAuth, StageProgress progress)
+{
+    private static readonly string[] ServerSchemes = ["http://", "https://", "unix://"];
+
+    /// <summary>True for the address of a running server.</summary>
+    public static bool IsServer(string endpoint) => ServerSchemes.Any(scheme => endpoint.StartsWith(scheme, StringComparison.Ordinal));
+
+    /// <summary>A channel to a server.</summary>
+    public EtcdChannel Connect(string endpoint) => server.Connect(endpoint, parsed);
+
+    /// <summary>A store, not yet open.</summary>
+    public IRevisionStore Store(string endpoint) => StoreEndpoint.Parse(endpoint, store.Read(parsed)).Create();
+
+    /// <summary>The source.</summary>
+    public async Task<IHistorySource> Source(string from, CancellationToken cancellationToken)
+    {
+        if (IsServer(from))
+            return await ServerSource(from, cancellationToken);
+        if (!from.Contains("://", StringComparison.Ordinal))
+            return await FileSource(SnapshotFile.Open(from), $"the snapshot file {from}", null, cancellationToken);
+        StoreEndpoint endpoint = StoreEndpoint.Parse(from, store.Read(parsed));
+        if (endpoint.Sqlite is { } sqlite && !File.Exists(sqlite.Path))
+            throw new StoreRefusedException($"there is no file {sqlite.Path}");
+        return await StoreSource.Open(endpoint.Create(), TimeProvider.System, cancellationToken);
+    }
+
+    private async Task<IHistorySource> FileSource(SnapshotFile file, string description, string? identity, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await TransferRun.Check(file, skipHashCheck, dropAuth, progress, cancellationToken);
+            return new SnapshotSource(file, description, identity);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<IHistorySource> ServerSource(string from, CancellationToken cancellationToken)
+    {
+        await using EtcdChannel channel = Connect(from);
+        ServerPages pages = await ServerPages.Open(channel, cancellationToken);
+        string path = Path.GetTempFileName();
+        try
+        {
+            await progress.Run("reading the server", 100, async done =>
+            {
+                await SnapshotDownload.Save(channel, path, (got, all) => done(got * 100 / Math.Max(all, 1)), cancellationToken);
+                return true;
+            });
+            SnapshotFile file = SnapshotFile.Open(path);
+            return await FileSource(file, $"the server at {channel.Endpoint.Authority}", $"etcd cluster {pages.ClusterId:x}", cancellationToken);
+        }
+        catch (GrpcException error) when (error.Code is GrpcStatusCode.Unimplemented or GrpcStatusCode.Unknown)
+        {
+            return await progress.Run("reading the keys", pages.Count, done => PagesSource.Read(channel, pages, done, cancellationToken));
+        }
+        finally
+        {
+            // An open file lives on without its name.
+            File.Delete(path);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+using System.Runtime.CompilerServices;
+using Google.Protobuf;
+using Kine.Etcd;
+using Kine.Host.Bench.Http2;
+
+namespace Kine.Host.Transfer;
+
+/// <summary>All pairs of a server at one revision, in pages, in key order.</summary>
+internal sealed class ServerPages
+{
+    private const int PageKeys = 200;
+    private static readonly ByteString Zero = ByteString.CopyFrom(0);
+    private readonly EtcdChannel _channel;
+    private readonly ByteString _start;
+    private readonly ByteString _end;
+
+    private ServerPages(EtcdChannel channel, ByteString start, ByteString end, ResponseHeader header, long count)
+    {
+        _channel = channel;
+        _start = start;
+        _end = end;
+        Revision = header.Revision;
+        ClusterId = header.ClusterId;
+        Count = count;
+    }
+
+    /// <summary>Revision of the pages.</summary>
+    public long Revision { get; }
+
+    /// <summary>The server's cluster id; 0 where it has none, as upstream kine.</summary>
+    public ulong ClusterId { get; }
+
+    /// <summary>Number of keys.</summary>
+    public long Count { get; }
+
+    /// <summary>True when only keys that begin with a slash can be listed, as with upstream kine.</summary>
+    public bool OnlySlash => _start != Zero;
+
+    /// <summary>Looks at a server; throws <see cref="GrpcException"/> when it does not answer.</summary>
+    public static async Task<ServerPages> Open(EtcdChannel channel, CancellationToken cancellationToken)
+    {
+        RangeResponse? all = null;
+        try
+        {
+            all = await Ask(channel, Zero, Zero, cancellationToken);
+        }
+        catch (GrpcException error) when (error.Code is GrpcStatusCode.Unknown or GrpcStatusCode.InvalidArgument or GrpcStatusCode.Unimplemented)
+        {
+            // Upstream kine cannot list everything, or fails at it, by release and database.
+        }
+
+        if (all is { Count: > 0 })
+            return new ServerPages(channel, Zero, Zero, all.Header, all.Count);
+        ByteString start = ByteString.CopyFromUtf8("/");
+        ByteString end = ByteString.CopyFromUtf8("0");
+        RangeResponse slash = await Ask(channel, start, end, cancellationToken);
+        return all is not null && slash.Count == 0
+            ? new ServerPages(channel, Zero, Zero, all.Header, 0)
+            : new ServerPages(channel, start, end, slash.Header, slash.Count);
+    }
+
+    /// <summary>The pairs; without values when only keys are asked for.</summary>
+    public async IAsyncEnumerable<KeyValue> Read(bool keysOnly, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var request = new RangeRequest { Key = _start, RangeEnd = _end, Limit = PageKeys, Revision = Revision, KeysOnly = keysOnly };
+        while (true)
+        {
+            RangeResponse page = await _channel.Unary<RangeResponse>(EtcdMethods.Range, request, cancellationToken: cancellationToken);
+            foreach (KeyValue pair in page.Kvs)
+                yield return pair;
+            if (!page.More || page.Kvs.Count == 0)
+                yield break;
+            request.Key = ByteString.CopyFrom([.. page.Kvs[^1].Key.Span, 0]);
+        }
+    }
+
+    private static Task<RangeResponse> Ask(EtcdChannel channel, ByteString start, ByteString end, CancellationToken cancellationToken) =>
+        channel.Unary<RangeResponse>(
+            EtcdMethods.Range, new RangeRequest { Key = start, RangeEnd = end, CountOnly = true }, cancellationToken: cancellationToken);
+}
