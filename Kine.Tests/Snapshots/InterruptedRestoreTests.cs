@@ -55,6 +55,22 @@ public sealed class InterruptedRestoreTests : IDisposable
     }
 
     [Fact]
+    public async Task A_source_that_has_changed_since_is_refused()
+    {
+        using var file = Snapshot("a");
+        using var other = Snapshot("b");
+        await Interrupt(file, 3, landed: false, identity: "a server");
+        await using var store = Open(_folder["cut.db"]);
+        await store.Open(default);
+
+        var refused = await Assert.ThrowsAsync<ImportException>(
+            () => HistoryImport.Run(new SnapshotSource(other, "a server", "a server"), store, TimeProvider.System, _ => { }, default));
+
+        Assert.Contains("no longer what", refused.Message, StringComparison.Ordinal);
+        await HistoryImport.Run(new SnapshotSource(file, "a server", "a server"), store, TimeProvider.System, _ => { }, default);
+    }
+
+    [Fact]
     public async Task A_server_does_not_start_on_half_of_a_store()
     {
         using var file = Snapshot("a");
@@ -90,7 +106,7 @@ public sealed class InterruptedRestoreTests : IDisposable
 
     private static SqliteRevisionStore Open(string path) => new(new SqliteOptions { Path = path, Synchronous = SqliteSynchronous.Off });
 
-    private async Task Interrupt(SnapshotFile file, int appends, bool landed)
+    private async Task Interrupt(SnapshotFile file, int appends, bool landed, string? identity = null)
     {
         await using var store = new FaultyStore(Open(_folder["cut.db"]));
         await store.Open(default);
@@ -105,7 +121,7 @@ public sealed class InterruptedRestoreTests : IDisposable
         else
             store.BeforeAppend = fail;
 
-        await Assert.ThrowsAnyAsync<Exception>(() => HistoryImport.Run(new SnapshotSource(file, "a file"), store, TimeProvider.System, _ => { }, default));
+        await Assert.ThrowsAnyAsync<Exception>(() => HistoryImport.Run(new SnapshotSource(file, "a file", identity), store, TimeProvider.System, _ => { }, default));
     }
 
     private static async Task<ImportSummary> Restore(SnapshotFile file, string path)

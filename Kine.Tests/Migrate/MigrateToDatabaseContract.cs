@@ -1,7 +1,5 @@
 using Kine.Tests.Servers;
 using Kine.Tests.Snapshots;
-using Kine.Tests.Stores.MySql;
-using Kine.Tests.Stores.Postgres;
 using Kine.Tests.Wire;
 
 namespace Kine.Tests.Migrate;
@@ -11,6 +9,27 @@ public abstract class MigrateToDatabaseContract
 {
     /// <summary>A store of this test in the database.</summary>
     protected abstract string Endpoint { get; }
+
+    [Fact]
+    public async Task A_snapshot_whose_revision_was_bumped_is_restored_with_it()
+    {
+        using var folder = new TempFolder();
+        await using var etcd = await EtcdServer.StartNew();
+        using var channel = new EtcdChannel(etcd.Address);
+        await channel.Put("a", "1");
+        await SnapshotTools.EtcdctlSave(etcd, folder["snapshot.db"]);
+        await using var bumped = EtcdServer.Prepare();
+        await SnapshotTools.EtcdutlRestore(folder["snapshot.db"], bumped, "--bump-revision", "100000", "--mark-compacted");
+
+        await SnapshotTools.Kine(
+            "snapshot", "restore", Path.Combine(bumped.DataDirectory, "member", "snap", "db"), "--to", Endpoint, "--skip-hash-check");
+
+        await using var kine = await KineServer.StartOn(Endpoint);
+        using var moved = new EtcdChannel(kine.Address);
+        Assert.Equal(100_002, (await moved.HashKV()).CompactRevision);
+        Assert.Equal("1", (await moved.Get("a"))!.Value.ToStringUtf8());
+        Assert.Equal(100_003, (await moved.Put("b", "1")).Header.Revision);
+    }
 
     [Fact]
     public async Task A_running_etcd_goes_in_and_a_store_in_a_file_comes_out()
@@ -35,16 +54,4 @@ public abstract class MigrateToDatabaseContract
         using var again = new EtcdChannel(other.Address);
         Assert.Equal(expected, await History.Describe(again, compacted));
     }
-}
-
-[Collection(PostgresCollection.Name)]
-public sealed class MigrateToPostgres(PostgresFixture fixture) : MigrateToDatabaseContract
-{
-    protected override string Endpoint { get; } = fixture.Server.NewEndpoint();
-}
-
-[Collection(MariaDbCollection.Name)]
-public sealed class MigrateToMariaDb(MariaDbFixture fixture) : MigrateToDatabaseContract
-{
-    protected override string Endpoint { get; } = fixture.Server.NewEndpoint();
 }
