@@ -14,6 +14,7 @@ namespace Kine.Backends.MySql;
 internal static class MySqlSchema
 {
     private const int ReadOnlyServer = 1290;
+    private const int Tries = 10;
 
     /// <summary>The version this build reads and writes.</summary>
     public static int Version => Upgrades.Length;
@@ -87,7 +88,7 @@ internal static class MySqlSchema
         try
         {
             for (int version = Check(connection, place); version < Version; version++)
-                Array.ForEach(Upgrades[version], step => connection.Run(step));
+                Array.ForEach(Upgrades[version], step => RunStep(connection, step));
         }
         catch (MySqlError error) when (!error.IsPassing)
         {
@@ -99,6 +100,23 @@ internal static class MySqlSchema
         }
         connection.Run("SELECT RELEASE_LOCK(LEFT(CONCAT('kine_schema ', DATABASE()), 64))");
         Check(connection, place);
+    }
+
+    // Another node of a cluster that does the same pushes a step aside.
+    private static void RunStep(Connection connection, string step)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                connection.Run(step);
+                return;
+            }
+            catch (MySqlError error) when (error.IsConflict && attempt < Tries)
+            {
+                Thread.Sleep(Random.Shared.Next(10, 100)); // milliseconds
+            }
+        }
     }
 
     // The version, 0 when there is none yet.

@@ -73,6 +73,14 @@ public sealed class MariaDbServer : DatabaseServer
             await _process.Kill();
     }
 
+    /// <summary>Takes over the data of a server that has ended cleanly, instead of new data of its own.</summary>
+    public async Task CopyData(MariaDbServer stopped)
+    {
+        await Prepare();
+        Command copy = await Command.Run("cp", ["--archive", stopped._folder["data"], _folder["data"]]);
+        Assert.True(copy.ExitCode == 0, copy.Errors);
+    }
+
     /// <summary>Runs SQL as root over the socket; gives the rows, columns by tabs.</summary>
     public async Task<string> Run(string sql, string database = "")
     {
@@ -93,12 +101,17 @@ public sealed class MariaDbServer : DatabaseServer
 
     private async Task Install()
     {
-        if (!OperatingSystem.IsWindows())
-            File.SetUnixFileMode(Folder, (UnixFileMode)0b111_101_101);
+        await Prepare();
         Command install = await Command.Run("mariadb-install-db",
             ["--no-defaults", .. User, $"--datadir={_folder["data"]}", "--auth-root-authentication-method=normal", "--skip-test-db"],
             within: StartLimit);
         Assert.True(install.ExitCode == 0, install.Output + install.Errors);
+    }
+
+    private async Task Prepare()
+    {
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(Folder, (UnixFileMode)0b111_101_101);
         if (Environment.IsPrivilegedProcess)
         {
             // The socket and the pid file stand beside the data.
@@ -108,5 +121,5 @@ public sealed class MariaDbServer : DatabaseServer
     }
 
     private Task<Command> Client(string sql, string database = "") => Command.Run(
-        "mariadb", ["--no-defaults", "--user=root", $"--socket={Socket}", "--batch", "--skip-column-names", database], sql + ";");
+        "mariadb", ["--no-defaults", "--user=root", $"--socket={Socket}", "--batch", "--skip-column-names", $"--execute={sql}", database]);
 }
