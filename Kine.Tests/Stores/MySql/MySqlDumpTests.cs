@@ -27,7 +27,8 @@ public sealed class MySqlDumpTests(MariaDbFixture fixture)
         Assert.True(dump.ExitCode == 0, dump.Errors);
 
         string restored = MariaDbServer.NewDatabase();
-        await _server.Run($"CREATE DATABASE {restored}; USE {restored}; SOURCE {Path(database)}");
+        await _server.Run($"CREATE DATABASE {restored}");
+        await _server.Run($"SOURCE {Path(database)}", restored);
 
         await using IRevisionStore copy = StoreEndpoint.Parse(_server.Endpoint(restored)).Create();
         await copy.Open(default);
