@@ -1,5 +1,4 @@
-using System.Numerics;
-using System.Security.Cryptography;
+using System.Text;
 
 namespace Kine.Backends.Nats;
 
@@ -11,10 +10,6 @@ internal static class NKey
 {
     private const string Base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     private const int SeedPrefix = 18 << 3; // 'S'
-    private static readonly BigInteger P = (BigInteger.One << 255) - 19;
-    private static readonly BigInteger D = Mod(-121665 * Inverse(121666));
-    private static readonly BigInteger BaseX = BigInteger.Parse("15112221349535400772501151409588531511454012693041857206046113283949847762202");
-    private static readonly BigInteger BaseY = Mod(4 * Inverse(5));
 
     /// <summary>Reads the seed file, decorated as <c>nsc</c> writes it or bare. Throws <see cref="NatsLinkException"/> without its content.</summary>
     public static string PublicKeyOf(string seedFile)
@@ -39,47 +34,15 @@ internal static class NKey
     {
         if (Decode(seed) is not { Length: 36 } raw || (raw[0] & 0xF8) != SeedPrefix || Crc16(raw.AsSpan(0, 34)) != (raw[34] | (raw[35] << 8)))
             return null;
-        byte[] key = new byte[35];
-        key[0] = (byte)(((raw[0] & 7) << 5) | (raw[1] >> 3));
-        Derive(raw.AsSpan(2, 32), key.AsSpan(1, 32));
-        int crc = Crc16(key.AsSpan(0, 33));
-        (key[33], key[34]) = ((byte)crc, (byte)(crc >> 8));
-        return Encode(key);
+        byte kind = (byte)(((raw[0] & 7) << 5) | (raw[1] >> 3));
+        return Text([kind, .. Ed25519.PublicKey(raw.AsSpan(2, 32))]);
     }
 
-    private static void Derive(ReadOnlySpan<byte> seed, Span<byte> key)
+    /// <summary>The text form of prefix and key: base32 with a CRC behind it.</summary>
+    public static string Text(ReadOnlySpan<byte> bytes)
     {
-        byte[] hash = SHA512.HashData(seed);
-        hash[0] &= 0xF8;
-        hash[31] = (byte)((hash[31] & 0x7F) | 0x40);
-        var scalar = new BigInteger(hash.AsSpan(0, 32), isUnsigned: true);
-        (BigInteger x, BigInteger y) = (BigInteger.Zero, BigInteger.One);
-        for (int bit = 254; bit >= 0; bit--)
-        {
-            (x, y) = Sum(x, y, x, y);
-            if (!((scalar >> bit) & 1).IsZero)
-                (x, y) = Sum(x, y, BaseX, BaseY);
-        }
-        key.Clear();
-        y.TryWriteBytes(key, out _, isUnsigned: true);
-        if (!x.IsEven)
-            key[31] |= 0x80;
-    }
-
-    private static (BigInteger X, BigInteger Y) Sum(BigInteger x1, BigInteger y1, BigInteger x2, BigInteger y2)
-    {
-        BigInteger product = Mod(D * x1 * x2 % P * y1 * y2);
-        return (
-            Mod(((x1 * y2) + (x2 * y1)) * Inverse(1 + product)),
-            Mod(((y1 * y2) + (x1 * x2)) * Inverse(1 - product)));
-    }
-
-    private static BigInteger Inverse(BigInteger value) => BigInteger.ModPow(Mod(value), P - 2, P);
-
-    private static BigInteger Mod(BigInteger value)
-    {
-        BigInteger rest = value % P;
-        return rest.Sign < 0 ? rest + P : rest;
+        int crc = Crc16(bytes);
+        return Encode([.. bytes, (byte)crc, (byte)(crc >> 8)]);
     }
 
     private static byte[]? Decode(string text)
@@ -107,7 +70,7 @@ internal static class NKey
 
     private static string Encode(ReadOnlySpan<byte> bytes)
     {
-        var text = new System.Text.StringBuilder();
+        var text = new StringBuilder();
         int bits = 0;
         int buffer = 0;
         foreach (byte value in bytes)

@@ -30,6 +30,7 @@ internal static unsafe partial class NativeNats
 
     private const string Library = "nats";
     private const string Package = "libnats3.4";
+    private static readonly string[] Names = ["libnats.so.3", "libnats.so.3.4", "libnats.so"]; // Debian has only the second without its -dev package
     private static readonly string[] Folders =
         ["/usr/lib", "/usr/local/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/lib"];
 
@@ -37,16 +38,13 @@ internal static unsafe partial class NativeNats
     static NativeNats() => AssemblyLoadContext.Default.ResolvingUnmanagedDll += Resolve;
 
     /// <summary>Loads the library. Throws <see cref="StoreRefusedException"/> naming the package when it isn't there.</summary>
-    public static void Load()
+    /// <param name="file">File name to look for instead; only in tests.</param>
+    public static void Load(string? file = null)
     {
-        try
-        {
-            Marshal.PtrToStringUTF8(nats_GetVersion());
-        }
-        catch (Exception error) when (error is DllNotFoundException or EntryPointNotFoundException or BadImageFormatException)
+        if (Find(file is null ? Names : [file]) == 0)
         {
             throw new StoreRefusedException(
-                $"the NATS store needs the NATS C client (libnats.so.3), which is not installed or cannot be loaded; on Debian: apt-get install {Package}", error);
+                $"the NATS store needs the NATS C client (libnats.so.3), which is not installed or cannot be loaded; on Debian: apt-get install {Package}");
         }
     }
 
@@ -179,21 +177,18 @@ internal static unsafe partial class NativeNats
     [LibraryImport(Library)]
     public static partial int natsMsgHeader_Get(nint message, byte* name, byte** value);
 
-    // Debian installs only libnats.so.3.4; the plain name comes with the development package.
-    private static nint Resolve(Assembly assembly, string name)
+    private static nint Resolve(Assembly assembly, string name) => name == Library ? Find(Names) : 0;
+
+    private static nint Find(string[] names)
     {
-        if (name != Library)
-            return 0;
-        foreach (string file in (string[])["libnats.so.3", "libnats.so.3.4", "libnats.so"])
+        foreach (string name in names)
         {
-            if (NativeLibrary.TryLoad(file, out nint handle))
+            if (NativeLibrary.TryLoad(name, out nint handle))
                 return handle;
         }
-        foreach (string folder in Folders)
+        foreach (string folder in Folders.Where(Directory.Exists))
         {
-            if (!Directory.Exists(folder))
-                continue;
-            foreach (string file in Directory.GetFiles(folder, "libnats.so.3*").Order(StringComparer.Ordinal))
+            foreach (string file in Directory.GetFiles(folder, names[0] + "*").Order(StringComparer.Ordinal))
             {
                 if (NativeLibrary.TryLoad(file, out nint handle))
                     return handle;

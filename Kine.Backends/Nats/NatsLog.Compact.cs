@@ -6,8 +6,9 @@ internal sealed partial class NatsLog
     private const long SmallGarbage = 4 << 20; // bytes for which no checkpoint is made
     private const long ManyMessages = 10_000;
     private const long ManyStrays = 256;
-    private const int OldRenewalsKept = 64;
-    private const int DeletesUnderWay = 32;
+    private const int OldRenewalsKept = 512; // a few minutes of an idle holder, 80 KB
+    private const int DeletesUnderWay = 16;
+    private const ulong PurgedAtOnce = 1024;
 
     /// <summary>See <see cref="IRevisionStore.Delete"/>. Gives space back now and then.</summary>
     public async Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
@@ -170,13 +171,23 @@ internal sealed partial class NatsLog
                 return Task.CompletedTask;
             }).ConfigureAwait(false);
         StreamState stream = await Reading(_api.State, cancellationToken).ConfigureAwait(false);
-        if (stream.First < lowest)
-            await Reading(link => Done(_api.Purge(link, lowest)), cancellationToken).ConfigureAwait(false);
+        await PurgeBelow(stream.First, lowest, cancellationToken).ConfigureAwait(false);
         garbage.RemoveAll(sequence => sequence < lowest);
         await DeleteMessages(garbage, cancellationToken).ConfigureAwait(false);
         stream = await Reading(_api.State, cancellationToken).ConfigureAwait(false);
         if (stream.Messages > _state.Needed + _state.Loose + ManyStrays)
             await DeleteStrays(token, cancellationToken).ConfigureAwait(false);
+    }
+
+    // The server takes no appends during a purge: many short ones let them through.
+    private async Task PurgeBelow(ulong first, ulong lowest, CancellationToken cancellationToken)
+    {
+        while (first < lowest)
+        {
+            ulong below = Math.Min(lowest, first + Math.Max(PurgedAtOnce, (lowest - first) / 64));
+            await Reading(link => Done(_api.Purge(link, below)), cancellationToken).ConfigureAwait(false);
+            first = below;
+        }
     }
 
     // What a former holder had no time to delete, or a server that was killed forgot to have deleted.

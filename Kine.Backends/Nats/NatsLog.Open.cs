@@ -68,7 +68,7 @@ internal sealed partial class NatsLog
 
     private void Warn(JsonObject configuration, List<string> warnings)
     {
-        warnings.Add("NATS confirms a write before it is on disk: an acknowledged write survives loss of power only where nats-server runs with sync_interval: always in its jetstream block");
+        warnings.Add("NATS confirms a write before it is on disk: an acknowledged write survives loss of power only where nats-server, 2.10 or newer, runs with sync_interval: always in its jetstream block");
         int replicas = configuration["num_replicas"]?.GetValue<int>() ?? 1;
         if (replicas != options.Replicas)
             warnings.Add($"the NATS stream {options.Stream} has {replicas} replicas, not {options.Replicas}: the parameter counts only when the stream is made");

@@ -35,11 +35,12 @@ public sealed class NatsFaultTests(NatsFixture fixture)
         for (int round = 0; round < 3; round++)
         {
             Fence seen = await store.Store.ReadFence(default);
-            Task<Fence?> taking;
             var holder = Guid.NewGuid();
+            int lost = proxy.AnswersLost;
             proxy.LosingAnswers = true;
-            taking = store.Store.TakeOver(seen, holder, "x", TimeSpan.FromSeconds(1), default);
-            await Task.Delay(100);
+            Task<Fence?> taking = store.Store.TakeOver(seen, holder, "x", TimeSpan.FromSeconds(1), default);
+            while (proxy.AnswersLost == lost)
+                await Task.Delay(1);
             proxy.LosingAnswers = false;
             Fence? taken = await taking;
             Assert.Equal((seen.Epoch + 1, holder), (taken!.Epoch, taken.Holder));
@@ -73,10 +74,9 @@ public sealed class NatsFaultTests(NatsFixture fixture)
         await using var server = new NatsServer();
         await server.Start();
         await using NatsTestStore store = await NatsTestStore.Open(server.NewEndpoint());
-        long confirmed = 1;
+        long confirmed = await store.Append(1, 300, 300);
         for (int round = 0; round < 3; round++)
         {
-            using var kill = new CancellationTokenSource();
             Task killer = Task.Run(async () =>
             {
                 await Task.Delay(300);

@@ -61,6 +61,28 @@ public sealed class NatsLogInTests
     }
 
     [Fact]
+    public void A_missing_library_is_named_with_its_package() => Assert.Contains(
+        "apt-get install libnats", Assert.Throws<StoreRefusedException>(() => NativeNats.Load("libnats-not-there.so")).Message);
+
+    [Fact]
+    public async Task A_credentials_file_logs_in_to_a_server_with_operators()
+    {
+        var issuer = new NatsJwtIssuer();
+        await using var server = new NatsServer(issuer.ServerConfiguration);
+        await server.Start();
+        string credentials = Path.Combine(server.Folder, "user.creds");
+        await File.WriteAllTextAsync(credentials, issuer.UserCredentials());
+        await Works($"{server.NewEndpoint()}&credsFile={credentials}");
+
+        await File.WriteAllTextAsync(credentials, new NatsJwtIssuer().UserCredentials());
+        await using IRevisionStore store = StoreEndpoint.Parse($"{server.NewEndpoint()}&credsFile={credentials}").Create();
+        await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
+        await using IRevisionStore without = StoreEndpoint.Parse($"{server.NewEndpoint()}&credsFile=/not/there.creds").Create();
+        var refused = await Assert.ThrowsAnyAsync<Exception>(() => without.Open(default));
+        Assert.Contains("/not/there.creds", refused.Message);
+    }
+
+    [Fact]
     public void The_public_key_of_a_seed_is_the_one_that_the_format_defines()
     {
         Assert.Equal("UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4", NKey.PublicKey(Seed));

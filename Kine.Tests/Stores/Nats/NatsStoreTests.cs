@@ -63,6 +63,44 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     }
 
     [Fact]
+    public async Task Of_many_processes_that_take_over_an_empty_log_one_wins()
+    {
+        string endpoint = fixture.Server.NewEndpoint();
+        IRevisionStore[] stores = [.. Enumerable.Range(0, 6).Select(_ => StoreEndpoint.Parse(endpoint).Create())];
+        await Task.WhenAll(stores.Select(store => store.Open(default)));
+        Fence?[] taken = await Task.WhenAll(stores.Select(async store =>
+            await store.TakeOver(await store.ReadFence(default) with { Counter = 0, Epoch = 0 }, Guid.NewGuid(), "x", TimeSpan.FromSeconds(1), default)));
+        Fence winner = Assert.Single(taken, fence => fence is not null)!;
+        foreach (IRevisionStore store in stores)
+        {
+            Assert.Equal(winner, await store.ReadFence(default));
+            await store.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Start_up_reads_headers_only()
+    {
+        int monitor = Servers.FreePort.Next();
+        await using var server = new Servers.NatsServer($"http: \"127.0.0.1:{monitor}\"");
+        await server.Start();
+        await using NatsTestStore store = await NatsTestStore.Open(server.NewEndpoint());
+        long last = await store.Append(1, 1000, 20_000);
+        await store.Reopen();
+        long before = await Sent();
+        await store.TakeOver();
+        Assert.Equal(Enumerable.Range(2, (int)last - 1).Select(revision => (long)revision), await store.ScanRevisions());
+        long sent = await Sent() - before;
+        Assert.InRange(sent, 30_000, 2_000_000); // the values are 20 MB
+
+        async Task<long> Sent()
+        {
+            using var client = new HttpClient();
+            return JsonNode.Parse(await client.GetStringAsync($"http://127.0.0.1:{monitor}/varz"))!["out_bytes"]!.GetValue<long>();
+        }
+    }
+
+    [Fact]
     public async Task Another_number_of_replicas_than_asked_for_is_said()
     {
         await using NatsTestStore first = await NatsTestStore.Open(fixture.Server.NewEndpoint());
@@ -207,12 +245,12 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     public async Task Renewals_do_not_pile_up()
     {
         await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
-        for (int i = 0; i < 300; i++)
+        for (int i = 0; i < 1200; i++)
             await store.Store.Renew(store.Token, default);
-        Assert.InRange((await store.State()).Messages, 1, 100);
-        Assert.Equal(store.Mine.Counter + 300, (await store.Store.ReadFence(default)).Counter);
+        Assert.InRange((await store.State()).Messages, 1, 600);
+        Assert.Equal(store.Mine.Counter + 1200, (await store.Store.ReadFence(default)).Counter);
         await store.Reopen();
-        Assert.Equal(store.Mine.Counter + 300, (await store.Store.ReadFence(default)).Counter);
+        Assert.Equal(store.Mine.Counter + 1200, (await store.Store.ReadFence(default)).Counter);
         await store.TakeOver();
         await store.Append(1, 1, 10);
     }
