@@ -34,9 +34,9 @@ public sealed record Command(int ExitCode, string Output, string Errors)
             await process.StandardInput.WriteAsync(input);
             process.StandardInput.Close();
         }
-        catch (IOException) when (process.HasExited)
+        catch (IOException)
         {
-            // It ended without reading its input; its exit code tells why.
+            // It closed its input, which it does not read to the end; its exit code tells why.
         }
         using var limit = new CancellationTokenSource(within ?? TimeSpan.FromSeconds(60));
         try
