@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Kine.Backends.Endpoints;
 using Kine.Backends;
+using Kine.Backends.Endpoints;
 using Kine.Grains.Import;
 using Kine.Grains.Snapshots;
 using Kine.Host.Bench.Http2;
