@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Kine.Backends.Identity;
 using Kine.Backends.MySql;
 
 namespace Kine.Backends.Endpoints;
@@ -33,8 +34,6 @@ internal static partial class MySqlEndpoint
     /// <summary>Options for what stands behind the scheme. Throws <see cref="StoreRefusedException"/>, whose text never holds the password.</summary>
     public static MySqlOptions Parse(string rest, StoreSettings settings)
     {
-        if (settings.IdentityProvider.Length > 0)
-            throw new StoreRefusedException($"identity provider \"{settings.IdentityProvider}\" is not supported for mysql://");
         bool flags = settings.CaFile.Length > 0 || settings.CertFile.Length > 0 || settings.KeyFile.Length > 0;
         if (rest.Length == 0)
             rest = flags ? "root@tcp(127.0.0.1)/" : $"root@unix({DefaultSocket})/";
@@ -51,8 +50,30 @@ internal static partial class MySqlEndpoint
         // One connection of the limit is the writer's.
         int readers = settings.MaxOpenConnections > 0 ? Math.Clamp(settings.MaxOpenConnections - 1, 1, MostReaders) : MostReaders;
         int idle = settings.MaxIdleConnections == 0 ? 2 : Math.Max(settings.MaxIdleConnections, 0);
-        options = WithParameters(options with { Readers = readers, IdleReaders = Math.Min(idle, readers) }, new EndpointQuery(parameters), flags);
-        return flags ? options with { Tls = settings.SkipVerify ? MySqlTls.SkipVerify : MySqlTls.Verify } : options;
+        var query = new EndpointQuery(parameters);
+        options = WithParameters(options with { Readers = readers, IdleReaders = Math.Min(idle, readers) }, query, flags);
+        if (flags)
+            options = options with { Tls = settings.SkipVerify ? MySqlTls.SkipVerify : MySqlTls.Verify };
+        return IdentityProvider.From(settings) is { } identity ? WithTokens(options, settings, query, identity) : options;
+    }
+
+    // The clouds' plugins have the client hand over the token itself, and the client library would do so without TLS too, unless it must verify the server.
+    private static MySqlOptions WithTokens(MySqlOptions options, StoreSettings settings, EndpointQuery query, IdentityProvider identity)
+    {
+        if (options.Socket.Length > 0)
+            throw new StoreRefusedException($"identity provider {settings.IdentityProvider} is for servers in the network, tcp(host:port), not for a Unix socket");
+        if (settings.SkipVerify || (query.Get("tls") is { } tls && Tls(tls) != MySqlTls.Verify))
+        {
+            throw new StoreRefusedException(
+                $"with identity provider {settings.IdentityProvider} the server has to prove who it is before it gets a token: leave tls at true, without --skip-verify, and name its CA with --ca-file");
+        }
+        return options with
+        {
+            Tls = MySqlTls.Verify,
+            AllowCleartextPasswords = true,
+            Password = "",
+            PasswordProvider = identity.PasswordFor(options.Host, options.Port, options.User),
+        };
     }
 
     private static MySqlOptions Address(string name, out string parameters)

@@ -1,5 +1,6 @@
 using System.Collections.ObjectModel;
 using System.Globalization;
+using Kine.Backends.Identity;
 using Kine.Backends.Postgres;
 using Npgsql;
 
@@ -13,6 +14,7 @@ internal static class PostgresEndpoint
 {
     private const string Default = "postgres:postgres@localhost/";
     private const string DefaultDatabase = "kubernetes";
+    private const string Encode = "; write / as %2F, ? as %3F and @ as %40 in user and password"; // the part in question may be one of these
     private const int DefaultPort = 5432;
     private const int DefaultMaxConnections = 20;
     private const int LeastConnections = 4; // appends, signs of life, and reads beside them
@@ -25,6 +27,13 @@ internal static class PostgresEndpoint
         ["REQUIRE"] = SslMode.Require,
         ["VERIFY-CA"] = SslMode.VerifyCA,
         ["VERIFY-FULL"] = SslMode.VerifyFull,
+    }.AsReadOnly();
+
+    private static readonly ReadOnlyDictionary<string, GssEncryptionMode> GssEncryptions = new Dictionary<string, GssEncryptionMode>
+    {
+        ["DISABLE"] = GssEncryptionMode.Disable,
+        ["PREFER"] = GssEncryptionMode.Prefer,
+        ["REQUIRE"] = GssEncryptionMode.Require,
     }.AsReadOnly();
 
     private static readonly ReadOnlyDictionary<string, SslNegotiation> SslNegotiations = new Dictionary<string, SslNegotiation>
@@ -53,7 +62,7 @@ internal static class PostgresEndpoint
     private static readonly HashSet<string> Known =
     [
         "host", "port", "user", "password", "dbname", "database", "passfile", "sslmode", "sslcert", "sslkey", "sslpassword", "sslrootcert", "sslsni",
-        "sslnegotiation", "krbsrvname", "application_name", "connect_timeout", "target_session_attrs", "search_path", "options", "default_query_exec_mode",
+        "sslnegotiation", "krbsrvname", "krb5_keytab", "krb5_ccache", "gssencmode", "application_name", "connect_timeout", "target_session_attrs", "search_path", "options", "default_query_exec_mode",
         "statement_cache_capacity", "description_cache_capacity", "min_read_buffer_size", "client_encoding",
     ];
 
@@ -74,20 +83,26 @@ internal static class PostgresEndpoint
         string path = slash < 0 ? "" : Unescape(place[(slash + 1)..]);
         int at = authority.LastIndexOf('@');
         (string? user, string? password) = UserInfo(at < 0 ? "" : authority[..at]);
+        if (place.IndexOf('@', at + 1) >= 0 || query.Names.Any(name => name.Contains('@')))
+            throw new StoreRefusedException($"the endpoint has an @ behind its hosts{Encode}");
         Refuse(query);
 
         string? Setting(string name, string variable) => query.Get(name) ?? (environment(variable) is { Length: > 0 } value ? value : null);
         string database = query.Get("dbname", "database") ?? path;
         string hosts = query.Get("host") ?? (authority.Length > at + 1 ? authority[(at + 1)..] : environment("PGHOST") ?? "");
         int maxOpen = settings.MaxOpenConnections > 0 ? Math.Max(settings.MaxOpenConnections, LeastConnections) : DefaultMaxConnections;
-        return Secure(query, settings, environment, new PostgresOptions
+        string login = query.Get("user") ?? user ?? Setting("user", "PGUSER") ?? Environment.UserName;
+        KerberosLogin? kerberos = KerberosLogin.From(login, Text(query, "krb5_keytab"), Text(query, "krb5_ccache"), environment);
+        return WithTokens(settings, query, Secure(query, settings, environment, new PostgresOptions
         {
             Hosts = Hosts(hosts, Setting("port", "PGPORT")),
             // Unquoted names are lower case in PostgreSQL, and so upstream makes this one.
             Database = database.Length == 0 ? DefaultDatabase : database.ToLowerInvariant(),
-            Username = query.Get("user") ?? user ?? Setting("user", "PGUSER") ?? Environment.UserName,
+            Username = kerberos?.Role ?? login,
             Password = query.Get("password") ?? password,
             PasswordFile = query.Get("passfile"),
+            Kerberos = kerberos,
+            GssEncryption = query.Choice(GssEncryptions, "gssencmode") ?? GssEncryptionMode.Disable,
             KerberosService = query.Get("krbsrvname") ?? "postgres",
             ApplicationName = Setting("application_name", "PGAPPNAME") ?? "kine",
             Target = query.Choice(Targets, "target_session_attrs") ?? TargetOf(environment("PGTARGETSESSIONATTRS")),
@@ -102,7 +117,28 @@ internal static class PostgresEndpoint
             SlowSqlThreshold = settings.SlowSqlThreshold,
             SlowSqlWarningThreshold = settings.SlowSqlWarningThreshold,
             Logging = settings.Logging,
-        });
+        }));
+    }
+
+    // Absent is something else than empty.
+    private static string? Text(EndpointQuery query, string name) => query.Names.Contains(name) ? query.Get(name) ?? "" : null;
+
+    // A token is as good as a password to whoever reads it on its way.
+    private static PostgresOptions WithTokens(StoreSettings settings, EndpointQuery query, PostgresOptions options)
+    {
+        if (IdentityProvider.From(settings) is not { } identity)
+            return options;
+        if (options.Hosts.Any(host => host.Name.StartsWith('/')))
+            throw new StoreRefusedException($"identity provider {settings.IdentityProvider} is for servers in the network, not for a Unix socket");
+        if (query.Get("sslmode")?.ToUpperInvariant() == "DISABLE")
+            throw new StoreRefusedException($"sslmode=disable cannot go with identity provider {settings.IdentityProvider}: its tokens have to be encrypted on their way");
+        var passwords = options.Hosts.Distinct().ToDictionary(host => host, host => identity.PasswordFor(host.Name, host.Port, options.Username));
+        return options with
+        {
+            Password = null,
+            PasswordProvider = (host, cancellation) => passwords[host](cancellation),
+            SslMode = options.SslMode is SslMode.VerifyCA or SslMode.VerifyFull ? options.SslMode : SslMode.Require,
+        };
     }
 
     private static void Refuse(EndpointQuery query)
@@ -176,7 +212,7 @@ internal static class PostgresEndpoint
             name = "localhost";
         int number = DefaultPort;
         if (port is { Length: > 0 } && (!int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out number) || number is 0 or > 65_535))
-            throw new StoreRefusedException($"\"{port}\" is no port; it is a number from 1 to 65535");
+            throw new StoreRefusedException($"a port of the endpoint is no number from 1 to 65535{Encode}");
         return new PostgresHost(Unescape(name), number);
     }
 

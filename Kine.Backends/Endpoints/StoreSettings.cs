@@ -36,8 +36,11 @@ public sealed record StoreSettings
     /// <summary>Statements slower than this are logged as warnings.</summary>
     public TimeSpan SlowSqlWarningThreshold { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Who gives the database password: empty, or <c>aws</c>.</summary>
+    /// <summary>Who gives the database password: empty, <c>aws</c> or <c>azure</c>.</summary>
     public string IdentityProvider { get; init; } = "";
+
+    /// <summary>What Entra ID's tokens are for (a scope); empty = by the cloud that the host is in.</summary>
+    public string IdentityScope { get; init; } = "";
 
     /// <summary>Where a store says what people should know; never secrets.</summary>
     public ILoggerFactory Logging { get; init; } = NullLoggerFactory.Instance;

@@ -14,6 +14,7 @@ internal sealed class DatabaseSetup(PostgresServers servers, PostgresOptions opt
     /// <summary>Sets everything up; returns sentences about settings that give up what an acknowledged write promises. Throws <see cref="StoreRefusedException"/>.</summary>
     public async Task<List<string>> Run(CancellationToken cancellationToken)
     {
+        options.Kerberos?.Prepare();
         try
         {
             await using NpgsqlConnection connection = await ConnectOrCreate(cancellationToken).ConfigureAwait(false);
@@ -107,6 +108,8 @@ internal sealed class DatabaseSetup(PostgresServers servers, PostgresOptions opt
             warnings.Add("the server runs with full_page_writes=off: a loss of power can damage the database unless its file system writes whole pages");
         if (reader.GetString(2) is "off" or "local" or "remote_write")
             warnings.Add($"the server's default is synchronous_commit={reader.GetString(2)}; kine asks for synchronous_commit=on for what it acknowledges");
+        if (options is { PasswordProvider: not null, SslMode: SslMode.Require })
+            warnings.Add("tokens of the identity provider go to a server whose certificate is not checked: use sslmode=verify-full, with its CA in --ca-file");
         if (options.Hosts.Count > 1 && (reader.IsDBNull(3) || reader.GetString(3).Length == 0))
             warnings.Add("several hosts are named, but synchronous_standby_names is empty: a switch to another host can take acknowledged writes back");
         return warnings;

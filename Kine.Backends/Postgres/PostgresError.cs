@@ -37,7 +37,7 @@ internal static class PostgresError
         PostgresException { SqlState: PoolerError } pooler => !IsFinal(pooler.MessageText),
         PostgresException refusal => refusal.SqlState[..2] is "53" or "57" or "08" or "40",
         WrongServerException => true,
-        NpgsqlException failure => failure.InnerException is SocketException or IOException or TimeoutException,
+        NpgsqlException failure => failure.InnerException is SocketException or IOException or TimeoutException or StoreUnavailableException,
         SocketException or TimeoutException => true,
         _ => false,
     };
@@ -53,6 +53,11 @@ internal static class PostgresError
         !text.Contains("has been failing", StringComparison.Ordinal)
         && (text.Contains("does not exist", StringComparison.Ordinal) || text.Contains("no such", StringComparison.Ordinal)
             || text.Contains("unsupported startup parameter", StringComparison.Ordinal) || text.Contains("authentication failed", StringComparison.Ordinal));
+
+    /// <summary>True when a log-in by GSSAPI failed: the server refused the ticket, or there is none.</summary>
+    public static bool IsKerberos(NpgsqlException error) => error is PostgresException refusal
+        ? refusal.SqlState == "28000" && refusal.MessageText.Contains("GSSAPI", StringComparison.Ordinal)
+        : error.Message.Contains("GSS", StringComparison.Ordinal);
 
     /// <summary>One line for people. Holds no secret: Npgsql leaves passwords and, unless asked for, row contents out.</summary>
     public static string Text(Exception error) => error switch

@@ -1,3 +1,4 @@
+using Kine.Backends.Identity;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
@@ -20,7 +21,7 @@ public sealed record PostgresOptions
     public string? Password { get; init; }
 
     /// <summary>Asked for the password of each new physical connection, for log-ins whose secrets expire; null = <see cref="Password"/>.</summary>
-    public Func<CancellationToken, ValueTask<string>>? PasswordProvider { get; init; }
+    public Func<PostgresHost, CancellationToken, ValueTask<string>>? PasswordProvider { get; init; }
 
     /// <summary>Password file; null = PGPASSFILE or <c>~/.pgpass</c>.</summary>
     public string? PasswordFile { get; init; }
@@ -42,6 +43,12 @@ public sealed record PostgresOptions
 
     /// <summary>Password of the private key.</summary>
     public string? KeyPassword { get; init; }
+
+    /// <summary>Where tickets for a log-in by GSSAPI come from; null = the process's own default, if the server should ask for one.</summary>
+    public KerberosLogin? Kerberos { get; init; }
+
+    /// <summary>Whether the connection is encrypted by Kerberos instead of TLS.</summary>
+    public GssEncryptionMode GssEncryption { get; init; } = GssEncryptionMode.Disable;
 
     /// <summary>Service part of the server's Kerberos principal.</summary>
     public string KerberosService { get; init; } = "postgres";

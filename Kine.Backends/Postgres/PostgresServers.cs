@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Kine.Backends.Identity;
 using Npgsql;
 
 namespace Kine.Backends.Postgres;
@@ -83,7 +84,7 @@ internal sealed class PostgresServers : IAsyncDisposable
 
     private async Task<NpgsqlConnection> OpenOn(int host, CancellationToken cancellationToken)
     {
-        while (true)
+        for (bool renewed = false; ;)
         {
             NpgsqlDataSource pool = Volatile.Read(ref _pools)[host];
             try
@@ -94,11 +95,25 @@ internal sealed class PostgresServers : IAsyncDisposable
             {
                 StopPreparing();
             }
+            catch (NpgsqlException error) when (_options.Kerberos is not null && PostgresError.IsKerberos(error))
+            {
+                // The server's key, or our own, may be a new one.
+                if (renewed || !_options.Kerberos.Renew())
+                    throw await Explained(error, _options.Kerberos, _options.Hosts[host]).ConfigureAwait(false);
+                renewed = true;
+            }
             catch (ObjectDisposedException) when (pool != Volatile.Read(ref _pools)[host])
             {
                 // Somebody else found the pooler meanwhile.
             }
         }
+    }
+
+    // Npgsql knows no more than that GSSAPI failed. Asking the KDC blocks.
+    private async Task<NpgsqlException> Explained(NpgsqlException error, KerberosLogin kerberos, PostgresHost host)
+    {
+        string? reason = await Task.Run(() => kerberos.Explain(host.Name, _options.KerberosService)).ConfigureAwait(false);
+        return reason is null ? error : new NpgsqlException($"{PostgresError.Text(error)}: Kerberos as {kerberos}: {reason}");
     }
 
     private void StopPreparing()
@@ -118,15 +133,15 @@ internal sealed class PostgresServers : IAsyncDisposable
 
     private NpgsqlDataSource[] CreatePools() => [.. _options.Hosts.Select(CreatePool)];
 
-    private NpgsqlDataSource CreatePool(PostgresHost host) => CreateSource(ConnectionString(host, _options.Database, _prepare), _prepare);
+    private NpgsqlDataSource CreatePool(PostgresHost host) => CreateSource(host, ConnectionString(host, _options.Database, _prepare), _prepare);
 
-    private NpgsqlDataSource CreateSource(NpgsqlConnectionStringBuilder settings, bool prepare)
+    private NpgsqlDataSource CreateSource(PostgresHost host, NpgsqlConnectionStringBuilder settings, bool prepare)
     {
         var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
         builder.UsePhysicalConnectionInitializer(
             static _ => throw new NotSupportedException(OnlyAsync), connection => Initialize(connection, prepare));
         if (_options.PasswordProvider is { } provider)
-            builder.UsePasswordProvider(static _ => throw new NotSupportedException(OnlyAsync), (_, cancellation) => provider(cancellation));
+            builder.UsePasswordProvider(static _ => throw new NotSupportedException(OnlyAsync), (_, cancellation) => provider(host, cancellation));
         // All types used are built in, with fixed numbers.
         builder.ConfigureTypeLoading(static loading => loading.EnableTypeLoading(false));
         return builder.Build();
@@ -168,7 +183,7 @@ internal sealed class PostgresServers : IAsyncDisposable
     {
         NpgsqlConnectionStringBuilder settings = ConnectionString(host, database, prepare: false);
         settings.Pooling = false;
-        await using NpgsqlDataSource source = CreateSource(settings, prepare: false);
+        await using NpgsqlDataSource source = CreateSource(host, settings, prepare: false);
         return await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -189,7 +204,7 @@ internal sealed class PostgresServers : IAsyncDisposable
             SslKey = _options.Key,
             SslPassword = _options.KeyPassword,
             KerberosServiceName = _options.KerberosService,
-            GssEncryptionMode = GssEncryptionMode.Disable,
+            GssEncryptionMode = _options.GssEncryption,
             ApplicationName = _options.ApplicationName,
             SearchPath = _options.SearchPath,
             Options = _options.SessionOptions,

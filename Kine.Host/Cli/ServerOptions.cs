@@ -99,6 +99,9 @@ internal sealed record ServerOptions
     /// <summary>How reads prove that this process is still the writer: lease or store.</summary>
     public string ReadProof { get; init; } = string.Empty;
 
-    /// <summary>Who gives the database password: empty or aws.</summary>
+    /// <summary>Who gives the database password: empty, aws or azure.</summary>
     public string IdentityProvider { get; init; } = string.Empty;
+
+    /// <summary>What the tokens of azure are for; empty = by the host.</summary>
+    public string IdentityScope { get; init; } = string.Empty;
 }

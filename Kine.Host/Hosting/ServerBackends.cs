@@ -61,6 +61,7 @@ internal static class ServerBackends
         SlowSqlThreshold = options.SlowSqlThreshold,
         SlowSqlWarningThreshold = options.SlowSqlWarningThreshold,
         IdentityProvider = options.IdentityProvider,
+        IdentityScope = options.IdentityScope,
         Logging = logging,
     };
 

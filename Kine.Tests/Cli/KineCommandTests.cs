@@ -66,7 +66,8 @@ public sealed class KineCommandTests
     [InlineData("lease-time", "10s", nameof(ServerOptions.LeaseTime), "00:00:10")]
     [InlineData("cache-bytes", "1", nameof(ServerOptions.CacheBytes), "1")]
     [InlineData("read-proof", "store", nameof(ServerOptions.ReadProof), "store")]
-    [InlineData("identity-provider", "aws", nameof(ServerOptions.IdentityProvider), "aws")]
+    [InlineData("identity-provider", "azure", nameof(ServerOptions.IdentityProvider), "azure")]
+    [InlineData("identity-scope", "https://x/.default", nameof(ServerOptions.IdentityScope), "https://x/.default")]
     public async Task Each_flag_is_read_in_all_its_spellings(string flag, string value, string property, string expected)
     {
         var variable = "KINE_" + flag.Replace('-', '_').ToUpperInvariant();

@@ -51,6 +51,13 @@ internal sealed class TestCa : IDisposable
         return X509Certificate2.CreateFromPemFile(certificate, key);
     }
 
+    /// <summary>A server's certificate with its key.</summary>
+    public X509Certificate2 IssueServer(string name)
+    {
+        var (certificate, key) = Issue(name, serverAuth: true);
+        return X509Certificate2.CreateFromPemFile(certificate, key);
+    }
+
     /// <summary>What a client of a server of this CA uses.</summary>
     public SslClientAuthenticationOptions ClientOptions(X509Certificate2? certificate = null)
     {

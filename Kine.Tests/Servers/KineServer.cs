@@ -18,8 +18,14 @@ public sealed class KineServer : EtcdApiServer
     /// <summary>The value of --endpoint.</summary>
     public string Endpoint { get; private set; }
 
+    /// <summary>Variables that the process gets beside those of the tests.</summary>
+    public Dictionary<string, string> Variables { get; } = [];
+
+    /// <summary>Where its metrics are; 0 = nowhere.</summary>
+    public string MetricsAddress { get; set; } = "0";
+
     /// <summary>All arguments of the program, for tests that start it in their own way.</summary>
-    public string[] Arguments => ["--listen-address", Address, "--endpoint", Endpoint, "--metrics-bind-address", "0", .. _arguments];
+    public string[] Arguments => ["--listen-address", Address, "--endpoint", Endpoint, "--metrics-bind-address", MetricsAddress, .. _arguments];
 
     public static async Task<KineServer> StartNew(string endpointParameters = "", params string[] arguments)
     {
@@ -54,5 +60,5 @@ public sealed class KineServer : EtcdApiServer
         await Process.Printed(" stands by on ", TimeSpan.FromSeconds(60));
     }
 
-    protected override RunningProcess Launch() => RunningProcess.Start(TestTools.Kine, Arguments);
+    protected override RunningProcess Launch() => RunningProcess.Start(TestTools.Kine, Arguments, environment: Variables);
 }

@@ -16,6 +16,13 @@ public static class ServerAccount
             throw new InvalidOperationException(done.Errors);
     }
 
+    /// <summary>Lets every account into a folder.</summary>
+    public static void Share(string folder)
+    {
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
+    }
+
     public static RunningProcess Start(string program, IEnumerable<string> arguments)
     {
         (program, IEnumerable<string> all) = As(program, arguments);

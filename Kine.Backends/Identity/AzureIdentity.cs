@@ -1,0 +1,50 @@
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging;
+
+namespace Kine.Backends.Identity;
+
+/// <summary>Microsoft Entra ID for Azure Database for PostgreSQL and MySQL. A token is for a cloud's databases, not for one server or user.</summary>
+/// <param name="scope">What the token is for; empty = by the host's cloud.</param>
+/// <param name="time">Decides about expiry.</param>
+/// <param name="logger">Told about failing renewals.</param>
+/// <param name="create">Makes the credential when the first token is asked for; null = the default chain.</param>
+internal sealed class AzureIdentity(string scope, TimeProvider time, ILogger logger, Func<EntraCredential>? create = null) : IdentityProvider
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, TokenCache> _caches = [];
+    private EntraCredential? _credential;
+
+    /// <inheritdoc/>
+    public override Func<CancellationToken, ValueTask<string>> PasswordFor(string host, int port, string user)
+    {
+        string wanted = scope.Length > 0 ? scope : ScopeFor(host);
+        lock (_lock)
+        {
+            if (!_caches.TryGetValue(wanted, out TokenCache? cache))
+                _caches.Add(wanted, cache = new TokenCache("Microsoft Entra ID", cancellation => Ask(wanted, cancellation), time, logger));
+            return cache.Get;
+        }
+    }
+
+    /// <summary>The scope of a cloud's databases, told by the host's domain; the public cloud's for any other name.</summary>
+    public static string ScopeFor(string host)
+    {
+        string domain = "." + host.TrimEnd('.').ToLowerInvariant();
+        string cloud = domain switch
+        {
+            _ when domain.EndsWith(".database.usgovcloudapi.net", StringComparison.Ordinal) => "usgovcloudapi.net",
+            _ when domain.EndsWith(".database.chinacloudapi.cn", StringComparison.Ordinal) => "chinacloudapi.cn",
+            _ => "windows.net",
+        };
+        return $"https://ossrdbms-aad.database.{cloud}/.default";
+    }
+
+    // Not inlined: whoever compiles this method loads the SDK.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private Task<IdentityToken> Ask(string wanted, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+            _credential ??= create?.Invoke() ?? new EntraCredential();
+        return _credential.Ask(wanted, time, cancellationToken);
+    }
+}

@@ -1,0 +1,66 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Amazon.Runtime;
+using Amazon.Runtime.Internal;
+using Amazon.Runtime.Internal.Auth;
+using Amazon.Runtime.Internal.Util;
+
+namespace Kine.Backends.Identity;
+
+/// <summary>
+/// A token of RDS' IAM database authentication: a GET of <c>https://host:port/?Action=connect&amp;DBUser=user</c>, signed into its query for the service
+/// <c>rds-db</c> (AWS Signature Version 4), without the scheme.
+/// </summary>
+internal static partial class RdsToken
+{
+    private const string Service = "rds-db";
+
+    // Fixed by RDS; a signature that asks for more is refused.
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(15);
+
+    /// <summary>Signs a token now. Due for renewal at once: signing costs nothing, and every log-in gets the longest life.</summary>
+    public static async Task<IdentityToken> Create(
+        AwsCredentialChain chain, string host, int port, string user, TimeProvider time, CancellationToken cancellationToken)
+    {
+        (ImmutableCredentials keys, DateTimeOffset? keysExpire) = await chain.Find(cancellationToken).ConfigureAwait(false);
+        string region = RegionOf(host) ?? AwsCredentialChain.Region
+            ?? throw new StoreUnavailableException($"the region is unknown: {host} does not name it, and neither do AWS_REGION, the profile or the machine's metadata");
+        DateTimeOffset now = time.GetUtcNow();
+        DateTimeOffset expires = now + Lifetime;
+        string token = Sign(keys, region, host, port, user, now);
+        return new IdentityToken(token, keysExpire < expires ? keysExpire.Value : expires, now);
+    }
+
+    /// <summary>The region in the name of an RDS endpoint; null for any other host.</summary>
+    public static string? RegionOf(string host)
+    {
+        Match match = Endpoint().Match(host);
+        return match.Success ? match.Groups["region"].Value.ToLowerInvariant() : null;
+    }
+
+    // In China the service stands before the region.
+    [GeneratedRegex(@"\.(?:(?<region>[^.]+)\.rds|rds\.(?<region>[^.]+))\.amazonaws\.com(?:\.cn)?\.?$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Endpoint();
+
+    /// <summary>The token itself.</summary>
+    public static string Sign(ImmutableCredentials keys, string region, string host, int port, string user, DateTimeOffset now)
+    {
+        using var request = new DefaultRequest(new Connect(), Service)
+        {
+            HttpMethod = "GET",
+            UseQueryString = true,
+            Endpoint = new UriBuilder("https", host, port).Uri,
+        };
+        request.Parameters.Add("Action", "connect");
+        request.Parameters.Add("DBUser", user);
+        request.Parameters.Add("X-Amz-Expires", Lifetime.TotalSeconds.ToString(CultureInfo.InvariantCulture));
+        if (keys.UseToken)
+            request.Parameters.Add("X-Amz-Security-Token", keys.Token);
+        AWS4SigningResult signed = AWS4PreSignedUrlSigner.SignRequest(
+            request, null, new RequestMetrics(), keys.AccessKey, keys.SecretKey, Service, region, now.UtcDateTime);
+        return $"{AmazonServiceClient.ComposeUrl(request).AbsoluteUri["https://".Length..]}&{signed.ForQueryParameters}";
+    }
+
+    // The signer wants some request to belong to.
+    private sealed class Connect : AmazonWebServiceRequest;
+}
