@@ -18,7 +18,7 @@ internal sealed class EndpointQuery
         foreach (string pair in text.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             if (pair.Contains(';'))
-                throw new StoreRefusedException($"endpoint parameter \"{pair}\" contains a semicolon; separate parameters with &");
+                throw new StoreRefusedException("an endpoint parameter contains a semicolon; separate parameters with &, and write ; as %3B");
             int equals = pair.IndexOf('=');
             string name = Unescape(equals < 0 ? pair : pair[..equals]);
             _values.TryAdd(name, equals < 0 ? "" : Unescape(pair[(equals + 1)..]));
@@ -66,7 +66,7 @@ internal sealed class EndpointQuery
         for (int i = text.IndexOf('%'); i >= 0; i = text.IndexOf('%', i + 1))
         {
             if (i + 2 >= text.Length || !char.IsAsciiHexDigit(text[i + 1]) || !char.IsAsciiHexDigit(text[i + 2]))
-                throw new StoreRefusedException($"endpoint parameter \"{text}\" has a % that is not followed by two hexadecimal digits");
+                throw new StoreRefusedException("an endpoint parameter has a % that is not followed by two hexadecimal digits; write % as %25");
         }
         return Uri.UnescapeDataString(text.Replace('+', ' '));
     }

@@ -43,7 +43,7 @@ public sealed class StoreEndpoint
             return OfSqlite("", litestream: false);
         int separator = endpoint.IndexOf("://", StringComparison.Ordinal);
         if (separator < 0)
-            throw new StoreRefusedException($"endpoint \"{endpoint}\" is not of the form scheme://address, such as sqlite://./db/state.db");
+            throw new StoreRefusedException("the endpoint is not of the form scheme://address, such as sqlite://./db/state.db");
         string scheme = endpoint[..separator];
         string rest = endpoint[(separator + 3)..];
         return scheme switch
@@ -56,6 +56,8 @@ public sealed class StoreEndpoint
             "nats" or "jetstream" => OfNats(rest, settings),
             "http" or "https" or "unix" or "unixs" => throw new StoreRefusedException(
                 $"endpoint {scheme}://... names an etcd server, not a store; let the clients connect to that server themselves"),
+            // A longer one is no scheme, but may be a user with a password.
+            _ when !scheme.All(char.IsAsciiLetter) => throw new StoreRefusedException("the endpoint does not begin with a scheme, such as sqlite://./db/state.db"),
             _ => throw new StoreRefusedException($"endpoint scheme \"{scheme}\" is unknown; there are sqlite, postgres, mysql, nats and memory"),
         };
     }

@@ -1,3 +1,4 @@
+using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Keyspace;
@@ -45,7 +46,7 @@ internal sealed class ServerMetrics(IKeyspace keyspace, MethodTable methods, Met
         {
             return await keyspace.Status(new StatusRequest(), either.Token);
         }
-        catch (EtcdException)
+        catch (Exception away) when (away is EtcdException or StoreUnavailableException)
         {
             return null;
         }
