@@ -39,18 +39,25 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
 
         // The revision is taken first, then the proof: what was current while nobody else could write was current.
         ValueTask<RangeReply> reply = RangeReader.Range(view, request, cancellationToken);
-        return request.Serializable || (local.Proof.Holds && !options.ProveAtStore) ? reply : Proven(reply, cancellationToken);
+        return request.Serializable || (!options.ProveAtStore && local.IsCurrent(view)) ? reply : Proven(view, reply, cancellationToken);
     }
 
-    private async ValueTask<RangeReply> Proven(ValueTask<RangeReply> reading, CancellationToken cancellationToken)
+    private async ValueTask<RangeReply> Proven(KeyspaceView view, ValueTask<RangeReply> reading, CancellationToken cancellationToken)
     {
         RangeReply reply = await reading;
         try
         {
-            await (options.ProveAtStore
-                ? _writer.Prove().WaitAsync(cancellationToken)
-                : local.Proof.Wait(options.RequestTimeout, time, cancellationToken));
-            return reply;
+            if (options.ProveAtStore)
+            {
+                await RemoteCall.Answer(_writer.Prove(view.Id), cancellationToken);
+            }
+            else
+            {
+                await local.Proof.Wait(options.RequestTimeout, time, cancellationToken);
+            }
+
+            // A later writer's proof says nothing about what this one showed.
+            return ReferenceEquals(local.Writer, view) ? reply : throw EtcdErrors.LeaderChanged;
         }
         catch
         {
@@ -261,7 +268,14 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
             return Hear(RemoteCall.Answer(task, cancellationToken));
         }
 
-        return cancellationToken.CanBeCanceled && !task.IsCompleted ? task.WaitAsync(cancellationToken) : task;
+        if (task.IsCompletedSuccessfully)
+        {
+            return task;
+        }
+
+        return RemoteCall.GrainsMove ? RemoteCall.Answer(task, cancellationToken)
+            : cancellationToken.CanBeCanceled && !task.IsCompleted ? task.WaitAsync(cancellationToken)
+            : task;
     }
 
     // What clients were told here is the least that they are told here next.

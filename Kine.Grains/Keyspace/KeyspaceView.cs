@@ -20,6 +20,9 @@ public sealed class KeyspaceView
         _state = state;
     }
 
+    /// <summary>Tells this view from those of earlier and later writers.</summary>
+    public Guid Id { get; } = Guid.NewGuid();
+
     /// <summary>All versions of all keys since the compaction mark.</summary>
     public KeyIndex Index { get; }
 

@@ -43,6 +43,9 @@ public sealed class LocalKeyspace
         set => Volatile.Write(ref _writer, value);
     }
 
+    /// <summary>True while the view is certain to be current: the writer has proof, and it is still this view's. Ask after reading from it.</summary>
+    public bool IsCurrent(KeyspaceView view) => Proof.Holds && ReferenceEquals(Writer, view);
+
     /// <summary>Notes what a writer in another process has published; what comes late moves nothing back, and a mark of -1 says nothing.</summary>
     public void Heard(PublishedState state)
     {

@@ -7,22 +7,39 @@ namespace Kine.Grains.Keyspace;
 /// <summary>Calls to grains that may be in another process.</summary>
 internal static class RemoteCall
 {
+#if ORLEANS
+    /// <summary>True where a grain may move to another process while it is called.</summary>
+    public const bool GrainsMove = true;
+#else
+    /// <summary>False: all grains are in this process, and nothing on the way to them gets lost.</summary>
+    public const bool GrainsMove = false;
+#endif
+
     /// <summary>The answer. A call that got none may have happened: that is Unavailable, "etcdserver: request timed out".</summary>
     public static async Task<T> Answer<T>(Task<T> call, CancellationToken cancellationToken)
     {
+        await Answer((Task)call, cancellationToken);
+        return await call;
+    }
+
+    /// <summary>The same for a call without a result.</summary>
+    public static async Task Answer(Task call, CancellationToken cancellationToken)
+    {
         try
         {
-            return await call.WaitAsync(cancellationToken);
+            await call.WaitAsync(cancellationToken);
         }
-        catch (Exception error) when (IsOfTheWay(error))
+        catch (Exception error) when (IsOfTheWay(error, cancellationToken))
         {
             throw EtcdErrors.TimedOut;
         }
     }
 
 #if ORLEANS
-    private static bool IsOfTheWay(Exception error) => error is TimeoutException or OrleansException;
+    // An activation that is given up while it loads has its callers told that they were cancelled, though they were not.
+    private static bool IsOfTheWay(Exception error, CancellationToken cancellationToken) =>
+        error is TimeoutException or OrleansException || (error is OperationCanceledException && !cancellationToken.IsCancellationRequested);
 #else
-    private static bool IsOfTheWay(Exception error) => error is TimeoutException;
+    private static bool IsOfTheWay(Exception error, CancellationToken cancellationToken) => error is TimeoutException;
 #endif
 }

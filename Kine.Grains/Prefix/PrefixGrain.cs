@@ -9,7 +9,7 @@ namespace Kine.Grains.Prefix;
 
 /// <summary>See <see cref="IPrefixGrain"/>.</summary>
 [Reentrant]
-public sealed class PrefixGrain(LocalKeyspace local, FollowerFeed feed) : Grain, IPrefixGrain, IFollowedWriter
+public sealed class PrefixGrain(LocalKeyspace local, FollowerFeed feed, WriterOptions options) : Grain, IPrefixGrain, IFollowedWriter
 {
     private IndexFollower? _follower;
     private Task? _loaded;
@@ -26,7 +26,13 @@ public sealed class PrefixGrain(LocalKeyspace local, FollowerFeed feed) : Grain,
     {
         if (local.Writer is { } writers)
         {
-            return await WireRangeReply.Read(writers, request);
+            WireRangeReply reply = await WireRangeReply.Read(writers, request);
+            if (!request.Serializable || reply.Revision < atLeast.Revision)
+            {
+                await Prove(writers);
+            }
+
+            return reply;
         }
 
         IndexFollower follower = await Follow();
@@ -72,6 +78,8 @@ public sealed class PrefixGrain(LocalKeyspace local, FollowerFeed feed) : Grain,
     Task<EventBatch> IFollowedWriter.Pull(long after) => Writer.Pull(after);
 
     Task<IndexPiece> IFollowedWriter.ReadIndex(byte[] prefix, long revision, byte[]? afterKey) => Writer.ReadIndex(prefix, revision, afterKey);
+
+    private Task Prove(KeyspaceView view) => !options.ProveAtStore && local.IsCurrent(view) ? Task.CompletedTask : Writer.Prove(view.Id);
 
     private Task<PublishedState> Current() => (_current ??= new SharedQuestion<PublishedState>(Writer.Current)).Ask();
 

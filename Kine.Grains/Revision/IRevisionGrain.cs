@@ -16,9 +16,10 @@ public interface IRevisionGrain : IGrainWithStringKey
     Task<PublishedState> Ready();
 
     /// <summary>
-    /// Completes once it is certain that no other writer had taken over when this was called; Unavailable when that cannot be shown in time.
+    /// Completes once it is certain that no other writer had taken over when this was called, and that the writer is the one of the
+    /// <see cref="KeyspaceView"/> with that id; Unavailable when it is not, or that cannot be shown in time.
     /// </summary>
-    Task Prove();
+    Task Prove(Guid view);
 
     /// <summary>Drains what is waiting, answers no new writes, and releases the store.</summary>
     Task Stop();

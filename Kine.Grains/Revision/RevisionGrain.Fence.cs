@@ -19,7 +19,7 @@ public sealed partial class RevisionGrain
     private bool _storeIsAway;
 
     /// <inheritdoc/>
-    public async Task Prove()
+    public async Task Prove(Guid view)
     {
         if (options.ProveAtStore && !_store.IsExclusive)
         {
@@ -28,6 +28,12 @@ public sealed partial class RevisionGrain
         else
         {
             await local.Proof.Wait(options.RequestTimeout, time, CancellationToken.None);
+        }
+
+        // A later writer's proof says nothing about what this one showed.
+        if (local.Writer?.Id != view)
+        {
+            throw EtcdErrors.LeaderChanged;
         }
     }
 

@@ -18,18 +18,20 @@ public sealed partial class RevisionGrain
     /// <inheritdoc/>
     public async Task<PublishedState> Current()
     {
-        PublishedState state = View.State;
-        await Prove();
+        KeyspaceView view = View;
+        PublishedState state = view.State;
+        await Prove(view.Id);
         return state;
     }
 
     /// <inheritdoc/>
     public async Task<WireRangeReply> Range(RangeRequest request)
     {
-        WireRangeReply reply = await WireRangeReply.Read(View, request);
+        KeyspaceView view = View;
+        WireRangeReply reply = await WireRangeReply.Read(view, request);
         if (!request.Serializable)
         {
-            await Prove();
+            await Prove(view.Id);
         }
 
         return reply;

@@ -193,7 +193,7 @@ public sealed partial class RevisionGrain
 
         try
         {
-            await Prove();
+            await Prove(View.Id);
             return true;
         }
         catch (EtcdException error)

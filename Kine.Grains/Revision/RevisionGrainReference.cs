@@ -13,7 +13,7 @@ internal sealed class RevisionGrainReference(CallRoute route) : GrainReference<I
 {
     public Task<PublishedState> Ready() => Invoke(static (grain, _) => grain.Ready(), 0);
 
-    public Task Prove() => Invoke(static (grain, _) => grain.Prove(), 0);
+    public Task Prove(Guid view) => Invoke(static (grain, view) => grain.Prove(view), view);
 
     public Task Stop() => Invoke(static (grain, _) => grain.Stop(), 0);
 

@@ -19,6 +19,9 @@ internal sealed class SharedStore(IRevisionStore log) : IRevisionStore
     /// <summary>True = the next append is lost on its way, and nobody knows; then the connection is cut.</summary>
     public bool LoseNextAppend { get; set; }
 
+    /// <summary>How long every scan of the log takes at least.</summary>
+    public TimeSpan ScanTime { get; set; }
+
     /// <summary>How often the fence row was read.</summary>
     public int FenceReads => Volatile.Read(ref _reads);
 
@@ -61,8 +64,11 @@ internal sealed class SharedStore(IRevisionStore log) : IRevisionStore
         }
     }
 
-    public Task<RecordId?> ScanMetadata(RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken) =>
-        Reached.ScanMetadata(after, toRevision, maxRecords, visit, cancellationToken);
+    public async Task<RecordId?> ScanMetadata(RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken)
+    {
+        await Task.Delay(ScanTime, cancellationToken);
+        return await Reached.ScanMetadata(after, toRevision, maxRecords, visit, cancellationToken);
+    }
 
     public Task<List<LogRecord>> ReadRecords(RecordId after, long toRevision, int maxRecords, long maxBytes, CancellationToken cancellationToken) =>
         Reached.ReadRecords(after, toRevision, maxRecords, maxBytes, cancellationToken);

@@ -228,6 +228,38 @@ public sealed class StandbyTests
         await AssertFails(EtcdErrors.LeaderChanged, () => server.Get("k"));
     }
 
+    [Fact]
+    public async Task A_writer_that_loads_for_longer_than_its_lease_time_keeps_the_store()
+    {
+        await using (GrainServer earlier = await GrainServer.Start(new SharedStore(_log), Options))
+            await earlier.Put("k", "1");
+        Task<GrainServer> starting = GrainServer.Start(new SharedStore(_log) { ScanTime = Options.LeaseTime }, Options);
+        while ((await _log.ReadFence(default)).Released)
+            await Task.Delay(10);
+        Guid holder = (await _log.ReadFence(default)).Holder;
+        await using GrainServer waiting = await GrainServer.Start(new SharedStore(_log), Options);
+        await using GrainServer loaded = await starting;
+        Assert.Equal("1", await loaded.Get("k"));
+        Assert.Equal(holder, (await _log.ReadFence(default)).Holder);
+        await AssertFails(EtcdErrors.NoLeader, () => waiting.Get("k"));
+    }
+
+    [Fact]
+    public async Task A_read_that_waits_for_proof_is_not_answered_when_this_process_becomes_the_writer_again()
+    {
+        var connection = new SharedStore(_log);
+        await using GrainServer first = await GrainServer.Start(connection, Options with { RequestTimeout = TimeSpan.FromMinutes(5) });
+        await first.Put("k", "1");
+        GrainServer second = await GrainServer.Start(new SharedStore(_log), Options);
+        connection.Cut = true;
+        await Eventually(() => second.Put("k", "2"));
+        Task<string?> reading = first.Get("k");
+        await second.DisposeAsync();
+        connection.Cut = false;
+        await AssertFails(EtcdErrors.LeaderChanged, () => reading.WaitAsync(Patience));
+        Assert.Equal("2", await Eventually(() => first.Get("k")));
+    }
+
     private static async Task<MemoryRevisionStore> Copy(MemoryRevisionStore log, long toRevision)
     {
         var copy = new MemoryRevisionStore();
