@@ -28,18 +28,25 @@ public static partial class GrainHosting
             collection.CollectionAge = options.IdleAfter;
             collection.CollectionQuantum = options.IdleAfter / 4;
             collection.DeactivationTimeout = options.DeactivationTimeout;
+
+            // The writer loads its index while it is activated: that takes as long as it takes.
+            collection.ActivationTimeout = Timeout.InfiniteTimeSpan;
         });
+        silo.AddIncomingGrainCallFilter<StoreErrorFilter>();
         silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = options.ResponseTimeout);
         return silo;
     }
 
-    static partial void AddRuntime(IServiceCollection services, GrainHostingOptions options) =>
+    static partial void AddRuntime(IServiceCollection services, GrainHostingOptions options)
+    {
+        options.Configure?.Invoke(services);
         services.AddOrleans(silo => silo
             .UseLocalhostClustering(
                 options.SiloPort == 0 ? FreePort() : options.SiloPort,
                 options.GatewayPort,
                 options.PrimarySiloPort == 0 ? null : new IPEndPoint(IPAddress.Loopback, options.PrimarySiloPort))
             .ConfigureKineSilo(options));
+    }
 
     // The cluster's membership names the port, so that the silo cannot leave the choice to its own listener.
     private static int FreePort()

@@ -20,4 +20,9 @@ public sealed record GrainHostingOptions
 
     /// <summary>Loopback port for Orleans clients outside the silos; 0 for none.</summary>
     public int GatewayPort { get; init; }
+
+#if ORLEANS
+    /// <summary>Services of Orleans that a test replaces or configures.</summary>
+    internal Action<Microsoft.Extensions.DependencyInjection.IServiceCollection>? Configure { get; init; }
+#endif
 }

@@ -84,9 +84,10 @@ public sealed class ServerBackend : IServerBackend
     {
         try
         {
-            await _services.GetRequiredService<IGrainFactory>().GetGrain<IRevisionGrain>(RevisionGrain.Key).Ready().WaitAsync(cancellationToken);
+            await RemoteCall.Answer(_services.GetRequiredService<IGrainFactory>().GetGrain<IRevisionGrain>(RevisionGrain.Key).Ready(), cancellationToken);
         }
-        catch (EtcdException error) when (!_store.IsExclusive && error.Message == EtcdErrors.NoLeader.Message)
+        catch (EtcdException error) when (!_store.IsExclusive
+            && (error.Message == EtcdErrors.NoLeader.Message || (RemoteCall.GrainsMove && error.Code == StatusCode.Unavailable)))
         {
             LocalKeyspace local = _services.GetRequiredService<LocalKeyspace>();
             _services.GetRequiredService<WatchHub>().LoseLeader(() => local.Writer is null);

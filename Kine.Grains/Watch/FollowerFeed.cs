@@ -115,7 +115,7 @@ public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactor
         FollowerStart start;
         try
         {
-            start = await grains.GetGrain<IRevisionGrain>(RevisionGrain.Key).Subscribe(_reference);
+            start = await RemoteCall.Answer(grains.GetGrain<IRevisionGrain>(RevisionGrain.Key).Subscribe(_reference), CancellationToken.None);
         }
         catch (EtcdException error) when (error.Message == EtcdErrors.NoLeader.Message)
         {

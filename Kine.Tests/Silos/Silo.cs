@@ -18,7 +18,7 @@ internal sealed class Silo : IAsyncDisposable
     private IKeyspace? _keyspace;
     private bool _stopped;
 
-    private Silo(IRevisionStore store, int primary, WriterOptions writer)
+    private Silo(IRevisionStore store, int primary, WriterOptions writer, SiloNetwork? network)
     {
         Store = new CountingStore(store);
         Port = FreePort.Next();
@@ -26,7 +26,7 @@ internal sealed class Silo : IAsyncDisposable
             Store,
             writer,
             new WatchHubOptions(),
-            new GrainHostingOptions { SiloPort = Port, PrimarySiloPort = primary, GatewayPort = FreePort.Next() },
+            new GrainHostingOptions { SiloPort = Port, PrimarySiloPort = primary, GatewayPort = FreePort.Next(), Configure = network is null ? null : network.AddTo },
             LoggerFactory.Create(logging => logging.AddProvider(_logged)),
             TimeProvider.System);
     }
@@ -43,11 +43,12 @@ internal sealed class Silo : IAsyncDisposable
     public ErrorLog Logged => _logged;
 
     /// <summary>A silo that is not started: <see cref="Backend"/> is somebody else's to start and stop.</summary>
-    public static Silo Prepare(IRevisionStore store, WriterOptions writer, Silo? primary = null) => new(store, primary?.Port ?? 0, writer);
+    public static Silo Prepare(IRevisionStore store, WriterOptions writer, Silo? primary = null, SiloNetwork? network = null) =>
+        new(store, primary?.Port ?? 0, writer, network);
 
-    public static async Task<Silo> Start(IRevisionStore store, WriterOptions writer, Silo? primary = null)
+    public static async Task<Silo> Start(IRevisionStore store, WriterOptions writer, Silo? primary = null, SiloNetwork? network = null)
     {
-        Silo silo = Prepare(store, writer, primary);
+        Silo silo = Prepare(store, writer, primary, network);
         silo._keyspace = await silo.Backend.Start(CancellationToken.None);
         return silo;
     }
@@ -73,12 +74,12 @@ internal sealed class Silo : IAsyncDisposable
         return response;
     }
 
-    public async Task Stop()
+    public async Task Stop(CancellationToken cancellationToken = default)
     {
         if (!_stopped)
         {
             _stopped = true;
-            await Backend.Stop(CancellationToken.None);
+            await Backend.Stop(cancellationToken);
         }
     }
 

@@ -1,0 +1,198 @@
+#if ORLEANS
+using System.Collections.Concurrent;
+using Google.Protobuf;
+using Kine.Backends;
+using Kine.Backends.Memory;
+using Kine.Etcd;
+using Kine.Grains;
+using Kine.Grains.Keyspace;
+using Kine.Grains.Revision;
+
+namespace Kine.Tests.Silos;
+
+/// <summary>Two silos on a store whose fence decides who writes: what happens to the one without the writer when the writer is lost.</summary>
+public sealed class SiloFencingTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3); // the cluster takes its time to call a silo dead
+
+    private static readonly WriterOptions Options = new() { LeaseTime = TimeSpan.FromSeconds(3), RequestTimeout = TimeSpan.FromSeconds(1) };
+
+    private readonly MemoryRevisionStore _log = new();
+
+    [Fact]
+    public async Task While_another_process_has_the_store_every_call_through_either_silo_says_no_leader()
+    {
+        FenceToken elsewhere = await HoldElsewhere();
+        await using FencedSilo first = await FencedSilo.Start(_log, Options);
+        await using FencedSilo second = await FencedSilo.Start(_log, Options, first);
+        var errors = new ConcurrentQueue<(int, StatusCode, string)>();
+        await Task.WhenAll(Enumerable.Range(0, 200).Select(i => Task.Run(async () =>
+        {
+            IKeyspace keyspace = (i % 2 == 0 ? first : second).Silo.Keyspace;
+            EtcdException error = await Assert.ThrowsAsync<EtcdException>(() => Call(keyspace, i / 2));
+            errors.Enqueue((i / 2 % 8, error.Code, error.Message));
+        })));
+        Assert.All(errors, error => Assert.Equal((StatusCode.Unavailable, EtcdErrors.NoLeader.Message), (error.Item2, error.Item3)));
+        await _log.Release(elsewhere, default);
+        await Eventually(() => first.Silo.Put("/registry/kind1/a", "1"));
+        await Eventually(() => second.Silo.Put("/registry/kind1/a", "2"));
+    }
+
+    [Fact]
+    public async Task A_prefix_in_the_writers_silo_is_not_read_from_memory_when_the_writer_has_no_proof()
+    {
+        await using FencedSilo first = await FencedSilo.Start(_log, Options);
+        await using FencedSilo second = await FencedSilo.Start(_log, Options, first);
+        RangeRequest[] questions = [.. Enumerable.Range(0, 12).Select(i => new RangeRequest { Key = Key($"/registry/kind{i}/a") })];
+        foreach (RangeRequest question in questions)
+        {
+            await second.Silo.Put(question.Key.ToStringUtf8(), "1");
+            Assert.Equal("1", Assert.Single((await second.Silo.Range(question)).Kvs).Value.ToStringUtf8());
+        }
+
+        first.Connection.Cut = true;
+        await Task.Delay(Options.LeaseTime);
+        foreach (RangeRequest question in questions)
+        {
+            await AssertTimesOut(() => second.Silo.Range(question));
+            var stale = new RangeRequest(question) { Serializable = true };
+            Assert.Equal("1", Assert.Single((await second.Silo.Range(stale)).Kvs).Value.ToStringUtf8());
+        }
+
+        first.Connection.Cut = false;
+        Assert.Equal("1", Assert.Single((await Eventually(() => second.Silo.Range(questions[0]))).Kvs).Value.ToStringUtf8());
+    }
+
+    [Fact]
+    public async Task A_store_that_is_away_is_told_through_the_other_silo_as_a_request_that_timed_out()
+    {
+        WriterOptions noCache = Options with { CacheBytes = 0 };
+        await using FencedSilo first = await FencedSilo.Start(_log, noCache);
+        await using FencedSilo second = await FencedSilo.Start(_log, noCache, first);
+        for (int i = 0; i < 12; i++)
+        {
+            await second.Silo.Put($"/registry/kind{i}/a", "1");
+            await second.Silo.Range(new RangeRequest { Key = Key($"/registry/kind{i}/a") });
+        }
+
+        first.Connection.Cut = second.Connection.Cut = true;
+        for (int i = 0; i < 12; i++)
+        {
+            var one = new RangeRequest { Key = Key($"/registry/kind{i}/a"), Serializable = i % 2 == 0 };
+            await AssertTimesOut(() => second.Silo.Range(one));
+        }
+
+        await AssertTimesOut(() => second.Silo.Range(new RangeRequest { Key = Key("/registry/"), RangeEnd = Key("/registry0") }));
+        await AssertTimesOut(() => second.Silo.Keyspace.Hash(new HashRequest(), default));
+        await AssertTimesOut(() => second.Silo.Keyspace.Status(new StatusRequest(), default));
+        await AssertTimesOut(() => second.Silo.Keyspace.Defragment(new DefragmentRequest(), default));
+        await AssertTimesOut(() => second.Silo.Put("/registry/kind1/a", "2"));
+    }
+
+    [Fact]
+    public async Task When_the_writers_silo_is_killed_the_other_goes_on_by_itself_and_nothing_that_was_answered_is_lost()
+    {
+        // Membership is kept in the first silo, so that the writer goes to the second, which can be killed.
+        FenceToken elsewhere = await HoldElsewhere();
+        await using FencedSilo first = await FencedSilo.Start(_log, Options);
+        await using FencedSilo second = await FencedSilo.Start(_log, Options, first);
+        first.Connection.Cut = true;
+        await _log.Release(elsewhere, default);
+        await Eventually(() => second.Silo.Put("/registry/kind0/first", "v"));
+        first.Connection.Cut = false;
+
+        var answered = new ConcurrentDictionary<string, long>();
+        using var enough = new CancellationTokenSource();
+        Task[] writers = [.. Enumerable.Range(0, 4).Select(worker => Write(first.Silo, worker, answered, enough.Token))];
+        using var seenAll = new CancellationTokenSource();
+        var events = new EventLog();
+        Task watching = events.Follow(first.Silo, "/registry/", "/registry0", 2, seenAll.Token);
+        await Until(() => answered.Count > 200);
+        Assert.Equal(0, first.Silo.Store.Appends);
+
+        second.Kill();
+        await Until(() => first.Silo.Store.Appends > 100);
+        await enough.CancelAsync();
+        await Task.WhenAll(writers).WaitAsync(Patience);
+        await AssertTimesOut(() => second.Silo.Range(new RangeRequest { Key = Key("/registry/kind0/first") }));
+
+        RangeResponse all = await first.Silo.Range(new RangeRequest { Key = Key("/registry/"), RangeEnd = Key("/registry0") });
+        Dictionary<string, long> kept = all.Kvs.ToDictionary(pair => pair.Key.ToStringUtf8(), pair => pair.ModRevision);
+        Assert.All(answered, answer => Assert.Equal(answer.Value, kept.GetValueOrDefault(answer.Key)));
+        await Until(() => events.Last >= all.Kvs.Max(pair => pair.ModRevision));
+        await seenAll.CancelAsync();
+        await watching.WaitAsync(Patience);
+        Assert.Equal(all.Kvs.OrderBy(pair => pair.ModRevision).Select(pair => $"{pair.ModRevision} {pair.Key.ToStringUtf8()}={pair.Value.ToStringUtf8()}"), events.All);
+        Assert.Empty(first.Fatal);
+    }
+
+    private static ByteString Key(string text) => ByteString.CopyFromUtf8(text);
+
+    private static Task Call(IKeyspace keyspace, int i) => (i % 8) switch
+    {
+        0 => keyspace.Put(new PutRequest { Key = Key("/registry/kind1/a") }, default),
+        1 => keyspace.Range(new RangeRequest { Key = Key($"/registry/kind{i}/a") }, default).AsTask(),
+        2 => keyspace.Range(new RangeRequest { Key = Key("/"), RangeEnd = Key("0") }, default).AsTask(),
+        3 => keyspace.Txn(new TxnRequest(), default),
+        4 => keyspace.LeaseGrant(new LeaseGrantRequest { TTL = 10 }, default),
+        5 => keyspace.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = i }, default),
+        6 => keyspace.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = i }, default),
+        _ => keyspace.Status(new StatusRequest(), default),
+    };
+
+    private static async Task Write(Silo silo, int worker, ConcurrentDictionary<string, long> answered, CancellationToken enough)
+    {
+        for (int i = 0; !enough.IsCancellationRequested; i++)
+        {
+            string key = $"/registry/kind{worker}/k{i}";
+            try
+            {
+                answered[key] = (await silo.Put(key, $"{i}")).Header.Revision;
+                await Task.Delay(1, CancellationToken.None);
+            }
+            catch (EtcdException error) when (error.Code == StatusCode.Unavailable)
+            {
+                await Task.Delay(50, CancellationToken.None);
+            }
+        }
+    }
+
+    private static async Task AssertTimesOut(Func<Task> call)
+    {
+        EtcdException error = await Assert.ThrowsAsync<EtcdException>(call);
+        Assert.Equal((StatusCode.Unavailable, EtcdErrors.TimedOut.Message), (error.Code, error.Message));
+    }
+
+    private static async Task<T> Eventually<T>(Func<Task<T>> call)
+    {
+        DateTime deadline = DateTime.UtcNow + Patience;
+        while (true)
+        {
+            try
+            {
+                return await call();
+            }
+            catch (EtcdException error) when (error.Code == StatusCode.Unavailable && DateTime.UtcNow < deadline)
+            {
+                await Task.Delay(50);
+            }
+        }
+    }
+
+    private static async Task Until(Func<bool> condition)
+    {
+        DateTime deadline = DateTime.UtcNow + Patience;
+        while (!condition())
+        {
+            Assert.True(DateTime.UtcNow < deadline, "it never came to that");
+            await Task.Delay(20);
+        }
+    }
+
+    private async Task<FenceToken> HoldElsewhere()
+    {
+        Fence held = (await _log.TakeOver(await _log.ReadFence(default), Guid.NewGuid(), "elsewhere", TimeSpan.FromHours(1), default))!;
+        return new FenceToken(held.Epoch, held.Holder);
+    }
+}
+#endif
