@@ -101,13 +101,15 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
         while (Revision < current.Revision)
         {
             long before = Revision;
-            if (_pulling is not { IsCompleted: false })
+            bool shared = _pulling is { IsCompleted: false };
+            if (!shared)
             {
                 _pulling = Pull();
             }
 
-            await _pulling;
-            if (Revision == before)
+            // What a pull brings that began earlier may have come by itself meanwhile.
+            await _pulling!;
+            if (Revision == before && !shared)
             {
                 throw EtcdErrors.NoLeader;
             }

@@ -47,6 +47,9 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
     /// <summary>Awaited before a piece of the index is read.</summary>
     public Func<Task>? BeforePiece { get; set; }
 
+    /// <summary>Awaited before the answer to a pull is handed over.</summary>
+    public Func<Task>? AfterPull { get; set; }
+
     /// <summary>Pieces of the index read so far.</summary>
     public int Pieces { get; private set; }
 
@@ -85,10 +88,16 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
 
     public Task<PublishedState> Current() => Writer.Current();
 
-    public Task<EventBatch> Pull(long after)
+    public async Task<EventBatch> Pull(long after)
     {
         Pulls++;
-        return Writer.Pull(after);
+        EventBatch batch = await Writer.Pull(after);
+        if (AfterPull is { } held)
+        {
+            await held();
+        }
+
+        return batch;
     }
 
     public async Task<IndexPiece> ReadIndex(byte[] prefix, long revision, byte[]? afterKey)

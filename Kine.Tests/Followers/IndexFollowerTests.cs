@@ -90,6 +90,35 @@ public sealed class IndexFollowerTests
     }
 
     [Fact]
+    public async Task A_read_that_shares_a_pull_which_brings_nothing_new_asks_again()
+    {
+        await using FollowedServer server = await FollowedServer.Start();
+        await server.Put("/registry/pods/p01", "1");
+        IndexFollower follower = Follow(server);
+        await follower.Load();
+        await server.Put("/registry/pods/p01", "2");
+        var pulled = new TaskCompletionSource();
+        var handOver = new TaskCompletionSource(); // its continuations run here: one caller at a time
+        server.AfterPull = () =>
+        {
+            server.AfterPull = null;
+            pulled.SetResult();
+            return handOver.Task;
+        };
+        Task first = follower.CatchUp(await server.Current());
+        await pulled.Task;
+        await server.Put("/registry/pods/p01", "3");
+        follower.Receive(await server.Pull(follower.Revision));
+        await server.Put("/registry/pods/p01", "4");
+        PublishedState current = await server.Current();
+        Task second = follower.CatchUp(current);
+        handOver.SetResult();
+        await first;
+        await second;
+        Assert.Equal(current.Revision, follower.Revision);
+    }
+
+    [Fact]
     public async Task A_follower_that_lacks_what_is_compacted_loads_anew_and_never_goes_back()
     {
         var random = new Random(3);
