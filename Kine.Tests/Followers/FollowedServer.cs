@@ -19,9 +19,12 @@ namespace Kine.Tests.Followers;
 /// <summary>A process with the writer, and what a follower in another one would get from it: answers, and batches as they are published.</summary>
 internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     private readonly ServiceProvider _services;
     private readonly ConcurrentQueue<EventBatch> _published = new();
     private IEventObserver? _reference;
+    private long _heard;
 
     private FollowedServer()
     {
@@ -68,18 +71,30 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
         }
 
         server._reference = server.Grains.CreateObjectReference<IEventObserver>(server);
-        await server.Subscribe();
+        server._heard = (await server.Subscribe()).Revision;
         return server;
     }
 
     /// <summary>Goes on being told of what is published; gives the state to begin from.</summary>
     public async Task<PublishedState> Subscribe() => (await Writer.Subscribe(_reference!)).State;
 
-    public void Apply(EventBatch batch) => _published.Enqueue(batch);
-
-    /// <summary>Puts what was published on a channel.</summary>
-    public void SendTo(LossyChannel channel)
+    public void Apply(EventBatch batch)
     {
+        _published.Enqueue(batch);
+        Volatile.Write(ref _heard, batch.LastRevision);
+    }
+
+    /// <summary>Puts everything that was published on a channel, once it has come here.</summary>
+    public async Task SendTo(LossyChannel channel)
+    {
+        long published = View.State.Revision;
+        DateTime deadline = DateTime.UtcNow + Patience;
+        while (Volatile.Read(ref _heard) < published)
+        {
+            Assert.True(DateTime.UtcNow < deadline, $"revision {published} was not heard of");
+            await Task.Delay(1);
+        }
+
         while (_published.TryDequeue(out EventBatch? batch))
         {
             channel.Send(batch);

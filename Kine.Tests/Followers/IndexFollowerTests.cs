@@ -39,7 +39,7 @@ public sealed class IndexFollowerTests
                 await server.Compact(random.NextInt64(mark + 1, follower.Revision + 1), physical: random.Next(2) == 0);
             }
 
-            server.SendTo(channel);
+            await server.SendTo(channel);
             channel.Deliver(follower.Receive);
             if (random.Next(20) == 0)
             {
@@ -80,7 +80,7 @@ public sealed class IndexFollowerTests
                 await server.Compact(server.View.State.Revision);
             }
 
-            server.SendTo(channel);
+            await server.SendTo(channel);
             channel.Deliver(follower.Receive);
         };
         await follower.Load();

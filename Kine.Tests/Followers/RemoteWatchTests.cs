@@ -36,7 +36,7 @@ public sealed class RemoteWatchTests
         for (int i = 0; i < 1000; i++)
         {
             await server.Change(random, $"{i}");
-            server.SendTo(channel);
+            await server.SendTo(channel);
             channel.Deliver(batch => Hear(remote, hub, batch));
             if (i % 40 == 0)
             {

@@ -1,4 +1,5 @@
 using Kine.Grains.Hosting;
+using Kine.Tests.Servers;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -23,7 +24,7 @@ public sealed class ProbeCluster : IAsyncDisposable
         builder.Services.AddSingleton<ILoggerProvider>(Logged);
 #if ORLEANS
         SiloPort = FreePort.Next();
-        builder.Services.AddKineGrains(options with { SiloPort = SiloPort, GatewayPort = FreePort.Next() });
+        builder.Services.AddKineGrains(options with { SiloPort = SiloPort, GatewayPort = FreePort.Next(), Configure = Placement.AtRandom });
 #else
         builder.Services.AddSingleton<TimeProvider>(_time);
         builder.Services.AddEmbeddedGrains(options, catalog => catalog

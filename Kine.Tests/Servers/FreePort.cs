@@ -6,6 +6,9 @@ namespace Kine.Tests.Servers;
 /// <summary>Ports of the loopback address that nobody listens on.</summary>
 public static class FreePort
 {
+    // Below the ports that systems give to connections, any of which could take one before its server listens.
+    private const int First = 10_000;
+    private const int End = 32_000;
     private static readonly HashSet<int> Given = [];
 
     /// <summary>A port that was free a moment ago and was not given to another test of this process.</summary>
@@ -15,12 +18,24 @@ public static class FreePort
         {
             while (true)
             {
-                using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-                probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-                var port = ((IPEndPoint)probe.LocalEndPoint!).Port;
-                if (Given.Add(port))
+                int port = Random.Shared.Next(First, End);
+                if (IsFree(port) && Given.Add(port))
                     return port;
             }
+        }
+    }
+
+    private static bool IsFree(int port)
+    {
+        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            probe.Bind(new IPEndPoint(IPAddress.Loopback, port));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
         }
     }
 }
