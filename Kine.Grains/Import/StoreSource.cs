@@ -60,7 +60,7 @@ public sealed class StoreSource : IHistorySource
 
             if (!LogImport.IsEmpty(claim.Held, side))
             {
-                long cluster = ReadMeta(side, MetaRow.ClusterId) ?? 0;
+                long cluster = MetaRow.Read(side, MetaRow.ClusterId) ?? 0;
                 return new StoreSource(store, claim, null, $"kine cluster {cluster:x}", ReadEnd(claim.Held, side));
             }
 
@@ -126,20 +126,7 @@ public sealed class StoreSource : IHistorySource
 
     private static ImportEnd ReadEnd(Fence held, List<SideRow> side) => new(
         held.LastRevision,
-        ReadMeta(side, MetaRow.CompactRevision) ?? -1,
+        MetaRow.Read(side, MetaRow.CompactRevision) ?? -1,
         [.. side.Where(row => row.Kind == SideKind.Lease).Select(row => (BinaryPrimitives.ReadInt64BigEndian(row.Key), BinaryPrimitives.ReadInt64BigEndian(row.Value)))],
         []);
-
-    private static long? ReadMeta(List<SideRow> side, byte[] name)
-    {
-        foreach (SideRow row in side)
-        {
-            if (row.Kind == SideKind.Meta && row.Key.AsSpan().SequenceEqual(name))
-            {
-                return BinaryPrimitives.ReadInt64BigEndian(row.Value);
-            }
-        }
-
-        return null;
-    }
 }

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Kine.Backends;
 using Kine.Backends.Upstream;
 using Kine.Grains.Lease;
@@ -83,17 +82,10 @@ public static class UpstreamImport
 
     private static async Task WarnOfNewerRows(IUpstreamTable table, List<SideRow> side, ILogger log, CancellationToken cancellationToken)
     {
-        foreach (SideRow row in side)
+        if (MetaRow.Read(side, MetaRow.UpstreamId) is { } imported && (await table.ReadUpstreamRows(imported, 1, cancellationToken)).Count > 0)
         {
-            if (row.Kind == SideKind.Meta && row.Key.AsSpan().SequenceEqual(MetaRow.UpstreamId))
-            {
-                long imported = BinaryPrimitives.ReadInt64BigEndian(row.Value);
-                if ((await table.ReadUpstreamRows(imported, 1, cancellationToken)).Count > 0)
-                {
-                    log.LogWarning(
-                        "{Source} has rows above revision {Revision}, up to which it was imported: somebody still writes to it, and that is not seen here", Source, imported);
-                }
-            }
+            log.LogWarning(
+                "{Source} has rows above revision {Revision}, up to which it was imported: somebody still writes to it, and that is not seen here", Source, imported);
         }
     }
 }

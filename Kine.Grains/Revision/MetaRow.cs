@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Text;
+using Kine.Backends;
 
 namespace Kine.Grains.Revision;
 
@@ -11,6 +13,23 @@ internal static class MetaRow
     /// <summary>etcd's cluster id.</summary>
     public static readonly byte[] ClusterId = Encoding.ASCII.GetBytes("cluster_id");
 
+    /// <summary>etcd's member id.</summary>
+    public static readonly byte[] MemberId = Encoding.ASCII.GetBytes("member_id");
+
     /// <summary>Last id of upstream kine's table when it was imported.</summary>
     public static readonly byte[] UpstreamId = Encoding.ASCII.GetBytes("upstream_id");
+
+    /// <summary>The value of that name among the rows of side state; null when there is none.</summary>
+    public static long? Read(List<SideRow> side, byte[] name)
+    {
+        foreach (SideRow row in side)
+        {
+            if (row.Kind == SideKind.Meta && row.Key.AsSpan().SequenceEqual(name))
+            {
+                return BinaryPrimitives.ReadInt64BigEndian(row.Value);
+            }
+        }
+
+        return null;
+    }
 }

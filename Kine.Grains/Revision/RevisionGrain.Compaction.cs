@@ -37,7 +37,7 @@ public sealed partial class RevisionGrain
             long before = state.CompactRevision;
             state.CompactRevision = request.Revision;
             state.Batch.CompactRevision = request.Revision;
-            state.Batch.Append.Side.Add(new SideRow(SideKind.Meta, CompactRow, LeaseEntry.RowKey(request.Revision)));
+            state.Batch.Append.Side.Add(new SideRow(SideKind.Meta, MetaRow.CompactRevision, LeaseEntry.RowKey(request.Revision)));
             state.Batch.Undo.Add(() => state.CompactRevision = before);
             state.Batch.Published.Add(() => _compaction = RunCompaction(request.Revision));
             return new CompactionResponse { Header = state.Header() };

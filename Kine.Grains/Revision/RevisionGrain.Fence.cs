@@ -279,7 +279,7 @@ public sealed partial class RevisionGrain
             "The store lost data: revision {Published} was published here, but its log ends at {Last}. Going on at revision {Next}; all watches are cancelled",
             hub.Revision, fence.LastRevision, last);
         var append = new AppendBatch { Token = _token, ExpectedRevision = fence.LastRevision, LastRevision = last };
-        append.Side.Add(new SideRow(SideKind.Meta, CompactRow, Lease.LeaseEntry.RowKey(last)));
+        append.Side.Add(new SideRow(SideKind.Meta, MetaRow.CompactRevision, Lease.LeaseEntry.RowKey(last)));
         await _store.Append(append);
         return last;
     }

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Security.Cryptography;
-using System.Text;
 using Kine.Backends;
 using Kine.Grains.Import;
 using Kine.Grains.Index;
@@ -19,9 +18,6 @@ public sealed partial class RevisionGrain
     private const int ScanRecords = 10_000;
     private const int TailEvents = 4096;
     private const int TailBytes = 8 << 20;
-    private static readonly byte[] CompactRow = Encoding.ASCII.GetBytes("compact_revision");
-    private static readonly byte[] ClusterRow = Encoding.ASCII.GetBytes("cluster_id");
-    private static readonly byte[] MemberRow = Encoding.ASCII.GetBytes("member_id");
 
     private WriteState? _state;
     private FenceToken _token;
@@ -63,7 +59,7 @@ public sealed partial class RevisionGrain
     {
         fence = await MoveIn(fence, cancellationToken);
         List<SideRow> side = await _store.ReadSide(cancellationToken);
-        long compacted = ReadMeta(side, CompactRow) ?? WriteState.NotCompacted;
+        long compacted = MetaRow.Read(side, MetaRow.CompactRevision) ?? WriteState.NotCompacted;
         long last = fence.LastRevision;
         if (last < hub.Revision)
         {
@@ -257,31 +253,18 @@ public sealed partial class RevisionGrain
 
     private async Task<ClusterIdentity> ReadIdentity(List<SideRow> side, long lastRevision)
     {
-        if (ReadMeta(side, ClusterRow) is { } cluster && ReadMeta(side, MemberRow) is { } member)
+        if (MetaRow.Read(side, MetaRow.ClusterId) is { } cluster && MetaRow.Read(side, MetaRow.MemberId) is { } member)
         {
             return new ClusterIdentity((ulong)cluster, (ulong)member);
         }
 
         var identity = new ClusterIdentity(RandomId(), RandomId());
         var append = new AppendBatch { Token = _token, ExpectedRevision = lastRevision, LastRevision = lastRevision };
-        append.Side.Add(new SideRow(SideKind.Meta, ClusterRow, LeaseEntry.RowKey((long)identity.ClusterId)));
-        append.Side.Add(new SideRow(SideKind.Meta, MemberRow, LeaseEntry.RowKey((long)identity.MemberId)));
+        append.Side.Add(new SideRow(SideKind.Meta, MetaRow.ClusterId, LeaseEntry.RowKey((long)identity.ClusterId)));
+        append.Side.Add(new SideRow(SideKind.Meta, MetaRow.MemberId, LeaseEntry.RowKey((long)identity.MemberId)));
         await _store.Append(append);
         return identity;
     }
 
     private static ulong RandomId() => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
-
-    private static long? ReadMeta(List<SideRow> side, byte[] name)
-    {
-        foreach (SideRow row in side)
-        {
-            if (row.Kind == SideKind.Meta && row.Key.AsSpan().SequenceEqual(name))
-            {
-                return BinaryPrimitives.ReadInt64BigEndian(row.Value);
-            }
-        }
-
-        return null;
-    }
 }
