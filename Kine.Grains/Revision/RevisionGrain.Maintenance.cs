@@ -10,6 +10,7 @@ public sealed partial class RevisionGrain
 {
     private long _bytesSinceSize;
     private bool _readingSize;
+    private StoreSize _latestSize;
 
     /// <inheritdoc/>
     public Task<AlarmResponse> Alarm(AlarmRequest request) => Submit(state =>
@@ -47,7 +48,7 @@ public sealed partial class RevisionGrain
     public async Task<StatusResponse> Status()
     {
         PublishedState published = View.State;
-        StoreSize size = await _store.Size(CancellationToken.None);
+        StoreSize size = await LatestSize();
         var reply = new StatusResponse
         {
             Header = local.Identity.Header(published.Revision, published.Term),
@@ -117,6 +118,21 @@ public sealed partial class RevisionGrain
         reply.Members.Add(new Member { ID = local.Identity.MemberId, Name = "kine", ClientURLs = { options.ClientUrl } });
         return reply;
     });
+
+    // Who asks for the status of a server whose store is away wants an answer most of all.
+    private async Task<StoreSize> LatestSize()
+    {
+        try
+        {
+            _latestSize = await _store.Size(CancellationToken.None);
+        }
+        catch (StoreUnavailableException error)
+        {
+            log.LogWarning("Status tells an earlier size of the store: {Reason}", error.Message);
+        }
+
+        return _latestSize;
+    }
 
     // "3.6.0" for 3.6.11; releases before 3.6 report none.
     private static string StorageVersion(string version) =>

@@ -191,6 +191,7 @@ public sealed class StandbyTests
         await AssertFails(EtcdErrors.TimedOut, () => server.Put("k", "never").WaitAsync(Patience));
         (List<KeyValue> pairs, _) = await server.Range(new RangeRequest { Key = GrainServer.Bytes("k"), Serializable = true });
         Assert.Equal("1", Assert.Single(pairs).Value.ToStringUtf8());
+        Assert.Equal(2, (await server.Keyspace.Status(new StatusRequest(), default)).Header.Revision);
         connection.Cut = false;
         long revision = (await Eventually(() => server.Put("k", "3"))).Header.Revision;
         Assert.Equal(happened ? 4 : 3, revision);
