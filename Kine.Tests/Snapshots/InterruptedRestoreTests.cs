@@ -92,7 +92,7 @@ public sealed class InterruptedRestoreTests : IDisposable
         using var file = Snapshot("a");
         await Restore(file, _folder["whole.db"]);
         string[] arguments = ["snapshot", "restore", _folder["a"], "--to", $"sqlite://{_folder["cut.db"]}"];
-        for (var wait = 150; ; wait += 60)
+        for (var wait = 150; ; wait += wait / 2)
         {
             using var restore = RunningProcess.Start(TestTools.Kine, arguments);
             var ended = await restore.Exited(TimeSpan.FromMilliseconds(wait));
