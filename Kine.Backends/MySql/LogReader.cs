@@ -1,4 +1,3 @@
-using Kine.Backends.Sqlite;
 using Kine.Backends.Upstream;
 
 namespace Kine.Backends.MySql;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Kine.Backends.Sqlite;
 using Kine.Backends.Upstream;
 using Microsoft.Extensions.Logging;
 

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Kine.Backends.Sqlite;
 using Npgsql;
 using NpgsqlTypes;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Kine.Backends.Sqlite;
 using Npgsql;
 using NpgsqlTypes;
 

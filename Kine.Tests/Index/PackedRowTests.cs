@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using Kine.Backends.Sqlite;
+using Kine.Backends;
 using Kine.Grains.Index;
 
 namespace Kine.Tests.Index;

@@ -1,7 +1,7 @@
-namespace Kine.Backends.Sqlite;
+namespace Kine.Backends;
 
 /// <summary>
-/// Packs a <see cref="RecordId"/> into SQLite's 64-bit integer primary key: revision * 2^22 + sub, which sorts like the id itself.
+/// Packs a <see cref="RecordId"/> into the 64-bit integer primary key of an SQL store: revision * 2^22 + sub, which sorts like the id itself.
 /// A key of two columns would need a second b-tree, or rows in the inner pages of the only one; both measured slower in every way that matters.
 /// </summary>
 internal static class RecordKey
