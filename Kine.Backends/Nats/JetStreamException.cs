@@ -14,6 +14,9 @@ internal sealed class JetStreamException(int code, string description) : Excepti
     /// <summary>The stream exists with another configuration.</summary>
     public const int StreamNameInUse = 10058;
 
+    /// <summary>Another stream, or this one while it is being made, has the subject.</summary>
+    public const int SubjectOverlap = 10065;
+
     /// <summary>No such message.</summary>
     public const int NoMessageFound = 10037;
 

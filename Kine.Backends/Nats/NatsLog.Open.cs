@@ -5,6 +5,9 @@ namespace Kine.Backends.Nats;
 // Finds the stream or makes it.
 internal sealed partial class NatsLog
 {
+    private const int CreateAttempts = 50;
+    private static readonly TimeSpan CreatePause = TimeSpan.FromMilliseconds(40);
+
     /// <summary>See <see cref="IRevisionStore.Open"/>. Adds what people should know of the set-up to <paramref name="warnings"/>.</summary>
     public async Task Open(List<string> warnings, CancellationToken cancellationToken)
     {
@@ -47,21 +50,26 @@ internal sealed partial class NatsLog
         }
     }
 
+    // Another process may be making the same stream: until that is done, it is neither found nor can it be made.
     private async Task<JsonObject> FindOrCreate(NatsLink link)
     {
-        try
-        {
-            return await _api.StreamInfo(link).ConfigureAwait(false);
-        }
-        catch (JetStreamException missing) when (missing.Code == JetStreamException.StreamNotFound)
+        for (int attempt = 1; ; attempt++)
         {
             try
             {
-                return await _api.CreateStream(link, StreamSetup.Wanted(options)).ConfigureAwait(false);
-            }
-            catch (JetStreamException raced) when (raced.Code == JetStreamException.StreamNameInUse)
-            {
                 return await _api.StreamInfo(link).ConfigureAwait(false);
+            }
+            catch (JetStreamException missing) when (missing.Code == JetStreamException.StreamNotFound)
+            {
+                try
+                {
+                    return await _api.CreateStream(link, StreamSetup.Wanted(options)).ConfigureAwait(false);
+                }
+                catch (JetStreamException raced) when (attempt < CreateAttempts
+                    && raced.Code is JetStreamException.StreamNameInUse or JetStreamException.SubjectOverlap)
+                {
+                    await Task.Delay(CreatePause).ConfigureAwait(false);
+                }
             }
         }
     }

@@ -49,10 +49,10 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     }
 
     [Fact]
-    public async Task Two_processes_may_create_the_stream_at_once_and_start_says_what_power_loss_does()
+    public async Task Many_processes_may_create_the_stream_at_once_and_start_says_what_power_loss_does()
     {
         string endpoint = fixture.Server.NewEndpoint();
-        IRevisionStore[] stores = [.. Enumerable.Range(0, 4).Select(_ => StoreEndpoint.Parse(endpoint).Create())];
+        IRevisionStore[] stores = [.. Enumerable.Range(0, 8).Select(_ => StoreEndpoint.Parse(endpoint).Create())];
         await Task.WhenAll(stores.Select(store => store.Open(default)));
         foreach (IRevisionStore store in stores)
         {
