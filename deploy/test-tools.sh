@@ -64,10 +64,10 @@ mirror() {
 }
 
 has_etcd() {
-  [ -x "$tools/bin/etcd" ] && [ -x "$tools/bin/etcdctl" ] && "$tools/bin/etcd" --version 2> /dev/null | grep -q "^etcd Version: $etcd_series\."
+  [ -x "$tools/bin/etcd" ] && [ -x "$tools/bin/etcdctl" ] && [ -x "$tools/bin/etcdutl" ] && "$tools/bin/etcd" --version 2> /dev/null | grep -q "^etcd Version: $etcd_series\."
 }
 
-# Sid has 3.5.30 with etcdutl; a stable release further on has an older 3.5, which will do for everything but etcdutl.
+# Sid has 3.5.30; a stable release further on has an older 3.5, which will do if it has etcdutl.
 bring_etcd() {
   local uri release state pkg
   uri=$(mirror)
@@ -87,7 +87,7 @@ bring_etcd() {
       cp "$state"/root/usr/bin/etcd* "$tools/bin/"
       rm -rf "$state"
       if has_etcd; then return 0; fi
-      say "Debian $release brought $("$tools/bin/etcd" --version 2>&1 | head -n 1), not $etcd_series"
+      say "Debian $release brought no etcdutl, or $("$tools/bin/etcd" --version 2>&1 | head -n 1), not $etcd_series"
     fi
     rm -rf "$state"
   done
