@@ -26,6 +26,9 @@ public sealed class KeyspaceView(int seed)
     /// <summary>Every revision that was ever compacted at.</summary>
     public HashSet<long> Compactions { get; } = [];
 
+    /// <summary>Revisions whose transaction may have deleted a key and written it again.</summary>
+    public HashSet<long> Rewritten { get; } = [];
+
     public bool Chance(double probability) => Random.NextDouble() < probability;
 
     public T Pick<T>(params T[] choices) => choices[Random.Next(choices.Length)];

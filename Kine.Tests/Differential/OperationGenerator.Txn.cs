@@ -13,9 +13,15 @@ public sealed partial class OperationGenerator
         var request = NewTxn(0);
         if (view.Chance(0.01))
             Overfill(request);
-        if (HasDeleteToTheEnd(request))
-            ForgetIgnores(request);
-        return new UnaryOperation<TxnResponse>(EtcdMethod.Txn, request, reply => RangeText.Of(request, reply));
+        if (!HasDeleteToTheEnd(request))
+            return new UnaryOperation<TxnResponse>(EtcdMethod.Txn, request, reply => RangeText.Of(request, reply));
+        ForgetIgnores(request);
+        return new UnaryOperation<TxnResponse>(EtcdMethod.Txn, request, reply =>
+        {
+            lock (view.Rewritten)
+                view.Rewritten.Add(reply.Header.Revision);
+            return RangeText.Of(request, reply);
+        });
     }
 
     private TxnRequest NewTxn(int depth)

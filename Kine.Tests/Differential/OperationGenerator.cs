@@ -123,6 +123,9 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
         // A compaction to 0 would make etcd answer the hash it keeps for it to every question for the current one, until its restart.
         if (request.Revision == 0)
             request.Revision = 1;
+        // Compacted at a revision that deleted a key and wrote it again, etcd loses what was written.
+        while (view.Rewritten.Contains(request.Revision))
+            request.Revision++;
         return new CompoundOperation(
             $"Compact {MessageText.Of(request)}",
             async side =>
