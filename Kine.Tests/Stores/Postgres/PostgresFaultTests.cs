@@ -157,6 +157,21 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
         Assert.Equal(last + 1, await LogFiller.AppendOne(_store, _token, last));
     }
 
+    // The server raises its own errors for a full disk and a failing one, at the place where it would meet them.
+    [Theory]
+    [InlineData("53100")] // disk_full
+    [InlineData("58030")] // io_error
+    public async Task A_full_or_failing_disk_refuses_an_append_and_leaves_nothing_of_it(string code)
+    {
+        long last = await LogFiller.AppendOne(_store, _token, 1);
+        await Server.Query(_database, $"CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$");
+        await Server.Query(_database, "CREATE TRIGGER fail AFTER INSERT ON kine_log EXECUTE FUNCTION fail()");
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => LogFiller.AppendOne(_store, _token, last));
+        Assert.Equal([2], await Revisions());
+        await Server.Query(_database, "DROP TRIGGER fail ON kine_log");
+        Assert.Equal(last + 1, await LogFiller.AppendOne(_store, _token, last));
+    }
+
     [Fact]
     public async Task A_locked_fence_is_unavailable_after_a_bounded_wait_and_nothing_lands_later()
     {
