@@ -37,6 +37,15 @@ passed=$(counter passed)
 failed=$(counter failed)
 skipped=$(( $(counter total) - passed - failed ))
 # A test host that died has counted nothing as failed; neither has a run that found no test.
+# Once more at the end, where a log that was cut still shows it: what failed, and why.
+awk '
+  /<UnitTestResult / { name = $0; sub(/.*testName="/, "", name); sub(/".*/, "", name); shown = 0 }
+  /<UnitTestResult .*outcome="Failed"/ { print "failed: " name; failed = 1 }
+  failed && /<ErrorInfo>/ { error = 1 }
+  error && shown++ < 30 { print "    " substr($0, 1, 400) }
+  /<\/ErrorInfo>/ { error = 0 }
+  /<\/UnitTestResult>/ { failed = 0 }
+' "$results/tests.trx" 2> /dev/null || true
 if [ "$failed" = 0 ] && { [ "$status" != 0 ] || [ "$passed" = 0 ]; }; then failed=1; fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

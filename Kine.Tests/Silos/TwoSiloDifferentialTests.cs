@@ -14,7 +14,7 @@ public sealed class TwoSiloDifferentialTests(ITestOutputHelper output)
     public async Task Every_reply_and_every_watch_equals_etcds()
     {
         var operations = int.Parse(Environment.GetEnvironmentVariable("KINE_DIFF_OPS") ?? $"{DefaultOperations}");
-        var seed = int.Parse(Environment.GetEnvironmentVariable("KINE_DIFF_SEED") ?? $"{Random.Shared.Next(1, 1_000_000)}");
+        var seed = DifferentialContract.Seed(GetType());
         output.WriteLine($"seed {seed}, {operations} operations");
         await using var reference = await EtcdServer.StartNew();
         await using var candidate = await SecondSiloServer.StartNew();
