@@ -28,72 +28,60 @@ internal sealed class History
     private Table _table = new(0, new HistoryChunk?[16]);
     private HistoryChunk? _last;
     private long _next; // number of the next row
-    private long _tableBytes; // of all chunks
+    private long _chunkBytes; // of all chunks
     private long _examined; // rows below are dropped, or dead, as far as compaction is concerned
 
     /// <summary>Rows that a compaction has not examined yet.</summary>
     public long Rows => _next - _examined;
 
-    public long Bytes
-    {
-        get
-        {
-            Table table = Volatile.Read(ref _table);
-            long chunks = (Volatile.Read(ref _next) >> HistoryChunk.Shift) - table.First + 1;
-            return chunks * HistoryChunk.Bytes + Volatile.Read(ref _tableBytes) + table.Chunks.Length * 8L;
-        }
-    }
+    public long Bytes => Volatile.Read(ref _chunkBytes) + Volatile.Read(ref _table).Chunks.Length * 8L;
 
-    /// <summary>Writer: stores a version that <paramref name="superseded"/> replaced and returns its row number.</summary>
-    public long Append(in VersionRow row, long superseded)
+    /// <summary>Writer: stores a version that <paramref name="newer"/> superseded and returns its row number.</summary>
+    public long Append(in VersionRow row, in KeyVersion newer)
     {
-        if (_last is null || !_last.CanTake(superseded))
-            _last = AddChunk(superseded);
-        int tableBytes = _last.TableBytes;
-        _last.Add(row, superseded);
-        if (_last.TableBytes != tableBytes)
-            Volatile.Write(ref _tableBytes, _tableBytes + _last.TableBytes - tableBytes);
+        if (_last is null || _last.IsFull)
+            _last = AddChunk();
+        _last.Add(row, newer);
+        if (_last.IsFull)
+        {
+            int open = _last.Bytes;
+            _last.Pack();
+            Volatile.Write(ref _chunkBytes, _chunkBytes + _last.Bytes - open);
+        }
+
         return _next++;
     }
 
-    /// <summary>Any thread: false when there is no such row, or compaction dropped it.</summary>
-    public bool TryGet(long row, out VersionRow version)
+    /// <summary>Any thread: replaces a version by the one before it; false when there is none, or compaction dropped it.</summary>
+    public bool TryGetOlder(ref VersionRow version)
     {
         Table table = Volatile.Read(ref _table);
-        long chunk = (row >> HistoryChunk.Shift) - table.First;
+        long chunk = (version.Older >> HistoryChunk.Shift) - table.First;
         if (chunk < 0)
-        {
-            version = default;
             return false;
-        }
-
-        version = Volatile.Read(ref table.Chunks[chunk])!.Read((int)(row & (HistoryChunk.Size - 1)));
+        version = Volatile.Read(ref table.Chunks[chunk])!.Read((int)(version.Older & (HistoryChunk.Size - 1)), version);
         return true;
     }
 
-    /// <summary>Any thread: the newest version at <paramref name="revision"/> from this row on towards older ones.</summary>
-    public bool TryFind(long row, long revision, out VersionRow version)
+    /// <summary>Any thread: replaces a version above <paramref name="revision"/> by the newest one at it; false when there is none.</summary>
+    public bool TryFind(ref VersionRow version, long revision)
     {
-        while (TryGet(row, out version))
+        while (TryGetOlder(ref version))
         {
             if (version.Mod <= revision)
                 return true;
-            row = version.Older;
         }
 
         return false;
     }
 
-    /// <summary>Writer: the revision that superseded a row; the row must be there.</summary>
-    public long Superseded(long row) => Chunk(row).Superseded((int)(row & (HistoryChunk.Size - 1)));
-
-    /// <summary>Writer: takes a version back that becomes the newest again.</summary>
-    public VersionRow Restore(long row)
+    /// <summary>Writer: takes the version before <paramref name="undone"/> back, which becomes the newest again.</summary>
+    public VersionRow Restore(in VersionRow undone)
     {
-        HistoryChunk chunk = Chunk(row);
-        int index = (int)(row & (HistoryChunk.Size - 1));
-        chunk.Kill(index);
-        return chunk.Read(index);
+        VersionRow older = undone;
+        TryGetOlder(ref older);
+        Chunk(undone.Older).Kill((int)(undone.Older & (HistoryChunk.Size - 1)));
+        return older;
     }
 
     /// <summary>
@@ -107,20 +95,13 @@ internal sealed class History
         {
             HistoryChunk chunk = Chunk(_examined);
             int index = (int)(_examined & (HistoryChunk.Size - 1));
-            if (index == chunk.Count)
-            {
-                // What a chunk left unused holds no rows.
-                _examined = ((_examined >> HistoryChunk.Shift) + 1) << HistoryChunk.Shift;
-                continue;
-            }
-
             if (!chunk.IsDead(index))
             {
                 if (chunk.Superseded(index) > revision)
                     break;
-                VersionRow row = chunk.Read(index);
-                if (!row.IsTombstone)
-                    dropped.Add(row.Id);
+                RecordId id = chunk.Id(index, out bool isTombstone);
+                if (!isTombstone)
+                    dropped.Add(id);
             }
 
             passed++;
@@ -137,11 +118,9 @@ internal sealed class History
         return table.Chunks[(row >> HistoryChunk.Shift) - table.First]!;
     }
 
-    private HistoryChunk AddChunk(long superseded)
+    private HistoryChunk AddChunk()
     {
         Table table = _table;
-        if (_last is not null)
-            Volatile.Write(ref _next, (_next + HistoryChunk.Size - 1) >> HistoryChunk.Shift << HistoryChunk.Shift);
         long slot = (_next >> HistoryChunk.Shift) - table.First;
         if (slot == table.Chunks.Length)
         {
@@ -151,8 +130,9 @@ internal sealed class History
             Volatile.Write(ref _table, table);
         }
 
-        var chunk = new HistoryChunk(_next, superseded);
+        var chunk = new HistoryChunk(_next);
         Volatile.Write(ref table.Chunks[slot], chunk);
+        Volatile.Write(ref _chunkBytes, _chunkBytes + chunk.Bytes);
         return chunk;
     }
 
@@ -163,7 +143,7 @@ internal sealed class History
         int passed = (int)((_examined >> HistoryChunk.Shift) - table.First);
         while (drop < passed && table.Chunks[drop] is { } chunk && chunk != _last && chunk.MaxSuperseded <= revision)
         {
-            Volatile.Write(ref _tableBytes, _tableBytes - chunk.TableBytes);
+            Volatile.Write(ref _chunkBytes, _chunkBytes - chunk.Bytes);
             drop++;
         }
 

@@ -30,7 +30,7 @@ public sealed partial class KeyIndex
             ref readonly VersionRow newest = ref _leaf.Row(_index);
             if (version.Id.CompareTo(newest.Id) <= 0)
                 throw new ArgumentException($"Version {version.Id} cannot follow {newest.Id} of the same key.", nameof(version));
-            long older = _history.Append(newest, version.Mod);
+            long older = _history.Append(newest, version);
             int change = (version.IsTombstone ? 0 : 1) - (newest.IsTombstone ? 0 : 1);
             _deadEntries -= change;
             Update(new VersionRow(version, older), version.Mod, change);
@@ -62,7 +62,7 @@ public sealed partial class KeyIndex
         int lost = undone.IsTombstone ? 0 : 1;
         if (undone.Older != History.NoRow)
         {
-            VersionRow older = _history.Restore(undone.Older);
+            VersionRow older = _history.Restore(undone);
             int change = (older.IsTombstone ? 0 : 1) - lost;
             _deadEntries -= change;
             Update(older, id.Revision, change);
@@ -95,7 +95,7 @@ public sealed partial class KeyIndex
                     if (!row.IsTombstone || row.Mod >= _compacted)
                         yield return (key, row.ToVersion());
                     superseded = row.Mod;
-                    if (!_history.TryGet(row.Older, out row))
+                    if (!_history.TryGetOlder(ref row))
                         break;
                 }
             }

@@ -100,7 +100,7 @@ public sealed partial class KeyIndex
     internal bool TryRead(Leaf leaf, int index, long revision, out KeyVersion version)
     {
         leaf.Read(index, out VersionRow row);
-        bool found = row.Mod <= revision || _history.TryFind(row.Older, revision, out row);
+        bool found = row.Mod <= revision || _history.TryFind(ref row, revision);
         version = found ? row.ToVersion() : default;
         return found;
     }
@@ -142,7 +142,7 @@ public sealed partial class KeyIndex
         for (int i = first; i < last; i++)
         {
             leaf.Read(i, out VersionRow row);
-            if ((row.Mod <= revision || _history.TryFind(row.Older, revision, out row)) && !row.IsTombstone)
+            if ((row.Mod <= revision || _history.TryFind(ref row, revision)) && !row.IsTombstone)
                 count++;
         }
 

@@ -5,7 +5,7 @@ namespace Kine.Grains.Index;
 
 /// <summary>
 /// A <see cref="KeyVersion"/> as the index stores the newest one inside its leaf, 48 bytes; superseded ones are packed (see
-/// <see cref="PackedRow"/>) in the <see cref="History"/>.
+/// <see cref="PackedRows"/>) in the <see cref="History"/>.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal readonly struct VersionRow(in KeyVersion version, long older)
