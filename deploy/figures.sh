@@ -3,6 +3,7 @@
 #
 #   deploy/figures.sh                        all sections
 #   deploy/figures.sh ready idle page        some: ready idle million page compact compare
+#   deploy/figures-stores.sh                 those of PostgreSQL, MariaDB and NATS, on servers that it starts too
 #
 # Variables:
 #   ETCD_BIN                 etcd 3.5 to compare with (default: the one that test-tools.sh brought)

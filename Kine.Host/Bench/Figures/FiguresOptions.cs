@@ -9,6 +9,9 @@ internal sealed record FiguresOptions
     /// <summary>An etcd 3.5 to compare with, or null.</summary>
     public string? EtcdPath { get; init; }
 
+    /// <summary>Database servers to run kine on.</summary>
+    public IReadOnlyList<StoreUnderTest> Stores { get; init; } = [];
+
     /// <summary>Keys of the large stores.</summary>
     public int Keys { get; init; } = 1_000_000;
 

@@ -41,13 +41,15 @@ internal sealed partial class ServerUnderTest : IAsyncDisposable
 
     /// <summary>Starts kine on a SQLite file in the folder, and waits until it answers.</summary>
     /// <exception cref="BenchException">It ended or never answered.</exception>
-    public static Task<ServerUnderTest> StartKine(string program, string folder, params string[] more)
+    public static Task<ServerUnderTest> StartKine(string program, string folder, params string[] more) =>
+        StartKineOn(program, $"sqlite://{folder}/state.db", folder, more);
+
+    /// <summary>Starts kine on a store, with its log in the folder, and waits until it answers.</summary>
+    /// <exception cref="BenchException">It ended or never answered.</exception>
+    public static Task<ServerUnderTest> StartKineOn(string program, string endpoint, string folder, params string[] more)
     {
         var port = FreePort();
-        string[] arguments =
-        [
-            "--listen-address", $"127.0.0.1:{port}", "--endpoint", $"sqlite://{folder}/state.db", "--metrics-bind-address", "0", .. more,
-        ];
+        string[] arguments = ["--listen-address", $"127.0.0.1:{port}", "--endpoint", endpoint, "--metrics-bind-address", "0", .. more];
         return Start(program, arguments, port, Path.Combine(folder, "kine.log"));
     }
 
