@@ -14,8 +14,6 @@ public sealed partial class WatchHub : IDisposable
     /// <summary>Shortest interval of progress replies, as in etcd.</summary>
     public static readonly TimeSpan MinProgressInterval = TimeSpan.FromMilliseconds(100);
 
-    private const int InlineWakes = 16; // above it another thread wakes the streams, so that the publisher can go on
-
     private readonly Lock _gate = new(); // guards all fields below; taken before any stream's lock, never held across I/O
     private readonly IEventHistory _history;
     private readonly WatchHubOptions _options;
@@ -24,8 +22,6 @@ public sealed partial class WatchHub : IDisposable
     private readonly EventRing _ring;
     private readonly HashSet<WatchStream> _streams = [];
     private readonly List<RevisionWaiter> _waiters = [];
-    private readonly List<WatchGroup> _extended = [];
-    private Publication? _spare;
     private ReplyIdentity _identity = new(0, 0, 0);
     private EtcdException? _stopped;
     private EtcdException? _leaderless; // set while no writer can be reached that would feed this hub
@@ -229,112 +225,6 @@ public sealed partial class WatchHub : IDisposable
             Volatile.Write(ref _compactRevision, compactRevision);
     }
 
-    /// <summary>Applies the events above the hub's revision; the caller made sure that none is missing between.</summary>
-    private void Apply(IReadOnlyList<KeyEvent> events, long last, Publication publication)
-    {
-        int start = 0;
-        while (start < events.Count && events[start].Revision <= _revision)
-            start++;
-        _ring.Append(events, start, last);
-        foreach (WatchGroup group in _groups.Match(events, start))
-            Extend(group, publication);
-        Announce(publication);
-        Volatile.Write(ref _revision, last);
-        if (_ring.EvictedBytes - _sweptBytes > _options.RingBytes / 8)
-            Sweep(publication);
-    }
-
-    private void Extend(WatchGroup group, Publication publication)
-    {
-        if (group.Synced.Count == 0)
-        {
-            group.DropMatched();
-        }
-        else if (!group.WantsPrevious || !HasPrevious(group.Matched, _compactRevision))
-        {
-            group.Extend(ready: true);
-            _extended.Add(group);
-        }
-        else if (_fetches < MaxFetches)
-        {
-            publication.Fetch.Add(new PreviousFetch(group, group.Extend(ready: false)));
-        }
-        else
-        {
-            // The store is too slow for live previous pairs: these watchers go on by catching up, which asks for one page at a time.
-            long next = group.Matched[0].Revision;
-            group.DropMatched();
-            for (int i = group.Synced.Count - 1; i >= 0; i--)
-                DropOut(group.Synced[i], next, publication);
-        }
-    }
-
-    /// <summary>Tells the watchers of the extended groups.</summary>
-    private void Announce(Publication publication)
-    {
-        if (_extended.Count == 0)
-            return;
-        // The chains must be seen extended by whoever's flag is read as "queued" here; see WatchStream.Next for the other half.
-        Interlocked.MemoryBarrier();
-        foreach (WatchGroup group in _extended)
-        {
-            for (int i = group.Synced.Count - 1; i >= 0; i--)
-            {
-                Watcher watcher = group.Synced[i];
-                if (watcher.Stream.Notify(watcher))
-                    publication.Wake.Add(watcher.Stream);
-            }
-        }
-
-        _extended.Clear();
-    }
-
-    /// <summary>Puts aside whom the ring has outrun, so that the chains hold nothing that the ring does not.</summary>
-    private void Sweep(Publication publication)
-    {
-        _sweptBytes = _ring.EvictedBytes;
-        foreach (WatchStream stream in _streams)
-        {
-            if (stream.DropBehind(_ring.First))
-                publication.Wake.Add(stream);
-        }
-    }
-
-    /// <summary>Moves to a revision without the events before it: all watchers are behind now.</summary>
-    private void Restart(long revision, Publication publication)
-    {
-        foreach (WatchStream stream in _streams)
-        {
-            foreach (Watcher watcher in stream.Watchers)
-            {
-                if (watcher.State == WatcherState.Synced)
-                    DropOut(watcher, _revision + 1, publication);
-            }
-        }
-
-        _ring.Load(revision + 1, revision, []);
-        _pages.Clear();
-        Volatile.Write(ref _revision, revision);
-    }
-
-    private void DropOut(Watcher watcher, long next, Publication publication)
-    {
-        if (watcher.Stream.DropOut(watcher, next))
-            publication.Wake.Add(watcher.Stream);
-    }
-
-    private void Complete(Publication publication)
-    {
-        for (int i = _waiters.Count - 1; i >= 0; i--)
-        {
-            if (_waiters[i].Revision > _revision)
-                continue;
-            publication.Reached.Add(_waiters[i]);
-            _waiters[i] = _waiters[^1];
-            _waiters.RemoveAt(_waiters.Count - 1);
-        }
-    }
-
     private async Task WaitOrLeave(RevisionWaiter waiter, CancellationToken cancellationToken)
     {
         await using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
@@ -346,52 +236,6 @@ public sealed partial class WatchHub : IDisposable
             },
             null);
         await waiter.Task.ConfigureAwait(false);
-    }
-
-    private Publication Rent() => Interlocked.Exchange(ref _spare, null) ?? new Publication();
-
-    /// <summary>Does outside the lock what a change has brought.</summary>
-    private void Finish(Publication publication)
-    {
-        foreach (RevisionWaiter waiter in publication.Reached)
-            waiter.TrySetResult();
-        if (publication.Fetch.Count > 0)
-            _ = FetchPrevious([.. publication.Fetch]);
-        if (publication.Wake.Count > InlineWakes)
-        {
-            ThreadPool.UnsafeQueueUserWorkItem(static streams => Wake(streams), publication.Wake.ToArray(), preferLocal: false);
-        }
-        else
-        {
-            foreach (WatchStream stream in publication.Wake)
-                stream.Wake();
-        }
-
-        publication.Clear();
-        _spare = publication;
-    }
-
-    private static void Wake(WatchStream[] streams)
-    {
-        foreach (WatchStream stream in streams)
-            stream.Wake();
-    }
-
-    /// <summary>What is to be done once the lock is released.</summary>
-    private sealed class Publication
-    {
-        public List<WatchStream> Wake { get; } = [];
-
-        public List<PreviousFetch> Fetch { get; } = [];
-
-        public List<RevisionWaiter> Reached { get; } = [];
-
-        public void Clear()
-        {
-            Wake.Clear();
-            Fetch.Clear();
-            Reached.Clear();
-        }
     }
 
     private sealed class RevisionWaiter(long revision) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
