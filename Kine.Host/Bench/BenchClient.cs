@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Kine.Grains;
 using Kine.Host.Bench.Http2;
 using Kine.Host.Bench.Workloads;
 
@@ -57,7 +58,7 @@ internal sealed class BenchClient(int index, EtcdChannel channel, long seed)
                 CountError(failure.Message);
 
                 // An unreachable server answers at once: don't spin.
-                if (failure.Code == GrpcStatusCode.Unavailable)
+                if (failure.Code == StatusCode.Unavailable)
                     await Task.Delay(20);
             }
         }

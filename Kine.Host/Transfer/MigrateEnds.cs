@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Kine.Backends;
 using Kine.Backends.Endpoints;
+using Kine.Grains;
 using Kine.Grains.Import;
 using Kine.Grains.Snapshots;
 using Kine.Host.Bench.Http2;
@@ -63,7 +64,7 @@ internal sealed class MigrateEnds(ParseResult parsed, ServerArguments server, St
             SnapshotFile file = SnapshotFile.Open(path);
             return await FileSource(file, $"the server at {channel.Endpoint.Authority}", $"etcd cluster {pages.ClusterId:x}", cancellationToken);
         }
-        catch (GrpcException error) when (error.Code is GrpcStatusCode.Unimplemented or GrpcStatusCode.Unknown)
+        catch (GrpcException error) when (error.Code is StatusCode.Unimplemented or StatusCode.Unknown)
         {
             return await progress.Run("reading the keys", pages.Count, done => PagesSource.Read(channel, pages, done, cancellationToken));
         }

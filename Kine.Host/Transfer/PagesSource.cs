@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 using Google.Protobuf;
 using Kine.Backends;
 using Kine.Etcd;
+using Kine.Grains;
 using Kine.Grains.Import;
+using Kine.Host.Bench;
 using Kine.Host.Bench.Http2;
 
 namespace Kine.Host.Transfer;
@@ -101,7 +103,7 @@ internal sealed class PagesSource : IHistorySource
                 EtcdMethods.LeaseTimeToLive, asked, cancellationToken: cancellationToken);
             return Math.Max(reply.GrantedTTL, 1);
         }
-        catch (GrpcException error) when (error.Code is GrpcStatusCode.Unknown or GrpcStatusCode.Unimplemented && lease > 0)
+        catch (GrpcException error) when (error.Code is StatusCode.Unknown or StatusCode.Unimplemented && lease > 0)
         {
             return lease;
         }

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Grains;
+using Kine.Host.Bench;
 using Kine.Host.Bench.Http2;
 
 namespace Kine.Host.Transfer;
@@ -44,7 +46,7 @@ internal sealed class ServerPages
         {
             all = await Ask(channel, Zero, Zero, cancellationToken);
         }
-        catch (GrpcException error) when (error.Code is GrpcStatusCode.Unknown or GrpcStatusCode.InvalidArgument or GrpcStatusCode.Unimplemented)
+        catch (GrpcException error) when (error.Code is StatusCode.Unknown or StatusCode.InvalidArgument or StatusCode.Unimplemented)
         {
             // Upstream kine cannot list everything, or fails at it, by release and database.
         }

@@ -1,7 +1,9 @@
 using Google.Protobuf;
 using Kine.Backends;
 using Kine.Etcd;
+using Kine.Grains;
 using Kine.Grains.Import;
+using Kine.Host.Bench;
 using Kine.Host.Bench.Http2;
 
 namespace Kine.Host.Transfer;
@@ -89,7 +91,7 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
             {
                 reply = await Put(key, value, lease, revision, cancellationToken);
             }
-            catch (GrpcException error) when (error.Code == GrpcStatusCode.NotFound && lease != 0)
+            catch (GrpcException error) when (error.Code == StatusCode.NotFound && lease != 0)
             {
                 // The lease ran out since it was granted.
                 lease = await Grant(record.Lease, again: true, cancellationToken);
@@ -138,7 +140,7 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
                     EtcdMethods.LeaseGrant, new LeaseGrantRequest { ID = lease, TTL = Math.Max(ttl, 1) }, cancellationToken: cancellationToken);
                 return _leases[lease] = reply.ID;
             }
-            catch (GrpcException error) when (error.Code == GrpcStatusCode.FailedPrecondition)
+            catch (GrpcException error) when (error.Code == StatusCode.FailedPrecondition)
             {
                 return _leases[lease] = lease; // there from an interrupted run
             }

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains.Snapshots;
+using Kine.Host.Bench;
 using Kine.Host.Bench.Http2;
 
 namespace Kine.Host.Transfer;

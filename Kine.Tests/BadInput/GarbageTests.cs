@@ -1,6 +1,8 @@
 using System.Net;
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Grains;
+using Kine.Host.Bench;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using Xunit;
@@ -65,7 +67,7 @@ public sealed class GarbageTests : IAsyncLifetime
             c => c.Frame(RawHttp2.GoAway, 0, 0, new byte[8]),
             async c =>
             {
-                await c.Request(1, EtcdMethod.Range, ("x-long", new string('a', 60_000)));
+                await c.Request(1, EtcdMethods.Range, ("x-long", new string('a', 60_000)));
                 await c.Frame(RawHttp2.Data, RawHttp2.EndStream, 1, GrpcFrame.Encode(new RangeRequest()));
             },
             async c =>
@@ -73,7 +75,7 @@ public sealed class GarbageTests : IAsyncLifetime
                 // Opens and resets streams as fast as it can (the "rapid reset" attack), on a small scale.
                 for (var i = 0; i < 2_000; i++)
                 {
-                    await c.Request(1 + (2 * i), EtcdMethod.Watch);
+                    await c.Request(1 + (2 * i), EtcdMethods.Watch);
                     await c.Frame(RawHttp2.Reset, 0, 1 + (2 * i), [0, 0, 0, 8]);
                 }
             },
@@ -101,7 +103,7 @@ public sealed class GarbageTests : IAsyncLifetime
             for (var length = 0; length < body.Length; length++)
             {
                 var stream = 1 + (2 * length);
-                await connection.Request(stream, EtcdMethod.Put);
+                await connection.Request(stream, EtcdMethods.Put);
                 await connection.Frame(RawHttp2.Data, RawHttp2.EndStream, stream, body[..length]);
             }
             var answered = (await connection.Drain(TimeSpan.FromSeconds(2))).Where(frame => frame.Type is RawHttp2.Headers or RawHttp2.Reset)
@@ -111,7 +113,7 @@ public sealed class GarbageTests : IAsyncLifetime
         for (var length = 0; length < body.Length; length++)
         {
             using var connection = await RawHttp2.Open(_server.Address);
-            await connection.Request(1, EtcdMethod.Put);
+            await connection.Request(1, EtcdMethods.Put);
             await connection.Frame(RawHttp2.Data, 0, 1, body[..length]);
         }
         await _server.IsFine();
@@ -125,7 +127,7 @@ public sealed class GarbageTests : IAsyncLifetime
     [InlineData("")]
     public async Task Another_content_type_is_refused_in_http(string contentType)
     {
-        using var response = await _server.Channel.Raw(EtcdMethod.Range, GrpcFrame.Encode(new RangeRequest { Key = ByteString.CopyFromUtf8("a") }), contentType);
+        using var response = await _server.Channel.Raw(EtcdMethods.Range, GrpcFrame.Encode(new RangeRequest { Key = ByteString.CopyFromUtf8("a") }), contentType);
         Assert.InRange((int)response.StatusCode, 400, 499);
         await _server.IsFine();
     }
@@ -150,7 +152,7 @@ public sealed class GarbageTests : IAsyncLifetime
             ("fields nobody knows", GrpcFrame.Encode([0xfa, 0x7f, 0x02, 1, 2], 0, 5)),
         ];
         var differences = new List<string>();
-        foreach (var method in new[] { EtcdMethod.Range, EtcdMethod.Watch, EtcdMethod.LeaseKeepAlive })
+        foreach (var method in new[] { EtcdMethods.Range, EtcdMethods.Watch, EtcdMethods.LeaseKeepAlive })
         {
             foreach (var (what, body) in bodies)
             {
@@ -171,7 +173,7 @@ public sealed class GarbageTests : IAsyncLifetime
         byte[][] bodies = [[], [0, 0], GrpcFrame.Encode([], 0, 10), GrpcFrame.Encode(range.AsSpan(0, 1), 0, (uint)range.Length)];
         foreach (var body in bodies)
             // gRPC's own word for it; etcd passes on what Go calls the end of a file.
-            Assert.Equal(Candidate.IsEtcd ? "Unknown" : "Internal", await StatusOf(_server.Channel, EtcdMethod.Range, body));
+            Assert.Equal(Candidate.IsEtcd ? "Unknown" : "Internal", await StatusOf(_server.Channel, EtcdMethods.Range, body));
         await _server.IsFine();
     }
 
@@ -180,9 +182,9 @@ public sealed class GarbageTests : IAsyncLifetime
     {
         var bomb = GrpcFrame.Encode(new PutRequest { Key = ByteString.CopyFromUtf8("bomb"), Value = ByteString.CopyFrom(new byte[500 << 20]) }, gzip: true);
         var content = new ByteArrayContent(bomb);
-        using var response = await _server.Channel.Open(EtcdMethod.Put, content, new CallOptions { Gzip = true }, CancellationToken.None);
+        using var response = await _server.Channel.Open(EtcdMethods.Put, content, new CallOptions { Gzip = true }, CancellationToken.None);
         await response.Content.ReadAsByteArrayAsync();
-        Assert.Equal(RpcCode.ResourceExhausted, EtcdChannel.StatusOf(response)!.Value.Code);
+        Assert.Equal(StatusCode.ResourceExhausted, EtcdChannel.StatusOf(response)!.Value.Code);
         await _server.IsFine();
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Host.Bench;
 using Kine.Tests.Wire;
 using Xunit;
 
@@ -57,7 +58,7 @@ public sealed class HungryClientTests : IAsyncLifetime
             await connection.Frame(RawHttp2.WindowUpdate, 0, 0, [0x7f, 0, 0, 0]);
             for (var stream = 1; stream < 6; stream += 2)
             {
-                await connection.Request(stream, EtcdMethod.Watch);
+                await connection.Request(stream, EtcdMethods.Watch);
                 await connection.Frame(RawHttp2.Data, 0, stream, GrpcFrame.Encode(new WatchRequest { CreateRequest = everything }));
             }
             deaf.Add(connection);
@@ -92,8 +93,8 @@ public sealed class HungryClientTests : IAsyncLifetime
         using var channel = new EtcdChannel(_server.Address);
         using var watch = await channel.Watch(new WatchCreateRequest { Key = ByteString.CopyFromUtf8("idle") });
         using var unasked = channel.Watch();
-        using var keepAlive = channel.Duplex<LeaseKeepAliveRequest, LeaseKeepAliveResponse>(EtcdMethod.LeaseKeepAlive);
-        var lease = await channel.Unary<LeaseGrantResponse>(EtcdMethod.LeaseGrant, new LeaseGrantRequest { TTL = 600 });
+        using var keepAlive = channel.Duplex<LeaseKeepAliveRequest, LeaseKeepAliveResponse>(EtcdMethods.LeaseKeepAlive);
+        var lease = await channel.Unary<LeaseGrantResponse>(EtcdMethods.LeaseGrant, new LeaseGrantRequest { TTL = 600 });
         await keepAlive.Write(new LeaseKeepAliveRequest { ID = lease.ID });
         Assert.Equal(600, (await keepAlive.Read())!.TTL);
         using var halfMessage = channel.Watch();

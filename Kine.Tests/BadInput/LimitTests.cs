@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Grains;
+using Kine.Host.Bench;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using Xunit;
@@ -25,12 +27,12 @@ public sealed class LimitTests : IAsyncLifetime
         await _server.Channel.Put(Large(WriteLimit - 200));
         Assert.Equal(WriteLimit - 200, (await _server.Channel.Get("large"))!.Value.Length);
         var error = await Assert.ThrowsAsync<RpcError>(() => _server.Channel.Put(Large(WriteLimit + 1)));
-        Assert.Equal((RpcCode.InvalidArgument, "etcdserver: request is too large"), (error.Code, error.Status));
+        Assert.Equal((StatusCode.InvalidArgument, "etcdserver: request is too large"), (error.Code, error.Status));
         var inTxn = new TxnRequest();
         for (var i = 0; i < 2; i++)
             inTxn.Success.Add(new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8($"{i}"), Value = ByteString.CopyFrom(new byte[WriteLimit / 2]) } });
         error = await Assert.ThrowsAsync<RpcError>(() => _server.Channel.Txn(inTxn));
-        Assert.Equal((RpcCode.InvalidArgument, "etcdserver: request is too large"), (error.Code, error.Status));
+        Assert.Equal((StatusCode.InvalidArgument, "etcdserver: request is too large"), (error.Code, error.Status));
         await _server.IsFine();
     }
 
@@ -39,10 +41,10 @@ public sealed class LimitTests : IAsyncLifetime
     {
         var request = Large(MessageLimit);
         var error = await Assert.ThrowsAsync<RpcError>(() => _server.Channel.Put(request));
-        Assert.Equal(RpcCode.ResourceExhausted, error.Code);
+        Assert.Equal(StatusCode.ResourceExhausted, error.Code);
         Assert.Equal($"grpc: received message larger than max ({request.CalculateSize()} vs. {MessageLimit})", error.Status);
         error = await Assert.ThrowsAsync<RpcError>(() => _server.Channel.Put(Large(100 << 20)));
-        Assert.Equal(RpcCode.ResourceExhausted, error.Code);
+        Assert.Equal(StatusCode.ResourceExhausted, error.Code);
         await _server.IsFine();
     }
 
@@ -101,9 +103,9 @@ public sealed class LimitTests : IAsyncLifetime
     public async Task Compressed_requests_are_read_and_compressed_replies_are_offered_ones()
     {
         var request = new PutRequest { Key = ByteString.CopyFromUtf8("zip"), Value = ByteString.CopyFrom(new byte[10_000]) };
-        await _server.Channel.Unary<PutResponse>(EtcdMethod.Put, request, new CallOptions { Gzip = true, AcceptGzip = true });
+        await _server.Channel.Unary<PutResponse>(EtcdMethods.Put, request, new CallOptions { Gzip = true, AcceptGzip = true });
         var read = await _server.Channel.Unary<RangeResponse>(
-            EtcdMethod.Range, new RangeRequest { Key = request.Key }, new CallOptions { Gzip = true, AcceptGzip = true });
+            EtcdMethods.Range, new RangeRequest { Key = request.Key }, new CallOptions { Gzip = true, AcceptGzip = true });
         Assert.Equal(request.Value, Assert.Single(read.Kvs).Value);
         Assert.Equal(request.Value, (await _server.Channel.Get("zip"))!.Value);
     }
@@ -117,13 +119,13 @@ public sealed class LimitTests : IAsyncLifetime
         Assert.True((await watch.Read())!.Created);
         var error = await Assert.ThrowsAsync<RpcError>(() => watch.Read());
         // etcd's gRPC resets the stream, as its clients have counted down the same time by themselves.
-        Assert.True(error.Code == RpcCode.DeadlineExceeded || (Candidate.IsEtcd && error.Code == RpcCode.Unavailable), error.Message);
+        Assert.True(error.Code == StatusCode.DeadlineExceeded || (Candidate.IsEtcd && error.Code == StatusCode.Unavailable), error.Message);
         Assert.InRange(clock.ElapsedMilliseconds, 300, 5_000);
         error = await Assert.ThrowsAsync<RpcError>(
-            () => _server.Channel.Unary<PutResponse>(EtcdMethod.Put, Large(10), new CallOptions { Timeout = "1n" }));
-        Assert.Equal(RpcCode.DeadlineExceeded, error.Code);
-        await _server.Channel.Unary<PutResponse>(EtcdMethod.Put, Large(10), new CallOptions { Timeout = "10S" });
-        await _server.Channel.Unary<PutResponse>(EtcdMethod.Put, Large(10), new CallOptions { Timeout = "99999999H" });
+            () => _server.Channel.Unary<PutResponse>(EtcdMethods.Put, Large(10), new CallOptions { Timeout = "1n" }));
+        Assert.Equal(StatusCode.DeadlineExceeded, error.Code);
+        await _server.Channel.Unary<PutResponse>(EtcdMethods.Put, Large(10), new CallOptions { Timeout = "10S" });
+        await _server.Channel.Unary<PutResponse>(EtcdMethods.Put, Large(10), new CallOptions { Timeout = "99999999H" });
         await _server.IsFine();
     }
 
@@ -136,7 +138,7 @@ public sealed class LimitTests : IAsyncLifetime
     public async Task What_nobody_implements_is_unimplemented(string method)
     {
         var error = await Assert.ThrowsAsync<RpcError>(() => _server.Channel.Unary<RangeResponse>(method, new RangeRequest()));
-        Assert.Equal(RpcCode.Unimplemented, error.Code);
+        Assert.Equal(StatusCode.Unimplemented, error.Code);
         Assert.NotEmpty(error.Status);
         await _server.IsFine();
     }
@@ -144,7 +146,7 @@ public sealed class LimitTests : IAsyncLifetime
     [Fact]
     public async Task The_health_service_says_serving()
     {
-        var reply = await _server.Channel.Unary<HealthCheckResponse>(EtcdMethod.HealthCheck, new HealthCheckRequest());
+        var reply = await _server.Channel.Unary<HealthCheckResponse>(EtcdMethods.HealthCheck, new HealthCheckRequest());
         Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, reply.Status);
     }
 

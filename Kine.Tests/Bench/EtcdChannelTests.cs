@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Kine.Grains;
 using Kine.Host.Bench.Http2;
 
 namespace Kine.Tests.Bench;
@@ -61,7 +62,7 @@ public sealed class EtcdChannelTests : IDisposable
         var (header, _) = await _server.Next(FrameType.Data);
         await _server.Trailers(header.StreamId, "11", "etcdserver: 100%25 %C3%A4");
         var failure = await Assert.ThrowsAsync<GrpcException>(() => call.WaitAsync(Patience));
-        Assert.Equal(GrpcStatusCode.OutOfRange, failure.Code);
+        Assert.Equal(StatusCode.OutOfRange, failure.Code);
         Assert.Equal("etcdserver: 100% \u00e4", failure.Detail);
     }
 
@@ -73,7 +74,7 @@ public sealed class EtcdChannelTests : IDisposable
         await _server.Accept();
         var (header, _) = await _server.Next(FrameType.Data);
         await _server.Send(FrameType.Headers, FrameFlags.EndHeaders | FrameFlags.EndStream, header.StreamId, [0x8d]); // :status 404
-        Assert.Equal(GrpcStatusCode.Unimplemented, (await Assert.ThrowsAsync<GrpcException>(() => call.WaitAsync(Patience))).Code);
+        Assert.Equal(StatusCode.Unimplemented, (await Assert.ThrowsAsync<GrpcException>(() => call.WaitAsync(Patience))).Code);
     }
 
     [Fact]
@@ -229,14 +230,14 @@ public sealed class EtcdChannelTests : IDisposable
         var call = channel.Unary("/s/m", default, new CallOptions { Timeout = TimeSpan.FromMilliseconds(300) });
         await _server.Accept();
         await _server.Next(FrameType.Data);
-        Assert.Equal(GrpcStatusCode.DeadlineExceeded, (await Assert.ThrowsAsync<GrpcException>(() => call.WaitAsync(Patience))).Code);
+        Assert.Equal(StatusCode.DeadlineExceeded, (await Assert.ThrowsAsync<GrpcException>(() => call.WaitAsync(Patience))).Code);
         await _server.Next(FrameType.RstStream);
 
         using var stop = new CancellationTokenSource();
         var cancelled = channel.Unary("/s/m", default, null, stop.Token);
         await _server.Next(FrameType.Data);
         await stop.CancelAsync();
-        Assert.Equal(GrpcStatusCode.Cancelled, (await Assert.ThrowsAsync<GrpcException>(() => cancelled.WaitAsync(Patience))).Code);
+        Assert.Equal(StatusCode.Cancelled, (await Assert.ThrowsAsync<GrpcException>(() => cancelled.WaitAsync(Patience))).Code);
         await _server.Next(FrameType.RstStream);
 
         // A late reply to a call that was given up harms nobody.
@@ -272,7 +273,7 @@ public sealed class EtcdChannelTests : IDisposable
         await _server.Accept();
         await _server.Next(FrameType.Data);
         _server.CloseConnection();
-        Assert.Equal(GrpcStatusCode.Unavailable, (await Assert.ThrowsAsync<GrpcException>(() => call.WaitAsync(Patience))).Code);
+        Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<GrpcException>(() => call.WaitAsync(Patience))).Code);
         var next = channel.Unary("/s/m", default);
         await _server.Accept();
         var (header, _) = await _server.Next(FrameType.Data);
@@ -290,7 +291,7 @@ public sealed class EtcdChannelTests : IDisposable
         var refused = channel.Unary("/s/m", default);
         await _server.Next(FrameType.Data);
         await _server.Send(FrameType.GoAway, FrameFlags.None, 0, [.. Number(1), .. Number(0)]);
-        Assert.Equal(GrpcStatusCode.Unavailable, (await Assert.ThrowsAsync<GrpcException>(() => refused.WaitAsync(Patience))).Code);
+        Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<GrpcException>(() => refused.WaitAsync(Patience))).Code);
         await _server.Reply(1, [4]);
         Assert.Equal([4], await taken.WaitAsync(Patience));
         var next = channel.Unary("/s/m", default);
@@ -317,7 +318,7 @@ public sealed class EtcdChannelTests : IDisposable
     {
         _server.Dispose();
         await using var channel = new EtcdChannel(_server.Endpoint);
-        Assert.Equal(GrpcStatusCode.Unavailable, (await Assert.ThrowsAsync<GrpcException>(() => channel.Unary("/s/m", default))).Code);
+        Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<GrpcException>(() => channel.Unary("/s/m", default))).Code);
     }
 
     [Theory]

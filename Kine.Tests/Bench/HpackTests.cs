@@ -1,4 +1,5 @@
 using System.Text;
+using Kine.Host.Bench;
 using Kine.Host.Bench.Http2;
 
 namespace Kine.Tests.Bench;

@@ -1,6 +1,7 @@
 using System.Text;
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Host.Bench;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 
@@ -54,7 +55,7 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
     {
         // When etcd applies its log again it leaves the ranges of transactions out, so that it does one after all that was refused for the revision of its
         // range. Hash makes it write down what it has applied, so that nothing is applied again.
-        await _reference.Channel.Unary<HashResponse>(EtcdMethod.Hash, new HashRequest());
+        await _reference.Channel.Unary<HashResponse>(EtcdMethods.Hash, new HashRequest());
         await Task.WhenAll(_reference.Server.Kill(), _candidate.Server.Kill());
         await Task.WhenAll(_reference.Server.Start(), _candidate.Server.Start());
         _reference.Reconnect();
@@ -105,7 +106,7 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
     private async Task Quiet()
     {
         while (Generator.WatchHorizon > _view.Revision)
-            await Both(new UnaryOperation<PutResponse>(EtcdMethod.Put, new PutRequest { Key = ByteString.CopyFromUtf8("filler") }));
+            await Both(new UnaryOperation<PutResponse>(EtcdMethods.Put, new PutRequest { Key = ByteString.CopyFromUtf8("filler") }));
         var revision = _view.Revision;
         try
         {
@@ -165,7 +166,7 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
     private async Task CompareContent()
     {
         var everything = new RangeRequest { Key = ByteString.CopyFrom(0), RangeEnd = ByteString.CopyFrom(0) };
-        await Both(new UnaryOperation<RangeResponse>(EtcdMethod.Range, everything));
+        await Both(new UnaryOperation<RangeResponse>(EtcdMethods.Range, everything));
         await Both(new CompoundOperation("HashKV 0", async side =>
         {
             var reply = await side.Channel.HashKV();

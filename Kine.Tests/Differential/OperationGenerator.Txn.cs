@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Host.Bench;
 using Kine.Tests.Wire;
 
 namespace Kine.Tests.Differential;
@@ -14,9 +15,9 @@ public sealed partial class OperationGenerator
         if (view.Chance(0.01))
             Overfill(request);
         if (!HasDeleteToTheEnd(request))
-            return new UnaryOperation<TxnResponse>(EtcdMethod.Txn, request, reply => RangeText.Of(request, reply));
+            return new UnaryOperation<TxnResponse>(EtcdMethods.Txn, request, reply => RangeText.Of(request, reply));
         ForgetIgnores(request);
-        return new UnaryOperation<TxnResponse>(EtcdMethod.Txn, request, reply =>
+        return new UnaryOperation<TxnResponse>(EtcdMethods.Txn, request, reply =>
         {
             lock (view.Rewritten)
                 view.Rewritten.Add(reply.Header.Revision);

@@ -1,4 +1,6 @@
 using Kine.Etcd;
+using Kine.Grains;
+using Kine.Host.Bench;
 using Kine.Tests.Wire;
 
 namespace Kine.Tests.Differential;
@@ -23,7 +25,7 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
     private UnaryOperation<RangeResponse> Range()
     {
         var request = NewRange();
-        return new UnaryOperation<RangeResponse>(EtcdMethod.Range, request, reply => RangeText.Of(request, reply));
+        return new UnaryOperation<RangeResponse>(EtcdMethods.Range, request, reply => RangeText.Of(request, reply));
     }
 
     private RangeRequest NewRange()
@@ -66,17 +68,17 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
                 return Answer.From(reply, MessageText.Of(reply));
             }
             var whole = new RangeResponse();
-            await foreach (var chunk in side.Channel.ServerStream<RangeStreamResponse>(EtcdMethod.RangeStream, request))
+            await foreach (var chunk in side.Channel.ServerStream<RangeStreamResponse>(EtcdMethods.RangeStream, request))
             {
                 if (whole.Header is not null)
-                    throw new RpcError(RpcCode.Internal, "a chunk after the one with the header");
+                    throw new RpcError(StatusCode.Internal, "a chunk after the one with the header");
                 whole.MergeFrom(chunk.RangeResponse);
             }
             return Answer.From(whole, MessageText.Of(whole));
         });
     }
 
-    private UnaryOperation<PutResponse> Put() => new(EtcdMethod.Put, NewPut());
+    private UnaryOperation<PutResponse> Put() => new(EtcdMethods.Put, NewPut());
 
     private PutRequest NewPut()
     {
@@ -98,7 +100,7 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
         return request;
     }
 
-    private UnaryOperation<DeleteRangeResponse> Delete() => new(EtcdMethod.DeleteRange, NewDelete());
+    private UnaryOperation<DeleteRangeResponse> Delete() => new(EtcdMethods.DeleteRange, NewDelete());
 
     private DeleteRangeRequest NewDelete()
     {
@@ -130,7 +132,7 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
             $"Compact {MessageText.Of(request)}",
             async side =>
             {
-                var reply = await side.Channel.Unary<CompactionResponse>(EtcdMethod.Compact, request);
+                var reply = await side.Channel.Unary<CompactionResponse>(EtcdMethods.Compact, request);
                 // A compaction that was not waited for goes on behind the reply, and what it has not deleted yet can be seen in a hash.
                 if (!request.Physical)
                     await Task.Delay(300);

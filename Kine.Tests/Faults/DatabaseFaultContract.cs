@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Grains;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using Xunit.Abstractions;
@@ -67,12 +68,12 @@ public abstract class DatabaseFaultContract(DatabaseServer database, ITestOutput
         proxy.CutAll();
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         var error = await Assert.ThrowsAsync<RpcError>(() => channel.Put("/k", "unheard", cancellation: limit.Token));
-        Assert.Equal(RpcCode.Unavailable, error.Code);
+        Assert.Equal(StatusCode.Unavailable, error.Code);
         var read = await channel.Range(new RangeRequest { Key = ByteString.CopyFromUtf8("/k"), Serializable = true }, limit.Token);
         Assert.Equal("before", Assert.Single(read.Kvs).Value.ToStringUtf8());
         await Task.Delay(TimeSpan.FromSeconds(2)); // longer than its lease: nothing proves a linearizable read now
         error = await Assert.ThrowsAsync<RpcError>(() => channel.Get("/k", limit.Token));
-        Assert.Equal(RpcCode.Unavailable, error.Code);
+        Assert.Equal(StatusCode.Unavailable, error.Code);
         proxy.Refusing = false;
         await Retried(() => channel.Put("/k", "after"));
         Assert.Equal("after", (await channel.Get("/k"))!.Value.ToStringUtf8());
@@ -95,9 +96,9 @@ public abstract class DatabaseFaultContract(DatabaseServer database, ITestOutput
         using var firstChannel = new EtcdChannel(first.Address);
         using var secondChannel = new EtcdChannel(second.Address);
         var error = await Assert.ThrowsAsync<RpcError>(() => secondChannel.Get("/k"));
-        Assert.Equal((RpcCode.Unavailable, "etcdserver: no leader"), (error.Code, error.Status));
+        Assert.Equal((StatusCode.Unavailable, "etcdserver: no leader"), (error.Code, error.Status));
         error = await Assert.ThrowsAsync<RpcError>(() => secondChannel.Put("/k", "v"));
-        Assert.Equal((RpcCode.Unavailable, "etcdserver: no leader"), (error.Code, error.Status));
+        Assert.Equal((StatusCode.Unavailable, "etcdserver: no leader"), (error.Code, error.Status));
         await Progress(load);
         await first.Kill();
         await writing.WaitAsync(Patience);
@@ -138,7 +139,7 @@ public abstract class DatabaseFaultContract(DatabaseServer database, ITestOutput
             {
                 return await call();
             }
-            catch (RpcError error) when (error.Code == RpcCode.Unavailable && clock.Elapsed < Patience)
+            catch (RpcError error) when (error.Code == StatusCode.Unavailable && clock.Elapsed < Patience)
             {
                 await Task.Delay(50);
             }

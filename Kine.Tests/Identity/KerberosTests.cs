@@ -1,3 +1,4 @@
+using Kine.Grains;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 
@@ -137,7 +138,7 @@ public sealed class KerberosTests(LoginFixture servers)
                 await channel.Put("key", "again");
                 return;
             }
-            catch (RpcError error) when (error.Code == RpcCode.Unavailable && DateTime.UtcNow < deadline)
+            catch (RpcError error) when (error.Code == StatusCode.Unavailable && DateTime.UtcNow < deadline)
             {
                 Assert.False(kine.HasEnded, kine.Process.Output);
                 await Task.Delay(50);

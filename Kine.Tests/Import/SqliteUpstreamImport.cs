@@ -1,3 +1,4 @@
+using Kine.Host.Bench;
 using Kine.Tests.Servers;
 using Kine.Tests.Stores;
 using TempFolder = Kine.Tests.Servers.TempFolder;
@@ -25,15 +26,15 @@ public sealed class SqliteUpstreamImport : UpstreamImportContract, IDisposable
         await Run(new UpstreamRows(Hex).Many(2, 2000));
         await using var kine = await KineServer.StartOn(Endpoint);
         using var channel = new Wire.EtcdChannel(kine.Address);
-        var deleted = await channel.Unary<Etcd.DeleteRangeResponse>(Wire.EtcdMethod.DeleteRange, new Etcd.DeleteRangeRequest
+        var deleted = await channel.Unary<Etcd.DeleteRangeResponse>(EtcdMethods.DeleteRange, new Etcd.DeleteRangeRequest
         {
             Key = Google.Protobuf.ByteString.CopyFrom(0),
             RangeEnd = Google.Protobuf.ByteString.CopyFrom(0),
         });
         await channel.Unary<Etcd.CompactionResponse>(
-            Wire.EtcdMethod.Compact, new Etcd.CompactionRequest { Revision = deleted.Header.Revision, Physical = true });
+            EtcdMethods.Compact, new Etcd.CompactionRequest { Revision = deleted.Header.Revision, Physical = true });
 
-        await channel.Unary<Etcd.DefragmentResponse>(Wire.EtcdMethod.Defragment, new Etcd.DefragmentRequest()).WaitAsync(TimeSpan.FromSeconds(60));
+        await channel.Unary<Etcd.DefragmentResponse>(EtcdMethods.Defragment, new Etcd.DefragmentRequest()).WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     protected override string Hex(byte[] value) => $"x'{Convert.ToHexString(value)}'";

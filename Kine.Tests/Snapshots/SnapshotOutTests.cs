@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Host.Bench;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 
@@ -146,7 +147,7 @@ public sealed class SnapshotOutTests : IAsyncLifetime
     {
         await History.Write(_channel);
         var replies = new List<SnapshotResponse>();
-        await foreach (var reply in _channel.ServerStream<SnapshotResponse>(EtcdMethod.Snapshot, new SnapshotRequest()))
+        await foreach (var reply in _channel.ServerStream<SnapshotResponse>(EtcdMethods.Snapshot, new SnapshotRequest()))
             replies.Add(reply);
 
         var content = replies.SkipLast(1).SelectMany(reply => reply.Blob.ToByteArray()).ToArray();
@@ -163,7 +164,7 @@ public sealed class SnapshotOutTests : IAsyncLifetime
         await History.Write(_channel);
         for (var i = 0; i < 40; i++)
             await _channel.Put($"/filler/{i}", new string('f', 100_000));
-        await foreach (var reply in _channel.ServerStream<SnapshotResponse>(EtcdMethod.Snapshot, new SnapshotRequest()))
+        await foreach (var reply in _channel.ServerStream<SnapshotResponse>(EtcdMethods.Snapshot, new SnapshotRequest()))
         {
             Assert.True(reply.RemainingBytes > 0);
             break;

@@ -1,5 +1,6 @@
 using System.Net;
 using Google.Protobuf;
+using Kine.Grains;
 
 namespace Kine.Tests.Wire;
 
@@ -35,7 +36,7 @@ public sealed class DuplexCall<TRequest, TReply> : IDisposable
         }
         catch (Exception broken) when (broken is HttpRequestException or IOException)
         {
-            throw new RpcError(RpcCode.Unavailable, broken.Message, broken);
+            throw new RpcError(StatusCode.Unavailable, broken.Message, broken);
         }
     }
 

@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Host.Bench;
 
 namespace Kine.Tests.Wire;
 
@@ -7,7 +8,7 @@ namespace Kine.Tests.Wire;
 public static class EtcdCalls
 {
     public static Task<RangeResponse> Range(this EtcdChannel channel, RangeRequest request, CancellationToken cancellation = default)
-        => channel.Unary<RangeResponse>(EtcdMethod.Range, request, null, cancellation);
+        => channel.Unary<RangeResponse>(EtcdMethods.Range, request, null, cancellation);
 
     /// <summary>The current value of one key; null when there is none.</summary>
     public static async Task<KeyValue?> Get(this EtcdChannel channel, string key, CancellationToken cancellation = default)
@@ -17,25 +18,25 @@ public static class EtcdCalls
         => channel.Put(new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value), Lease = lease }, cancellation);
 
     public static Task<PutResponse> Put(this EtcdChannel channel, PutRequest request, CancellationToken cancellation = default)
-        => channel.Unary<PutResponse>(EtcdMethod.Put, request, null, cancellation);
+        => channel.Unary<PutResponse>(EtcdMethods.Put, request, null, cancellation);
 
     public static Task<DeleteRangeResponse> Delete(this EtcdChannel channel, string key, CancellationToken cancellation = default)
         => channel.Delete(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8(key) }, cancellation);
 
     public static Task<DeleteRangeResponse> Delete(this EtcdChannel channel, DeleteRangeRequest request, CancellationToken cancellation = default)
-        => channel.Unary<DeleteRangeResponse>(EtcdMethod.DeleteRange, request, null, cancellation);
+        => channel.Unary<DeleteRangeResponse>(EtcdMethods.DeleteRange, request, null, cancellation);
 
     public static Task<TxnResponse> Txn(this EtcdChannel channel, TxnRequest request, CancellationToken cancellation = default)
-        => channel.Unary<TxnResponse>(EtcdMethod.Txn, request, null, cancellation);
+        => channel.Unary<TxnResponse>(EtcdMethods.Txn, request, null, cancellation);
 
     public static Task<CompactionResponse> Compact(this EtcdChannel channel, long revision, bool physical = true)
-        => channel.Unary<CompactionResponse>(EtcdMethod.Compact, new CompactionRequest { Revision = revision, Physical = physical });
+        => channel.Unary<CompactionResponse>(EtcdMethods.Compact, new CompactionRequest { Revision = revision, Physical = physical });
 
     public static Task<HashKVResponse> HashKV(this EtcdChannel channel, long revision = 0)
-        => channel.Unary<HashKVResponse>(EtcdMethod.HashKV, new HashKVRequest { Revision = revision });
+        => channel.Unary<HashKVResponse>(EtcdMethods.HashKV, new HashKVRequest { Revision = revision });
 
     public static DuplexCall<WatchRequest, WatchResponse> Watch(this EtcdChannel channel, CallOptions? options = null)
-        => channel.Duplex<WatchRequest, WatchResponse>(EtcdMethod.Watch, options);
+        => channel.Duplex<WatchRequest, WatchResponse>(EtcdMethods.Watch, options);
 
     /// <summary>Opens a watch on one key or range, and takes its "created" reply.</summary>
     public static async Task<DuplexCall<WatchRequest, WatchResponse>> Watch(

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using Google.Protobuf;
+using Kine.Grains;
 
 namespace Kine.Tests.Wire;
 
@@ -43,8 +44,8 @@ public sealed class EtcdChannel : IDisposable
     {
         TReply? reply = null;
         await foreach (var message in ServerStream<TReply>(method, request, options, cancellation))
-            reply = reply is null ? message : throw new RpcError(RpcCode.Internal, "two replies to a unary call");
-        return reply ?? throw new RpcError(RpcCode.Internal, "OK without a reply");
+            reply = reply is null ? message : throw new RpcError(StatusCode.Internal, "two replies to a unary call");
+        return reply ?? throw new RpcError(StatusCode.Internal, "OK without a reply");
     }
 
     /// <summary>One request, any number of replies.</summary>
@@ -83,7 +84,7 @@ public sealed class EtcdChannel : IDisposable
         content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
         var response = await Send(method, content, options, cancellation);
         if (response.StatusCode != HttpStatusCode.OK)
-            throw new RpcError(RpcCode.Unknown, $"HTTP status {(int)response.StatusCode}");
+            throw new RpcError(StatusCode.Unknown, $"HTTP status {(int)response.StatusCode}");
         return response;
     }
 
@@ -98,21 +99,21 @@ public sealed class EtcdChannel : IDisposable
         }
         catch (Exception broken) when (broken is HttpRequestException or IOException)
         {
-            throw new RpcError(RpcCode.Unavailable, broken.Message, broken);
+            throw new RpcError(StatusCode.Unavailable, broken.Message, broken);
         }
         ThrowUnlessOk(response);
         return null;
     }
 
     /// <summary>Reads grpc-status and grpc-message of a finished reply: from the trailers, or from the headers of a trailers-only one.</summary>
-    public static (RpcCode Code, string Message)? StatusOf(HttpResponseMessage response)
+    public static (StatusCode Code, string Message)? StatusOf(HttpResponseMessage response)
     {
         foreach (var headers in new HttpHeaders[] { response.TrailingHeaders, response.Headers })
         {
             if (headers.NonValidated.TryGetValues("grpc-status", out var status))
             {
                 var message = headers.NonValidated.TryGetValues("grpc-message", out var text) ? text.ToString() : "";
-                return ((RpcCode)int.Parse(status.ToString()), Uri.UnescapeDataString(message));
+                return ((StatusCode)int.Parse(status.ToString()), Uri.UnescapeDataString(message));
             }
         }
         return null;
@@ -120,8 +121,8 @@ public sealed class EtcdChannel : IDisposable
 
     private static void ThrowUnlessOk(HttpResponseMessage response)
     {
-        var (code, message) = StatusOf(response) ?? throw new RpcError(RpcCode.Internal, "the stream ended without grpc-status");
-        if (code != RpcCode.Ok)
+        var (code, message) = StatusOf(response) ?? throw new RpcError(StatusCode.Internal, "the stream ended without grpc-status");
+        if (code != StatusCode.Ok)
             throw new RpcError(code, message);
     }
 
@@ -148,7 +149,7 @@ public sealed class EtcdChannel : IDisposable
         }
         catch (HttpRequestException broken)
         {
-            throw new RpcError(RpcCode.Unavailable, broken.InnerException?.Message ?? broken.Message, broken);
+            throw new RpcError(StatusCode.Unavailable, broken.InnerException?.Message ?? broken.Message, broken);
         }
     }
 }

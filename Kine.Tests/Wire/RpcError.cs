@@ -1,9 +1,11 @@
+using Kine.Grains;
+
 namespace Kine.Tests.Wire;
 
 /// <summary>A call that ended with a status other than OK, or without one (the connection or the stream broke).</summary>
 public sealed class RpcError : Exception
 {
-    public RpcError(RpcCode code, string status, Exception? transport = null)
+    public RpcError(StatusCode code, string status, Exception? transport = null)
         : base($"{code}: {status}", transport)
     {
         Code = code;
@@ -11,7 +13,7 @@ public sealed class RpcError : Exception
     }
 
     /// <summary>The status code; Unavailable where the transport broke before a status came.</summary>
-    public RpcCode Code { get; }
+    public StatusCode Code { get; }
 
     /// <summary>grpc-message, percent-decoded.</summary>
     public string Status { get; }

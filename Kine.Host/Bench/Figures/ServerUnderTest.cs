@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Grains;
 using Kine.Host.Bench.Http2;
 
 namespace Kine.Host.Bench.Figures;
@@ -160,7 +161,7 @@ internal sealed partial class ServerUnderTest : IAsyncDisposable
                 ReadyAfter = Stopwatch.GetElapsedTime(_started);
                 return;
             }
-            catch (GrpcException failure) when (failure.Code == GrpcStatusCode.Unavailable)
+            catch (GrpcException failure) when (failure.Code == StatusCode.Unavailable)
             {
                 if (_process.HasExited)
                     throw new BenchException($"the server ended with code {_process.ExitCode}{LogTail()}");

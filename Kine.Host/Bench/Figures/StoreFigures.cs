@@ -34,7 +34,13 @@ internal static class StoreFigures
             {
                 await sheet.RunOne(Options(sheet, server, BenchMode.Put) with
                 {
-                    Keys = sheet.Options.Keys, ValueSize = 256, InTurn = true, Total = sheet.Options.Keys, Duration = TimeSpan.FromHours(1), Load = false, Warmup = TimeSpan.Zero,
+                    Keys = sheet.Options.Keys,
+                    ValueSize = 256,
+                    InTurn = true,
+                    Total = sheet.Options.Keys,
+                    Duration = TimeSpan.FromHours(1),
+                    Load = false,
+                    Warmup = TimeSpan.Zero,
                 });
                 await server.Stop();
             }

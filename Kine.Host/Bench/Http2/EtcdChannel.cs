@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Kine.Grains;
 
 namespace Kine.Host.Bench.Http2;
 
@@ -53,9 +54,9 @@ public sealed class EtcdChannel : IAsyncDisposable
         var call = new UnaryCall(this);
         var pending = call.Send(path, request, options);
         using var deadline = options?.Timeout is { } timeout ? new CancellationTokenSource(timeout) : null;
-        using var cancelled = cancellationToken.UnsafeRegister(_ => Abandon(call, GrpcStatusCode.Cancelled, "context canceled"), null);
+        using var cancelled = cancellationToken.UnsafeRegister(_ => Abandon(call, StatusCode.Cancelled, "context canceled"), null);
         using var expired = deadline?.Token.UnsafeRegister(
-            _ => Abandon(call, GrpcStatusCode.DeadlineExceeded, "context deadline exceeded"), null);
+            _ => Abandon(call, StatusCode.DeadlineExceeded, "context deadline exceeded"), null);
         await pending;
         return call.Reply.ToArray();
     }
@@ -123,7 +124,7 @@ public sealed class EtcdChannel : IAsyncDisposable
         try
         {
             if (_disposed)
-                throw new GrpcException(GrpcStatusCode.Cancelled, "the channel is closed");
+                throw new GrpcException(StatusCode.Cancelled, "the channel is closed");
             if (_connection is { CanOpen: true } connected)
                 return connected;
             var connection = await Http2Connection.Connect(Endpoint, Options, cancellationToken);
@@ -136,7 +137,7 @@ public sealed class EtcdChannel : IAsyncDisposable
         }
     }
 
-    private static void Abandon(UnaryCall call, GrpcStatusCode code, string detail)
+    private static void Abandon(UnaryCall call, StatusCode code, string detail)
     {
         call.Abandoned = true;
         call.Connection?.Abandon(call);

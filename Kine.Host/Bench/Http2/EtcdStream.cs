@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Threading.Channels;
+using Kine.Grains;
 
 namespace Kine.Host.Bench.Http2;
 
@@ -81,7 +82,7 @@ public sealed class EtcdStream : Http2Stream, IAsyncDisposable
     public ValueTask DisposeAsync()
     {
         _deadline?.Dispose();
-        Abandon(new GrpcException(GrpcStatusCode.Cancelled, "the stream was disposed"));
+        Abandon(new GrpcException(StatusCode.Cancelled, "the stream was disposed"));
         return ValueTask.CompletedTask;
     }
 
@@ -94,7 +95,7 @@ public sealed class EtcdStream : Http2Stream, IAsyncDisposable
             var length = BinaryPrimitives.ReadUInt32BigEndian(rest[1..]);
             if (rest[0] != 0 || length > int.MaxValue / 2)
             {
-                Abandon(new GrpcException(GrpcStatusCode.Internal, "a message of the stream is compressed or too long"));
+                Abandon(new GrpcException(StatusCode.Internal, "a message of the stream is compressed or too long"));
                 return;
             }
 
@@ -116,7 +117,7 @@ public sealed class EtcdStream : Http2Stream, IAsyncDisposable
     {
         var failure = StatusFailure();
         if (failure is null && _partial.Length > 0)
-            failure = new GrpcException(GrpcStatusCode.Internal, "the stream ended inside a message");
+            failure = new GrpcException(StatusCode.Internal, "the stream ended inside a message");
         _messages.Writer.TryComplete(failure);
     }
 
@@ -126,7 +127,7 @@ public sealed class EtcdStream : Http2Stream, IAsyncDisposable
     {
         _deadline = new CancellationTokenSource(timeout);
         _deadline.Token.UnsafeRegister(
-            static state => ((EtcdStream)state!).Abandon(new GrpcException(GrpcStatusCode.DeadlineExceeded, "context deadline exceeded")),
+            static state => ((EtcdStream)state!).Abandon(new GrpcException(StatusCode.DeadlineExceeded, "context deadline exceeded")),
             this);
     }
 

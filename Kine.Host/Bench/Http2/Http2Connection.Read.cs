@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
+using Kine.Grains;
 
 namespace Kine.Host.Bench.Http2;
 
@@ -49,13 +50,13 @@ internal sealed partial class Http2Connection
             lock (_gate)
                 WriteGoAway(error.Code);
             await FlushLast();
-            Abort(new GrpcException(GrpcStatusCode.Internal, $"HTTP/2: {error.Message}", error));
+            Abort(new GrpcException(StatusCode.Internal, $"HTTP/2: {error.Message}", error));
         }
         catch (Exception error)
         {
             // Whatever it was reaches every caller; nobody is left waiting on a loop that is gone.
             var lost = error is IOException or SocketException or ObjectDisposedException;
-            Abort(new GrpcException(lost ? GrpcStatusCode.Unavailable : GrpcStatusCode.Internal, $"connection lost: {error.Message}", error));
+            Abort(new GrpcException(lost ? StatusCode.Unavailable : StatusCode.Internal, $"connection lost: {error.Message}", error));
         }
 
         FailAll();
@@ -251,10 +252,10 @@ internal sealed partial class Http2Connection
 
         var status = code switch
         {
-            Http2ErrorCode.RefusedStream => GrpcStatusCode.Unavailable,
-            Http2ErrorCode.Cancel => GrpcStatusCode.Cancelled,
-            Http2ErrorCode.EnhanceYourCalm => GrpcStatusCode.ResourceExhausted,
-            _ => GrpcStatusCode.Internal,
+            Http2ErrorCode.RefusedStream => StatusCode.Unavailable,
+            Http2ErrorCode.Cancel => StatusCode.Cancelled,
+            Http2ErrorCode.EnhanceYourCalm => StatusCode.ResourceExhausted,
+            _ => StatusCode.Internal,
         };
         stream.OnFailed(new GrpcException(status, $"the server reset the stream ({code})"));
     }
@@ -331,7 +332,7 @@ internal sealed partial class Http2Connection
         }
 
         foreach (var stream in refused)
-            stream.OnFailed(new GrpcException(GrpcStatusCode.Unavailable, $"the server is going away ({code}) and did not take the call"));
+            stream.OnFailed(new GrpcException(StatusCode.Unavailable, $"the server is going away ({code}) and did not take the call"));
     }
 
     private void OnWindowUpdate(int streamId, int bytes)

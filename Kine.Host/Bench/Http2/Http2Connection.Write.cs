@@ -1,3 +1,5 @@
+using Kine.Grains;
+
 namespace Kine.Host.Bench.Http2;
 
 /// <content>The sending half: all but <see cref="Flush"/> runs under the lock.</content>
@@ -165,7 +167,7 @@ internal sealed partial class Http2Connection
         }
         catch (Exception error)
         {
-            Abort(new GrpcException(GrpcStatusCode.Unavailable, $"connection lost: {error.Message}", error));
+            Abort(new GrpcException(StatusCode.Unavailable, $"connection lost: {error.Message}", error));
         }
     }
 }

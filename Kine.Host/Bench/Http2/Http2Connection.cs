@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
+using Kine.Grains;
 
 namespace Kine.Host.Bench.Http2;
 
@@ -75,13 +76,13 @@ internal sealed partial class Http2Connection
         {
             if (transport is not null)
                 await transport.DisposeAsync();
-            throw new GrpcException(GrpcStatusCode.Unavailable, $"no HTTP/2 connection to {endpoint.Authority} within {options.ConnectTimeout.TotalSeconds:0} s");
+            throw new GrpcException(StatusCode.Unavailable, $"no HTTP/2 connection to {endpoint.Authority} within {options.ConnectTimeout.TotalSeconds:0} s");
         }
         catch (Exception error) when (error is SocketException or IOException or System.Security.Authentication.AuthenticationException)
         {
             if (transport is not null)
                 await transport.DisposeAsync();
-            throw new GrpcException(GrpcStatusCode.Unavailable, $"cannot connect to {endpoint.SocketPath ?? endpoint.Authority}: {error.Message}", error);
+            throw new GrpcException(StatusCode.Unavailable, $"cannot connect to {endpoint.SocketPath ?? endpoint.Authority}: {error.Message}", error);
         }
     }
 
@@ -121,7 +122,7 @@ internal sealed partial class Http2Connection
             if (_failure is not null)
                 return Task.FromException(_failure);
             if (stream.Abandoned || (stream.Id != 0 && !_streams.ContainsKey(stream.Id)))
-                return Task.FromException(new GrpcException(GrpcStatusCode.Unavailable, "the stream is over"));
+                return Task.FromException(new GrpcException(StatusCode.Unavailable, "the stream is over"));
             stream.SetOutbound(message, hasMessage, ends);
             if (stream.Id != 0)
                 Push(stream);
@@ -198,7 +199,7 @@ internal sealed partial class Http2Connection
         }
 
         await Task.WhenAny(flushed, Task.Delay(TimeSpan.FromSeconds(1)));
-        Abort(new GrpcException(GrpcStatusCode.Cancelled, "the channel is closed"));
+        Abort(new GrpcException(StatusCode.Cancelled, "the channel is closed"));
         await _ended.Task;
     }
 
@@ -263,7 +264,7 @@ internal sealed partial class Http2Connection
         }
         catch (OperationCanceledException)
         {
-            Abort(new GrpcException(GrpcStatusCode.Unavailable, "no settings in time"));
+            Abort(new GrpcException(StatusCode.Unavailable, "no settings in time"));
             throw;
         }
     }
@@ -273,7 +274,7 @@ internal sealed partial class Http2Connection
     {
         _streams.Remove(stream.Id);
         if (stream.OutboundPending && _blocked.Remove(stream))
-            stream.OutboundDone?.TrySetException(new GrpcException(GrpcStatusCode.Unavailable, "the stream is over"));
+            stream.OutboundDone?.TrySetException(new GrpcException(StatusCode.Unavailable, "the stream is over"));
         while (_waiting.Count > 0 && _streams.Count < _peerStreamLimit && !_draining)
         {
             var (next, path, options) = _waiting.Dequeue();

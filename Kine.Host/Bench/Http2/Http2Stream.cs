@@ -1,3 +1,5 @@
+using Kine.Grains;
+
 namespace Kine.Host.Bench.Http2;
 
 /// <summary>
@@ -115,17 +117,17 @@ public abstract class Http2Stream : IHeaderSink
         if (_grpcStatus == 0)
             return null;
         if (_grpcStatus > 0)
-            return new GrpcException((GrpcStatusCode)_grpcStatus, _grpcMessage ?? "");
+            return new GrpcException((StatusCode)_grpcStatus, _grpcMessage ?? "");
 
         // A reply that is not gRPC's: gRPC's own table says what its HTTP status stands for.
         var code = _httpStatus switch
         {
-            401 => GrpcStatusCode.Unauthenticated,
-            403 => GrpcStatusCode.PermissionDenied,
-            404 => GrpcStatusCode.Unimplemented,
-            429 or 502 or 503 or 504 => GrpcStatusCode.Unavailable,
-            400 => GrpcStatusCode.Internal,
-            _ => GrpcStatusCode.Unknown,
+            401 => StatusCode.Unauthenticated,
+            403 => StatusCode.PermissionDenied,
+            404 => StatusCode.Unimplemented,
+            429 or 502 or 503 or 504 => StatusCode.Unavailable,
+            400 => StatusCode.Internal,
+            _ => StatusCode.Unknown,
         };
         return new GrpcException(code, $"the reply has no grpc-status (HTTP status {_httpStatus})");
     }

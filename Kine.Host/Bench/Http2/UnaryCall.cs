@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Threading.Tasks.Sources;
+using Kine.Grains;
 
 namespace Kine.Host.Bench.Http2;
 
@@ -86,6 +87,6 @@ public sealed class UnaryCall : Http2Stream, IValueTaskSource
         var reply = _reply.Span;
         return reply.Length >= PrefixSize && reply[0] == 0 && BinaryPrimitives.ReadUInt32BigEndian(reply[1..]) == reply.Length - PrefixSize
             ? null
-            : new GrpcException(GrpcStatusCode.Internal, $"the reply of {reply.Length} bytes is not one uncompressed message");
+            : new GrpcException(StatusCode.Internal, $"the reply of {reply.Length} bytes is not one uncompressed message");
     }
 }
