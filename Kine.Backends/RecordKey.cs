@@ -33,4 +33,24 @@ internal static class RecordKey
 
     /// <summary>The last key of a revision, for scans that end with it.</summary>
     public static long LastOf(long revision) => NotPast(new RecordId(revision, MaxSub));
+
+    /// <summary>
+    /// The keys of <paramref name="ids"/> in the log's order, and in <paramref name="places"/> where each of them was asked for; ids that no key can express are
+    /// left out. In that order neighbours share a page, and a table is read forwards.
+    /// </summary>
+    public static ReadOnlyMemory<long> Sort(ReadOnlySpan<RecordId> ids, out int[] places)
+    {
+        var keys = new long[ids.Length];
+        places = new int[ids.Length];
+        int count = 0;
+        for (int i = 0; i < ids.Length; i++)
+        {
+            if (!Fits(ids[i]))
+                continue;
+            keys[count] = Of(ids[i]);
+            places[count++] = i;
+        }
+        Array.Sort(keys, places, 0, count);
+        return keys.AsMemory(0, count);
+    }
 }

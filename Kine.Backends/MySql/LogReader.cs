@@ -101,21 +101,11 @@ internal static class LogReader
     public static byte[]?[] ReadValues(Session session, ReadOnlySpan<RecordId> ids, CancellationToken cancellationToken)
     {
         var values = new byte[]?[ids.Length];
-        var keys = new long[ids.Length];
-        var places = new int[ids.Length];
-        int count = 0;
-        for (int i = 0; i < ids.Length; i++)
-        {
-            if (!RecordKey.Fits(ids[i]))
-                continue;
-            keys[count] = RecordKey.Of(ids[i]);
-            places[count++] = i;
-        }
-        Array.Sort(keys, places, 0, count);
-        for (int start = 0; start < count; start += ValuesPerQuery)
+        ReadOnlyMemory<long> keys = RecordKey.Sort(ids, out int[] places);
+        for (int start = 0; start < keys.Length; start += ValuesPerQuery)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            ReadOnlyMemory<long> asked = keys.AsMemory(start, Math.Min(ValuesPerQuery, count - start));
+            ReadOnlyMemory<long> asked = keys.Slice(start, Math.Min(ValuesPerQuery, keys.Length - start));
             int first = start;
             session.Read(connection =>
             {

@@ -120,30 +120,22 @@ internal sealed class LogReader : IDisposable
     public byte[]?[] ReadValues(ReadOnlySpan<RecordId> ids)
     {
         var values = new byte[]?[ids.Length];
-        var keys = new long[ids.Length];
-        var places = new int[ids.Length];
-        int count = 0;
-        for (int i = 0; i < ids.Length; i++)
+        ReadOnlySpan<long> keys = RecordKey.Sort(ids, out int[] places).Span;
+        for (int start = 0; start < keys.Length; start += ValuesPerQuery)
         {
-            if (!RecordKey.Fits(ids[i]))
-                continue;
-            keys[count] = RecordKey.Of(ids[i]);
-            places[count++] = i;
+            int count = Math.Min(ValuesPerQuery, keys.Length - start);
+            ReadSorted(keys.Slice(start, count), places.AsSpan(start, count), values);
         }
-        // In key order neighbours share their page, and the file is read forwards.
-        Array.Sort(keys, places, 0, count);
-        for (int start = 0; start < count; start += ValuesPerQuery)
-            ReadSorted(keys, places, start, Math.Min(start + ValuesPerQuery, count), values);
         return values;
     }
 
-    private void ReadSorted(long[] keys, int[] places, int start, int end, byte[]?[] values)
+    private void ReadSorted(ReadOnlySpan<long> keys, ReadOnlySpan<int> places, byte[]?[] values)
     {
         // One transaction takes and drops the read lock once instead of at every value.
         _begin.Run();
         try
         {
-            for (int i = start; i < end; i++)
+            for (int i = 0; i < keys.Length; i++)
             {
                 _value.Bind(1, keys[i]);
                 try
