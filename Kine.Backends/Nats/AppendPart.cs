@@ -10,14 +10,23 @@ internal sealed record AppendPart(ByteWriter Content, ReadOnlyMemory<byte> Paylo
     /// <summary>JetStream takes headers of at most 64 KiB, in which this is base64 beside the other headers.</summary>
     public const int MaxContent = 44 << 10;
 
-    /// <summary>Payload at which a message is closed: one value asked for later brings its whole message.</summary>
-    public const int FullPayload = 96 << 10;
+    /// <summary>
+    /// Payload at which a message is closed when an append needs several: one value asked for later brings its whole message, and below this size a request
+    /// costs more than what it brings.
+    /// </summary>
+    public const int FullPayload = 8 << 10;
+
+    /// <summary>Keys and values up to which an append stays one message: several wait for the server twice, once before the last one.</summary>
+    public const int WholePayload = 16 << 10;
 
     /// <summary>Records at which a message is closed.</summary>
     public const int FullCount = 1024;
 
     /// <summary>What one more message's share of a content may take when records of several are written into one.</summary>
     public const int MoveRoom = 4 << 10;
+
+    /// <summary>Longest key of a row of side state.</summary>
+    public const int LongestSideKey = 4 << 10;
 
     /// <summary>The least that a server must take in one message.</summary>
     public const int SmallestMessage = HeaderRoom + SmallestPayload;
@@ -33,22 +42,32 @@ internal sealed record AppendPart(ByteWriter Content, ReadOnlyMemory<byte> Paylo
         int maxPayload = MaxPayload(maxMessage);
         var parts = new List<AppendPart>();
         var records = new RecordWriter();
+        long total = 0;
+        foreach (ref readonly LogRecord record in CollectionsMarshal.AsSpan(batch.Records))
+            total += record.Key.Length + record.Value.Length;
+        int full = total <= WholePayload ? WholePayload : FullPayload;
         foreach (ref readonly LogRecord record in CollectionsMarshal.AsSpan(batch.Records))
         {
             int size = record.Key.Length + record.Value.Length;
-            if (records.Count > 0 && (records.PayloadLength + size > Math.Min(FullPayload, maxPayload) || IsFull(records)))
+            if (records.Count > 0 && (records.PayloadLength + size > Math.Min(full, maxPayload) || IsFull(records)))
                 Close(parts, records, maxPayload);
             records.Add(record);
         }
         ByteWriter last = Close(parts, records, maxPayload);
         foreach (SideRow row in batch.Side)
         {
-            int size = row.Key.Length + (row.Value?.Length ?? 0) + 16;
-            if (size > MaxContent)
-                throw new ArgumentException($"a row of side state of {size} bytes does not fit a message header of NATS; {MaxContent} is the most");
-            if (last.Length + size > MaxContent)
+            if (row.Key.Length > LongestSideKey)
+                throw new ArgumentException($"a key of side state of {row.Key.Length} bytes is too long for NATS; {LongestSideKey} is the most");
+            ReadOnlyMemory<byte> value = row.Value;
+            int room = MaxContent - row.Key.Length - SideRows.Frame;
+            for (; value.Length > room; value = value[room..])
+            {
                 last = Close(parts, records, maxPayload);
-            SideRows.Write(last, row);
+                SideRows.WriteBeginning(last, row, value.Span[..room]);
+            }
+            if (last.Length + row.Key.Length + value.Length + SideRows.Frame > MaxContent)
+                last = Close(parts, records, maxPayload);
+            SideRows.Write(last, value.Length == (row.Value?.Length ?? 0) ? row : row with { Value = value.ToArray() });
         }
         return parts;
     }

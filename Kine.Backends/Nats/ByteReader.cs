@@ -15,10 +15,13 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
     public static byte[] FromHeader(ReadOnlySpan<byte> header)
     {
         byte[] decoded = new byte[Base64.GetMaxDecodedFromUtf8Length(header.Length)];
-        if (Base64.DecodeFromUtf8(header, decoded, out _, out int length) != OperationStatus.Done)
-            throw Damaged();
+        int length = FromHeader(header, decoded).Length;
         return length == decoded.Length ? decoded : decoded[..length];
     }
+
+    /// <summary>Decodes the base64 of a header into a buffer at least as long.</summary>
+    public static ReadOnlySpan<byte> FromHeader(ReadOnlySpan<byte> header, byte[] buffer) =>
+        Base64.DecodeFromUtf8(header, buffer, out _, out int length) == OperationStatus.Done ? buffer.AsSpan(0, length) : throw Damaged();
 
     public ulong Varint()
     {

@@ -11,11 +11,11 @@ internal sealed class HeaderReader(NatsOptions options, JetStreamApi api)
     public async Task Read(NatsLink link, ulong from, ulong to, Func<NatsReply, LogTail, bool> visit, CancellationToken cancellationToken)
     {
         (string consumer, long messages) = await api.CreateHeaderConsumer(link, from).ConfigureAwait(false);
+        messages = (long)Math.Min((ulong)messages, to < from ? 0 : to - from + 1);
         var arrived = Channel.CreateUnbounded<NatsReply?>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = false });
+        using NatsLink.Inbox inbox = link.Listen(reply => arrived.Writer.TryWrite(reply));
         try
         {
-            using NatsLink.Inbox inbox = link.Listen(reply => arrived.Writer.TryWrite(reply));
-
             // Asking for more than there are would wait for ones to come.
             while (messages > 0)
             {
@@ -25,7 +25,8 @@ internal sealed class HeaderReader(NatsOptions options, JetStreamApi api)
         }
         finally
         {
-            if (link.IsAlive)
+            // One that is still sending is left to end by itself: the server forgets it a while later.
+            if (link.IsAlive && inbox.IsDrained)
                 await api.DeleteConsumer(link, consumer).ConfigureAwait(false);
         }
     }
@@ -40,7 +41,7 @@ internal sealed class HeaderReader(NatsOptions options, JetStreamApi api)
         Func<NatsReply, LogTail, bool> visit,
         CancellationToken cancellationToken)
     {
-        inbox.Send(request);
+        inbox.Send(request, messages);
         for (int count = 0; count < messages; count++)
         {
             NatsReply reply = await Take(arrived, link, cancellationToken).ConfigureAwait(false);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -50,15 +51,29 @@ internal sealed class JetStreamApi(NatsOptions options)
     public Task Purge(NatsLink link, ulong below) => Ask(link, $"STREAM.PURGE.{options.Stream}", Json($$"""{"seq":{{below}}}"""));
 
     /// <summary>The message with that sequence, or null. A follower that lags may not have it yet, so its leader is asked in that case.</summary>
-    public async Task<NatsReply?> Get(NatsLink link, ulong sequence)
+    public async Task<NatsReply?> Get(NatsLink link, ulong sequence) =>
+        await Got(link, sequence, await link.Request(DirectGet(sequence), options.Timeout).ConfigureAwait(false)).ConfigureAwait(false);
+
+    /// <summary>Visits the messages with those sequences that there are; one request each, all sent at once.</summary>
+    public async Task GetAll(NatsLink link, IReadOnlyList<ulong> sequences, MessageVisitor visit)
     {
-        NatsReply reply = await link.Request(
-            new OutgoingMessage($"{options.ApiPrefix}DIRECT.GET.{options.Stream}", Json($$"""{"seq":{{sequence}}}""")), options.Timeout).ConfigureAwait(false);
-        if (reply.Tail.Length > 0)
-            return reply;
-        if (reply.Status is NatsReply.NotFound or NatsReply.NoResponders)
-            return await GetFromLeader(link, Json($$"""{"seq":{{sequence}}}""")).ConfigureAwait(false);
-        throw Unexpected(reply);
+        var others = new ConcurrentQueue<(int Place, NatsReply Reply)>();
+        await link.RequestAll(
+            [.. sequences.Select(DirectGet)],
+            (place, answer) =>
+            {
+                ReadOnlySpan<byte> tail = answer.Tail;
+                if (tail.IsEmpty)
+                    others.Enqueue((place, answer.Copy()));
+                else
+                    visit(place, tail, answer.Content, answer.Data);
+            },
+            options.Timeout).ConfigureAwait(false);
+        foreach ((int place, NatsReply reply) in others)
+        {
+            if (await Got(link, sequences[place], reply).ConfigureAwait(false) is { } message)
+                visit(place, message.Tail, message.Content, message.Data);
+        }
     }
 
     /// <summary>The newest message that is still there, or null.</summary>
@@ -81,6 +96,17 @@ internal sealed class JetStreamApi(NatsOptions options)
     /// <summary>A request for the next messages of a consumer, which ends by itself when there are fewer.</summary>
     public OutgoingMessage Next(string consumer, long count) =>
         new($"{options.ApiPrefix}CONSUMER.MSG.NEXT.{options.Stream}.{consumer}", Json($$"""{"batch":{{count}},"expires":2000000000}"""));
+
+    private OutgoingMessage DirectGet(ulong sequence) => new($"{options.ApiPrefix}DIRECT.GET.{options.Stream}", Json($$"""{"seq":{{sequence}}}"""));
+
+    private async ValueTask<NatsReply?> Got(NatsLink link, ulong sequence, NatsReply reply)
+    {
+        if (reply.Tail.Length > 0)
+            return reply;
+        if (reply.Status is NatsReply.NotFound or NatsReply.NoResponders)
+            return await GetFromLeader(link, Json($$"""{"seq":{{sequence}}}""")).ConfigureAwait(false);
+        throw Unexpected(reply);
+    }
 
     private async Task<NatsReply?> GetFromLeader(NatsLink link, byte[] request)
     {

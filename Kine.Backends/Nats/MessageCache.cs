@@ -8,6 +8,12 @@ internal sealed class MessageCache(long limit)
     private readonly LinkedList<(ulong Sequence, StoredMessage Message)> _order = new();
     private long _bytes;
 
+    public bool Contains(ulong sequence)
+    {
+        lock (_lock)
+            return _places.ContainsKey(sequence);
+    }
+
     public StoredMessage? Get(ulong sequence)
     {
         lock (_lock)

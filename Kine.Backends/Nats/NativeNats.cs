@@ -129,6 +129,9 @@ internal static unsafe partial class NativeNats
     public static partial int natsConnection_Connect(out nint connection, nint options);
 
     [LibraryImport(Library)]
+    public static partial int natsOptions_SetIOBufSize(nint options, int bytes);
+
+    [LibraryImport(Library)]
     public static partial void natsConnection_Close(nint connection);
 
     [LibraryImport(Library)]

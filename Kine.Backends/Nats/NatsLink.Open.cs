@@ -36,7 +36,9 @@ internal sealed partial class NatsLink
         Must(NativeNats.natsOptions_SetName(native, $"kine bucket {options.Bucket}"));
         Must(NativeNats.natsOptions_SetTimeout(native, (long)Math.Min(options.Timeout.TotalMilliseconds, 5000)));
         Must(NativeNats.natsOptions_SetAllowReconnect(native, allow: false));
-        Must(NativeNats.natsOptions_SetSendAsap(native, asap: true));
+        Must(NativeNats.natsOptions_SetSendAsap(native, asap: !Buffered));
+        if (Buffered)
+            Must(NativeNats.natsOptions_SetIOBufSize(native, LargeBuffer));
         Must(NativeNats.natsOptions_SetPingInterval(native, PingMilliseconds));
         Must(NativeNats.natsOptions_SetWriteDeadline(native, (long)options.Timeout.TotalMilliseconds));
         Must(NativeNats.natsOptions_SetClosedCB(native, &Closed, _id));

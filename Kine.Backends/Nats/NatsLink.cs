@@ -14,10 +14,11 @@ internal sealed partial class NatsLink : IDisposable
 {
     private const int PendingMessages = 1 << 20;
     private const int PendingBytes = 256 << 20; // the library drops what comes above it
+    private const int LargeBuffer = 256 << 10;
     private const long PingMilliseconds = 20_000;
     private static readonly ConcurrentDictionary<nint, NatsLink> Links = new();
     private static long _lastId;
-    private readonly ConcurrentDictionary<long, Action<NatsReply?>> _waiting = new();
+    private readonly ConcurrentDictionary<long, AnswerReceiver> _waiting = new();
     private readonly nint _id = (nint)Interlocked.Increment(ref _lastId);
     private readonly Lock _sending = new();
     private readonly string _inbox;
@@ -32,13 +33,18 @@ internal sealed partial class NatsLink : IDisposable
     /// <summary>Largest message the server takes, headers included.</summary>
     public int MaxPayload { get; private set; }
 
+    /// <summary>True when what is sent goes out together with what follows within a millisecond.</summary>
+    private bool Buffered { get; init; }
+
     /// <summary>False once the connection was lost or closed.</summary>
     public bool IsAlive => _broken is null;
 
     /// <summary>Connects to one of the servers; blocks for up to the options' timeout each. Throws <see cref="NatsLinkException"/>.</summary>
-    public static NatsLink Connect(NatsOptions options)
+    /// <param name="options">Where and as whom.</param>
+    /// <param name="buffered">True for a connection that sends many small requests together and gets much in answer, up to a millisecond later.</param>
+    public static NatsLink Connect(NatsOptions options, bool buffered = false)
     {
-        var link = new NatsLink(options);
+        var link = new NatsLink(options) { Buffered = buffered };
         Links[link._id] = link;
         try
         {
@@ -56,12 +62,12 @@ internal sealed partial class NatsLink : IDisposable
     public async Task<NatsReply> Request(OutgoingMessage message, TimeSpan timeout)
     {
         var answered = new TaskCompletionSource<NatsReply>(TaskCreationOptions.RunContinuationsAsynchronously);
-        long token = Expect(reply =>
+        long token = Expect(answer =>
         {
-            if (reply is null)
-                answered.TrySetException(new NatsLinkException($"the connection to NATS was lost: {_broken}", sent: true));
+            if (answer.IsLost)
+                answered.TrySetException(Lost());
             else
-                answered.TrySetResult(reply);
+                answered.TrySetResult(answer.Copy());
         });
         try
         {
@@ -80,13 +86,13 @@ internal sealed partial class NatsLink : IDisposable
         }
     }
 
-    /// <summary>Registers who gets the messages that come in answer to what is sent with the token returned; null tells the end of the connection.</summary>
-    public long Expect(Action<NatsReply?> received)
+    /// <summary>Registers who gets what comes in answer to what is sent with the token returned.</summary>
+    public long Expect(AnswerReceiver received)
     {
         long token = Interlocked.Increment(ref _lastToken);
         _waiting[token] = received;
         if (!IsAlive && _waiting.TryRemove(token, out _))
-            received(null);
+            received(default);
         return token;
     }
 
@@ -134,10 +140,13 @@ internal sealed partial class NatsLink : IDisposable
             (subscription, _subscription) = (_subscription, 0);
         }
         Links.TryRemove(_id, out _);
+        if (connection == 0)
+            return;
+        NativeNats.natsConnection_Close(connection);
+        DestroyStreams();
         if (subscription != 0)
             NativeNats.natsSubscription_Destroy(subscription);
-        if (connection != 0)
-            NativeNats.natsConnection_Destroy(connection);
+        NativeNats.natsConnection_Destroy(connection);
     }
 
     private void Break(string reason)
@@ -146,8 +155,8 @@ internal sealed partial class NatsLink : IDisposable
             return;
         foreach (long token in _waiting.Keys)
         {
-            if (_waiting.TryRemove(token, out Action<NatsReply?>? received))
-                received(null);
+            if (_waiting.TryRemove(token, out AnswerReceiver? received))
+                received(default);
         }
     }
 
@@ -195,28 +204,10 @@ internal sealed partial class NatsLink : IDisposable
     {
         ReadOnlySpan<byte> subject = MemoryMarshal.CreateReadOnlySpanFromNullTerminated((byte*)NativeNats.natsMsg_GetSubject(message));
         int dot = subject.LastIndexOf((byte)'.');
-        if (!Utf8Parser.TryParse(subject[(dot + 1)..], out long token, out _) || !_waiting.TryGetValue(token, out Action<NatsReply?>? received))
+        if (!Utf8Parser.TryParse(subject[(dot + 1)..], out long token, out _) || !_waiting.TryGetValue(token, out AnswerReceiver? received))
             return;
-        received(Copy(message));
+        received(new ArrivedMessage(message));
     }
 
-    private static unsafe NatsReply Copy(nint message)
-    {
-        byte[] data = new ReadOnlySpan<byte>(NativeNats.natsMsg_GetData(message), NativeNats.natsMsg_GetDataLength(message)).ToArray();
-        byte[] tail = Header(message, "Kine-Tail\0"u8);
-        byte[] status = tail.Length == 0 ? Header(message, "Status\0"u8) : [];
-        int code = status.Length > 0 && int.TryParse(Encoding.ASCII.GetString(status), out int parsed) ? parsed : 0;
-        return new NatsReply(data, code, tail, tail.Length == 0 ? [] : Header(message, "Kine-Content\0"u8));
-    }
-
-    private static unsafe byte[] Header(nint message, ReadOnlySpan<byte> name)
-    {
-        fixed (byte* key = name)
-        {
-            byte* value;
-            return NativeNats.natsMsgHeader_Get(message, key, &value) == NativeNats.Ok
-                ? MemoryMarshal.CreateReadOnlySpanFromNullTerminated(value).ToArray()
-                : [];
-        }
-    }
+    private NatsLinkException Lost() => new($"the connection to NATS was lost: {_broken}", sent: true);
 }

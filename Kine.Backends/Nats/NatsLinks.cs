@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Kine.Backends.Nats;
 
 /// <summary>The present connection for one purpose; a broken one is replaced at the next use.</summary>
-internal sealed class NatsLinks(NatsOptions options) : IDisposable
+internal sealed class NatsLinks(NatsOptions options, bool buffered = false) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
@@ -60,7 +60,7 @@ internal sealed class NatsLinks(NatsOptions options) : IDisposable
                 try
                 {
                     // Connecting blocks its thread.
-                    _link = await Task.Run(() => NatsLink.Connect(options)).ConfigureAwait(false);
+                    _link = await Task.Run(() => NatsLink.Connect(options, buffered)).ConfigureAwait(false);
                     if (_disposed)
                         _link.Dispose();
                     return _link;

@@ -78,7 +78,7 @@ internal sealed partial class NatsLog
         foreach (MessageEntry entry in _state.Index.Snapshot())
         {
             bool sparse = entry.DeadCount * 2 >= entry.Count && entry.Chunks == 0;
-            if (group.Count > 0 && (!sparse || bytes + entry.LiveBytes > AppendPart.FullPayload || count + entry.Live > AppendPart.FullCount / 4))
+            if (group.Count > 0 && (!sparse || bytes + entry.LiveBytes > AppendPart.WholePayload || count + entry.Live > AppendPart.FullCount / 4))
             {
                 await Move(token, group, cancellationToken).ConfigureAwait(false);
                 group.Clear();
@@ -96,7 +96,7 @@ internal sealed partial class NatsLog
 
     private async Task Move(FenceToken token, List<MessageEntry> sources, CancellationToken cancellationToken)
     {
-        StoredMessage?[] messages = await Fetch(sources, cancellationToken).ConfigureAwait(false);
+        StoredMessage?[] messages = await Fetch([.. sources], cancellationToken).ConfigureAwait(false);
         var records = new RecordWriter();
         int moved = 0;
         for (; moved < sources.Count; moved++)

@@ -3,7 +3,7 @@ namespace Kine.Backends.Nats;
 // Records and values. What the index names may be moved and deleted before it is fetched: then the index, once it has caught up, names another place.
 internal sealed partial class NatsLog
 {
-    private const int FetchesUnderWay = 32;
+    private const int MessagesAtOnce = 1024;
     private const int FindTries = 8;
     private const int SmallScan = 256 << 10; // bytes; below it whole messages are fetched instead of making a consumer
 
@@ -36,11 +36,12 @@ internal sealed partial class NatsLog
         await Refresh(cancellationToken).ConfigureAwait(false);
         for (int tries = 0; tries < FindTries && records.Count < maxRecords && (records.Count == 0 || bytes < maxBytes);)
         {
-            List<MessageEntry> entries = _state.Index.After(after, toRevision, maxRecords - records.Count, FetchesUnderWay);
+            List<MessageEntry> entries = _state.Index.After(after, toRevision, maxRecords - records.Count, MessagesAtOnce);
             if (entries.Count == 0)
                 return records;
-            StoredMessage?[] messages = await Fetch(entries, cancellationToken).ConfigureAwait(false);
-            for (int i = 0; i < entries.Count; i++)
+            int some = Waves(entries.Count, i => entries[i], Math.Min(maxBytes - bytes, WaveBytes)).First().End;
+            StoredMessage?[] messages = await Fetch([.. entries.Take(some)], cancellationToken).ConfigureAwait(false);
+            for (int i = 0; i < some; i++)
             {
                 if (messages[i] is not { } message)
                 {
@@ -92,12 +93,12 @@ internal sealed partial class NatsLog
     // False where a message is gone, or the scan is over.
     private async Task<bool> ScanWhole(List<MessageEntry> entries, MetadataScan scan, CancellationToken cancellationToken)
     {
-        foreach (MessageEntry[] some in entries.Chunk(FetchesUnderWay))
+        foreach ((int start, int end) in Waves(entries.Count, i => entries[i]))
         {
-            StoredMessage?[] messages = await Fetch(some, cancellationToken).ConfigureAwait(false);
-            for (int i = 0; i < some.Length; i++)
+            StoredMessage?[] messages = await Fetch([.. entries.Skip(start).Take(end - start)], cancellationToken).ConfigureAwait(false);
+            for (int i = start; i < end; i++)
             {
-                if (messages[i] is not { } message || !scan.Visit(some[i], message))
+                if (messages[i - start] is not { } message || !scan.Visit(entries[i], message))
                     return false;
             }
         }
@@ -147,34 +148,6 @@ internal sealed partial class NatsLog
         return complete && (scan.Full || next == run.Count);
     }
 
-    private async Task<(List<int> Unknown, List<int> Gone)> ReadValues(
-        ReadOnlyMemory<RecordId> ids, byte[]?[] values, List<int> wanted, CancellationToken cancellationToken)
-    {
-        var unknown = new List<int>();
-        var gone = new List<int>();
-        var places = new List<(int Index, int Place, MessageEntry Entry)>(wanted.Count);
-        foreach (int i in wanted)
-        {
-            if (_state.Index.Find(ids.Span[i]) is { } found)
-                places.Add((i, found.Place, found.Entry));
-            else
-                unknown.Add(i);
-        }
-        MessageEntry[] entries = [.. places.Select(place => place.Entry).DistinctBy(entry => entry.Sequence)];
-        StoredMessage?[] messages = await Fetch(entries, cancellationToken).ConfigureAwait(false);
-        var bySequence = new Dictionary<ulong, StoredMessage?>(entries.Length);
-        for (int i = 0; i < entries.Length; i++)
-            bySequence[entries[i].Sequence] = messages[i];
-        foreach ((int index, int place, MessageEntry entry) in places)
-        {
-            if (bySequence[entry.Sequence] is { } message)
-                values[index] = message.Value(place);
-            else
-                gone.Add(index);
-        }
-        return (unknown, gone);
-    }
-
     private static bool Collect(
         in MessageEntry entry,
         StoredMessage message,
@@ -200,51 +173,5 @@ internal sealed partial class NatsLog
         if (entry.Last.CompareTo(after) > 0)
             after = entry.Last;
         return true;
-    }
-
-    /// <summary>Messages with their payloads, null where one is gone; some at a time, all on one connection.</summary>
-    private async Task<StoredMessage?[]> Fetch(IReadOnlyList<MessageEntry> entries, CancellationToken cancellationToken)
-    {
-        var messages = new StoredMessage?[entries.Count];
-        var missing = new List<int>();
-        for (int i = 0; i < messages.Length; i++)
-        {
-            messages[i] = _cache.Get(entries[i].Sequence);
-            if (messages[i] is null)
-                missing.Add(i);
-        }
-        if (missing.Count == 0)
-            return messages;
-        using var room = new SemaphoreSlim(FetchesUnderWay);
-        await Task.WhenAll(missing.Select(async i =>
-        {
-            await room.WaitAsync(cancellationToken).ConfigureAwait(false);
-            try
-            {
-                messages[i] = await Reading(link => FetchOne(link, entries[i]), cancellationToken).ConfigureAwait(false);
-            }
-            finally
-            {
-                room.Release();
-            }
-        })).ConfigureAwait(false);
-        return messages;
-    }
-
-    private async Task<StoredMessage?> FetchOne(NatsLink link, MessageEntry entry)
-    {
-        var payloads = new List<byte[]>(1);
-        NatsReply? reply = null;
-        for (ulong sequence = entry.Sequence - entry.Chunks; sequence <= entry.Sequence; sequence++)
-        {
-            reply = await _api.Get(link, sequence).ConfigureAwait(false);
-            if (reply is null)
-                return null;
-            payloads.Add(reply.Data);
-        }
-        byte[] payload = payloads.Count == 1 ? payloads[0] : [.. payloads.SelectMany(piece => piece)];
-        var message = new StoredMessage(ByteReader.FromHeader(reply!.Content), payload, LogTail.Parse(reply.Tail).Kind == MessageKind.Moved);
-        _cache.Add(entry.Sequence, message);
-        return message;
     }
 }

@@ -3,7 +3,7 @@ namespace Kine.Backends.Nats;
 // Messages that only land right behind the last one applied here: that is the fence.
 internal sealed partial class NatsLog
 {
-    private const int PartsUnderWay = 8;
+    private const int PartsUnderWay = 64;
     private const int WriteTries = 6;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan TakeOverPatience = TimeSpan.FromSeconds(3);

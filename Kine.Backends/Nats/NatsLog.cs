@@ -12,6 +12,7 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
     private const int CacheBytes = 32 << 20;
     private readonly NatsLinks _writing = new(options);
     private readonly NatsLinks _reading = new(options);
+    private readonly NatsLinks _bulk = new(options, buffered: true);
     private readonly JetStreamApi _api = new(options);
     private readonly HeaderReader _headers = new(options, new JetStreamApi(options));
     private readonly MessageCache _cache = new(CacheBytes);
@@ -70,15 +71,18 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
     {
         _writing.Dispose();
         _reading.Dispose();
+        _bulk.Dispose();
     }
 
     // Repeats what may be repeated; the server's no is "unavailable" too, as it passes (no leader, restarting) or is an operator's to mend.
-    private async Task<T> Reading<T>(Func<NatsLink, Task<T>> request, CancellationToken cancellationToken)
+    private Task<T> Reading<T>(Func<NatsLink, Task<T>> request, CancellationToken cancellationToken) => Reading(_reading, request, cancellationToken);
+
+    private async Task<T> Reading<T>(NatsLinks links, Func<NatsLink, Task<T>> request, CancellationToken cancellationToken)
     {
         long started = Environment.TickCount64;
         try
         {
-            return await _reading.Repeat(
+            return await links.Repeat(
                 async link =>
                 {
                     try

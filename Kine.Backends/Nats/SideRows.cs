@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace Kine.Backends.Nats;
@@ -5,7 +6,14 @@ namespace Kine.Backends.Nats;
 /// <summary>The current rows of side state, and how changes of them are written. Safe for concurrent use.</summary>
 internal sealed class SideRows
 {
+    /// <summary>Bytes that a row takes beside key and value, at most.</summary>
+    public const int Frame = 16;
+
+    // Added to the kind. Stored: never change it.
+    private const int Beginning = 0x100;
+
     private readonly Lock _lock = new();
+    private readonly ArrayBufferWriter<byte> _begun = new(1);
     private readonly Dictionary<(SideKind Kind, string Key), SideRow> _rows = [];
 
     /// <summary>A copy of all rows.</summary>
@@ -15,9 +23,20 @@ internal sealed class SideRows
             return [.. _rows.Values];
     }
 
-    /// <summary>Puts or deletes a row.</summary>
+    /// <summary>Puts or deletes a row, or notes the beginning of one whose rest is in the next.</summary>
     public void Apply(SideRow row)
     {
+        if (((int)row.Kind & Beginning) != 0)
+        {
+            _begun.Write(row.Value);
+            return;
+        }
+        if (_begun.WrittenCount > 0)
+        {
+            _begun.Write(row.Value);
+            row = row with { Value = _begun.WrittenSpan.ToArray() };
+            _begun.Clear();
+        }
         (SideKind, string) name = (row.Kind, Encoding.Latin1.GetString(row.Key));
         lock (_lock)
         {
@@ -26,6 +45,15 @@ internal sealed class SideRows
             else
                 _rows[name] = row;
         }
+    }
+
+    /// <summary>Writes the next piece of the value of a row that is too large for one message; <see cref="Write"/> writes the last.</summary>
+    public static void WriteBeginning(ByteWriter writer, SideRow row, ReadOnlySpan<byte> piece)
+    {
+        writer.Varint((ulong)row.Kind | Beginning);
+        writer.Block(row.Key);
+        writer.Varint((ulong)piece.Length + 1);
+        writer.Bytes(piece);
     }
 
     /// <summary>Writes one row: kind, key, 0 for a deletion, or value length + 1 and value.</summary>

@@ -10,7 +10,12 @@ internal sealed class StoredMessage(byte[] content, byte[] payload, bool moved)
     public int ContentLength => content.Length;
 
     /// <summary>Reads its records.</summary>
-    public RecordReader Records()
+    public RecordReader Records() => Records(content, moved);
+
+    /// <summary>Reads the records of a content.</summary>
+    /// <param name="content">As decoded from the header.</param>
+    /// <param name="moved">True for one of kind <see cref="MessageKind.Moved"/>.</param>
+    public static RecordReader Records(ReadOnlySpan<byte> content, bool moved)
     {
         var reader = new ByteReader(content);
         if (moved)
@@ -24,17 +29,8 @@ internal sealed class StoredMessage(byte[] content, byte[] payload, bool moved)
         return new RecordReader(reader);
     }
 
-    /// <summary>The value at a place.</summary>
-    public byte[] Value(int place)
-    {
-        RecordReader records = Records();
-        while (records.TryRead(out StoredRecord record))
-        {
-            if (place-- == 0)
-                return Value(record).ToArray();
-        }
-        throw ByteReader.Damaged();
-    }
+    /// <summary>Takes values out of it, in the order of their places.</summary>
+    public void Take(ReadOnlySpan<WantedValue> wanted, byte[]?[] values) => WantedValue.Take(wanted, content, payload, moved, values);
 
     /// <summary>A record, with its key and value pointing into this message where they stand in the payload.</summary>
     public LogRecord Record(in StoredRecord record)
@@ -51,6 +47,9 @@ internal sealed class StoredMessage(byte[] content, byte[] payload, bool moved)
 
     private ReadOnlySpan<byte> Value(in StoredRecord record) => Slice(record.ValueOffset, record.Metadata.ValueLength);
 
-    private ReadOnlySpan<byte> Slice(int offset, int length) =>
-        offset + length <= payload.Length ? payload.AsSpan(offset, length) : throw ByteReader.Damaged();
+    private ReadOnlySpan<byte> Slice(int offset, int length) => Slice(payload, offset, length);
+
+    /// <summary>A key or value in a payload.</summary>
+    public static ReadOnlySpan<byte> Slice(ReadOnlySpan<byte> payload, int offset, int length) =>
+        offset + length <= payload.Length ? payload.Slice(offset, length) : throw ByteReader.Damaged();
 }

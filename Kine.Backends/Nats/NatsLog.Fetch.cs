@@ -1,0 +1,159 @@
+using System.Buffers;
+
+namespace Kine.Backends.Nats;
+
+// Messages with their payloads, many requests at a time. What counts for the speed of scattered reads is bytes copied and allocated: a message of which
+// little is wanted never becomes an object.
+internal sealed partial class NatsLog
+{
+    private const int ManyGets = 64; // from here on a connection that collects requests is faster, though it holds them back for up to a millisecond
+    private const int WaveMessages = 4096;
+    private const long WaveBytes = 16 << 20; // the library's queue must hold the answers
+    private const int LittleWanted = 8; // one record in so many
+
+    private async Task<(List<int> Unknown, List<int> Gone)> ReadValues(
+        ReadOnlyMemory<RecordId> ids, byte[]?[] values, List<int> wanted, CancellationToken cancellationToken)
+    {
+        var unknown = new List<int>();
+        var found = new List<WantedValue>(wanted.Count);
+        foreach (int i in wanted)
+        {
+            if (_state.Index.Find(ids.Span[i]) is { } place)
+                found.Add(new WantedValue(place.Entry, place.Place, i));
+            else
+                unknown.Add(i);
+        }
+
+        // The server reads its files in blocks.
+        found.Sort(static (one, other) => one.Entry.Sequence != other.Entry.Sequence
+            ? one.Entry.Sequence.CompareTo(other.Entry.Sequence)
+            : one.Place.CompareTo(other.Place));
+        WantedValue[] sorted = [.. found];
+        var whole = new List<Range>();
+        var parts = new List<Range>();
+        bool small = _state.Index.LiveBytes <= CacheBytes;
+        for (int start = 0; start < sorted.Length;)
+        {
+            int end = start + 1;
+            while (end < sorted.Length && sorted[end].Entry.Sequence == sorted[start].Entry.Sequence)
+                end++;
+            MessageEntry entry = sorted[start].Entry;
+            bool keep = small || entry.Chunks > 0 || (end - start) * LittleWanted >= entry.Live || _cache.Contains(entry.Sequence);
+            (keep ? whole : parts).Add(start..end);
+            start = end;
+        }
+        var gone = new List<int>();
+        await TakeFromWhole(sorted, whole, values, gone, cancellationToken).ConfigureAwait(false);
+        await TakeFromParts(sorted, parts, values, gone, cancellationToken).ConfigureAwait(false);
+        return (unknown, gone);
+    }
+
+    private async Task TakeFromWhole(WantedValue[] wanted, List<Range> ranges, byte[]?[] values, List<int> gone, CancellationToken cancellationToken)
+    {
+        StoredMessage?[] messages = await Fetch([.. ranges.Select(range => wanted[range.Start].Entry)], cancellationToken).ConfigureAwait(false);
+        for (int i = 0; i < messages.Length; i++)
+        {
+            if (messages[i] is { } message)
+                message.Take(wanted.AsSpan(ranges[i]), values);
+            else
+                gone.AddRange(wanted[ranges[i]].Select(value => value.Index));
+        }
+    }
+
+    private async Task TakeFromParts(WantedValue[] wanted, List<Range> ranges, byte[]?[] values, List<int> gone, CancellationToken cancellationToken)
+    {
+        bool[] there = new bool[ranges.Count];
+        foreach ((int start, int end) in Waves(ranges.Count, i => wanted[ranges[i].Start].Entry))
+        {
+            var sequences = new List<ulong>(end - start);
+            for (int i = start; i < end; i++)
+                sequences.Add(wanted[ranges[i].Start].Entry.Sequence);
+            await GetAll(
+                sequences,
+                (place, tail, content, data) =>
+                {
+                    bool moved = LogTail.Parse(tail).Kind == MessageKind.Moved;
+                    byte[] decoded = ArrayPool<byte>.Shared.Rent(content.Length);
+                    WantedValue.Take(wanted.AsSpan(ranges[start + place]), ByteReader.FromHeader(content, decoded), data, moved, values);
+                    ArrayPool<byte>.Shared.Return(decoded);
+                    there[start + place] = true;
+                },
+                cancellationToken).ConfigureAwait(false);
+        }
+        for (int i = 0; i < there.Length; i++)
+        {
+            if (!there[i])
+                gone.AddRange(wanted[ranges[i]].Select(value => value.Index));
+        }
+    }
+
+    /// <summary>Messages with their payloads, null where one is gone.</summary>
+    private async Task<StoredMessage?[]> Fetch(MessageEntry[] entries, CancellationToken cancellationToken)
+    {
+        var messages = new StoredMessage?[entries.Length];
+        var missing = new List<int>();
+        for (int i = 0; i < messages.Length; i++)
+        {
+            messages[i] = _cache.Get(entries[i].Sequence);
+            if (messages[i] is null)
+                missing.Add(i);
+        }
+        foreach ((int start, int end) in Waves(missing.Count, i => entries[missing[i]]))
+        {
+            List<int> wave = missing.GetRange(start, end - start);
+            await FetchWave(entries, wave, messages, cancellationToken).ConfigureAwait(false);
+        }
+        return messages;
+    }
+
+    private async Task FetchWave(MessageEntry[] entries, List<int> wave, StoredMessage?[] messages, CancellationToken cancellationToken)
+    {
+        var sequences = new List<ulong>(wave.Count);
+        foreach (int i in wave)
+        {
+            for (ulong sequence = entries[i].Sequence - entries[i].Chunks; sequence <= entries[i].Sequence; sequence++)
+                sequences.Add(sequence);
+        }
+        var replies = new NatsReply?[sequences.Count];
+        await GetAll(
+            sequences,
+            (place, tail, content, data) => replies[place] = new NatsReply(data.ToArray(), 0, tail.ToArray(), content.ToArray()),
+            cancellationToken).ConfigureAwait(false);
+        int next = 0;
+        foreach (int i in wave)
+        {
+            int count = entries[i].Chunks + 1;
+            messages[i] = Join(replies.AsSpan(next, count));
+            next += count;
+            if (messages[i] is { } message)
+                _cache.Add(entries[i].Sequence, message);
+        }
+    }
+
+    private Task GetAll(List<ulong> sequences, MessageVisitor visit, CancellationToken cancellationToken) =>
+        Reading(sequences.Count < ManyGets ? _reading : _bulk, link => Done(_api.GetAll(link, sequences, visit)), cancellationToken);
+
+    private static StoredMessage? Join(ReadOnlySpan<NatsReply?> replies)
+    {
+        if (replies.Contains(null))
+            return null;
+        NatsReply last = replies[^1]!;
+        byte[] payload = replies.Length == 1 ? last.Data : [.. replies.ToArray().SelectMany(piece => piece!.Data)];
+        return new StoredMessage(ByteReader.FromHeader(last.Content), payload, LogTail.Parse(last.Tail).Kind == MessageKind.Moved);
+    }
+
+    // Each holds at least one message.
+    private static IEnumerable<(int Start, int End)> Waves(int count, Func<int, MessageEntry> entry, long maxBytes = WaveBytes)
+    {
+        for (int start = 0; start < count;)
+        {
+            int end = start;
+            long bytes = 0;
+            do
+                bytes += entry(end++).Bytes;
+            while (end < count && end - start < WaveMessages && bytes < maxBytes);
+            yield return (start, end);
+            start = end;
+        }
+    }
+}
