@@ -17,7 +17,7 @@ internal sealed record AppendPart(ByteWriter Content, ReadOnlyMemory<byte> Paylo
     public const int FullPayload = 8 << 10;
 
     /// <summary>Keys and values up to which an append stays one message: several wait for the server twice, once before the last one.</summary>
-    public const int WholePayload = 16 << 10;
+    public const int WholePayload = 24 << 10;
 
     /// <summary>Records at which a message is closed.</summary>
     public const int FullCount = 1024;

@@ -34,6 +34,16 @@ internal sealed class JetStreamApi(NatsOptions options)
         return Answer(reply)["seq"]!.GetValue<ulong>();
     }
 
+    /// <summary>
+    /// Publishes messages of the log, all sent at once; returns their sequences. Throws what the first refused one was answered, once all are answered.
+    /// </summary>
+    public async Task<ulong[]> PublishAll(NatsLink link, IReadOnlyList<OutgoingMessage> messages, TimeSpan timeout)
+    {
+        var replies = new NatsReply[messages.Count];
+        await link.RequestAll(messages, (place, answer) => replies[place] = answer.Copy(), timeout).ConfigureAwait(false);
+        return [.. replies.Select(reply => Answer(reply)["seq"]!.GetValue<ulong>())];
+    }
+
     /// <summary>Deletes one message; fine when it is gone already.</summary>
     public async Task DeleteMessage(NatsLink link, ulong sequence)
     {

@@ -3,7 +3,7 @@ namespace Kine.Backends.Nats;
 // Messages that only land right behind the last one applied here: that is the fence.
 internal sealed partial class NatsLog
 {
-    private const int PartsUnderWay = 64;
+    private const int PartBytesUnderWay = 4 << 20;
     private const int WriteTries = 6;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan TakeOverPatience = TimeSpan.FromSeconds(3);
@@ -155,32 +155,29 @@ internal sealed partial class NatsLog
     private async Task SendParts(NatsLink link, List<AppendPart> parts)
     {
         ulong before = _state.Tail.Sequence;
-        var underWay = new Queue<(LogTail Tail, ByteWriter Content, Task<ulong> Answer)>();
-        try
+        for (int next = 0; next < parts.Count - 1;)
         {
-            for (int part = 0; part < parts.Count - 1; part++)
+            var wave = new List<(LogTail Tail, AppendPart Part)>();
+            long bytes = 0;
+            for (; next < parts.Count - 1 && bytes < PartBytesUnderWay; next++)
             {
-                LogTail tail = _state.Tail with { Kind = MessageKind.Part, Part = part, Sequence = before + (ulong)part + 1 };
-                underWay.Enqueue((tail, parts[part].Content, Publish(link, tail, parts[part].Content, parts[part].Payload)));
-                if (underWay.Count == PartsUnderWay)
-                    await Landed().ConfigureAwait(false);
+                wave.Add((_state.Tail with { Kind = MessageKind.Part, Part = next, Sequence = before + (ulong)next + 1 }, parts[next]));
+                bytes += parts[next].Content.Length + parts[next].Payload.Length;
             }
-            while (underWay.Count > 0)
-                await Landed().ConfigureAwait(false);
-        }
-        catch
-        {
-            _behind = true;
-            await Task.WhenAll(underWay.Select(sent => sent.Answer.ContinueWith(
-                static answer => answer.Exception, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default))).ConfigureAwait(false);
-            throw;
-        }
-
-        async Task Landed()
-        {
-            (LogTail tail, ByteWriter content, Task<ulong> answer) = underWay.Dequeue();
-            await answer.ConfigureAwait(false);
-            _state.Apply(tail, content.Written.Span);
+            try
+            {
+                ulong[] landed = await _api.PublishAll(
+                    link, [.. wave.Select(sent => Message(sent.Tail, sent.Part.Content, sent.Part.Payload))], options.Timeout).ConfigureAwait(false);
+                for (int i = 0; i < landed.Length; i++)
+                    CheckPlace(wave[i].Tail, landed[i]);
+            }
+            catch
+            {
+                _behind = true;
+                throw;
+            }
+            foreach ((LogTail tail, AppendPart part) in wave)
+                _state.Apply(tail, part.Content.Written.Span);
         }
     }
 
@@ -200,7 +197,7 @@ internal sealed partial class NatsLog
         try
         {
             NatsLink link = await _writing.Get().ConfigureAwait(false);
-            await Publish(link, tail, content, payload).ConfigureAwait(false);
+            CheckPlace(tail, await _api.Publish(link, Message(tail, content, payload), options.Timeout).ConfigureAwait(false));
         }
         catch
         {
@@ -210,17 +207,16 @@ internal sealed partial class NatsLog
         _state.Apply(tail, content is null ? default : content.Written.Span);
     }
 
-    private async Task<ulong> Publish(NatsLink link, LogTail tail, ByteWriter? content, ReadOnlyMemory<byte> payload)
+    private OutgoingMessage Message(LogTail tail, ByteWriter? content, ReadOnlyMemory<byte> payload) => new(options.Subject, payload)
     {
-        var message = new OutgoingMessage(options.Subject, payload)
-        {
-            ExpectedLast = tail.Sequence - 1,
-            Tail = tail.ToHeader(),
-            Content = content?.ToHeader(),
-        };
-        ulong sequence = await _api.Publish(link, message, options.Timeout).ConfigureAwait(false);
-        return sequence == tail.Sequence
-            ? sequence
-            : throw new StoreBrokenException($"NATS stored a message of the log at {sequence} that was to be {tail.Sequence}: somebody else writes to the stream or changed its set-up");
+        ExpectedLast = tail.Sequence - 1,
+        Tail = tail.ToHeader(),
+        Content = content?.ToHeader(),
+    };
+
+    private static void CheckPlace(LogTail tail, ulong sequence)
+    {
+        if (sequence != tail.Sequence)
+            throw new StoreBrokenException($"NATS stored a message of the log at {sequence} that was to be {tail.Sequence}: somebody else writes to the stream or changed its set-up");
     }
 }
