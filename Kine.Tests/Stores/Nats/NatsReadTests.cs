@@ -83,19 +83,19 @@ public sealed class NatsReadTests(NatsFixture fixture)
     public async Task Scans_that_end_early_and_the_reads_beside_them_leave_the_connection_whole()
     {
         await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
-        long last = await store.Append(1, 20_000, 300, perBatch: 50);
+        long last = await store.Append(1, 60_000, 300, perBatch: 64);
         await store.Reopen();
         await store.TakeOver();
-        await Task.WhenAll(Enumerable.Range(0, 4).Select(async worker =>
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(async worker =>
         {
-            for (int round = 0; round < 30; round++)
+            for (int round = 0; round < 40; round++)
             {
-                int start = 2 + (worker * 4000) + (round * 97);
+                int start = 2 + (worker * 2500) + (round * 97);
                 var visited = new List<long>();
                 await store.Store.ScanMetadata(
-                    new RecordId(start - 1, 0), last, 2000, (in RecordMetadata record, ReadOnlySpan<byte> _) => visited.Add(record.Revision), default);
-                Assert.Equal(Enumerable.Range(start, 2000).Select(revision => (long)revision), visited);
-                RecordId[] ids = [.. Enumerable.Range(0, 100).Select(i => new RecordId(start + (i * 30), 0))];
+                    new RecordId(start - 1, 0), last, 5000, (in RecordMetadata record, ReadOnlySpan<byte> _) => visited.Add(record.Revision), default);
+                Assert.Equal(Enumerable.Range(start, 5000).Select(revision => (long)revision), visited);
+                RecordId[] ids = [.. Enumerable.Range(0, 10).Select(i => new RecordId(start + (i * 300), 0))];
                 byte[]?[] values = await store.Store.ReadValues(ids, default);
                 Assert.Equal(ids.Select(id => NatsTestStore.Value(id.Revision, 300)), values);
             }
