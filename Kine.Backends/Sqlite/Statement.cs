@@ -6,6 +6,7 @@ namespace Kine.Backends.Sqlite;
 /// <summary>A prepared statement: bind (from 1), step, read columns (from 0), reset.</summary>
 internal sealed class Statement(Database database, sqlite3_stmt handle) : IDisposable
 {
+    private readonly nint _columns = handle.DangerousGetHandle(); // of the same statement, for reading columns only
     private bool _started; // a row came since the last reset
 
     /// <summary>Binds an integer.</summary>
@@ -57,10 +58,14 @@ internal sealed class Statement(Database database, sqlite3_stmt handle) : IDispo
     }
 
     /// <summary>Integer column.</summary>
-    public long Long(int column) => raw.sqlite3_column_int64(handle, column);
+    public long Long(int column) => SqliteColumns.Int64(_columns, column);
 
     /// <summary>Bytes of a column, valid until the next step or reset.</summary>
-    public ReadOnlySpan<byte> Bytes(int column) => raw.sqlite3_column_blob(handle, column);
+    public unsafe ReadOnlySpan<byte> Bytes(int column)
+    {
+        byte* first = SqliteColumns.Blob(_columns, column);
+        return new ReadOnlySpan<byte>(first, SqliteColumns.Bytes(_columns, column));
+    }
 
     /// <summary>Text column.</summary>
     public string Text(int column) => raw.sqlite3_column_text(handle, column).utf8_to_string() ?? "";
