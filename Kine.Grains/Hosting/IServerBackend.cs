@@ -22,6 +22,9 @@ public interface IServerBackend
     /// <exception cref="BackendException">It cannot be opened; the message is one sentence for the user.</exception>
     Task<IKeyspace> Start(CancellationToken cancellationToken);
 
-    /// <summary>Drains the appends, releases the store and closes it. The token ends the waiting, not the closing.</summary>
+    /// <summary>
+    /// Drains the appends, releases the store and closes it. When the token fires first it throws <see cref="OperationCanceledException"/> at once: whatever
+    /// still waits for the store then goes on behind its back, for as long as the process lives.
+    /// </summary>
     Task Stop(CancellationToken cancellationToken);
 }

@@ -98,8 +98,12 @@ public sealed class ServerBackend : IServerBackend
         }
     }
 
+    // A store that does not answer may hold up each of the steps, the closing too, and some clients block their thread in it.
     /// <inheritdoc/>
-    public async Task Stop(CancellationToken cancellationToken)
+    public Task Stop(CancellationToken cancellationToken) =>
+        Task.Run(() => DrainAndClose(cancellationToken), CancellationToken.None).WaitAsync(cancellationToken);
+
+    private async Task DrainAndClose(CancellationToken cancellationToken)
     {
         try
         {

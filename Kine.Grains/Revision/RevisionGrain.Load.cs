@@ -40,6 +40,11 @@ public sealed partial class RevisionGrain
             _ended ??= EtcdErrors.NoLeader;
             _leaseStop.Cancel();
             local.Proof.Drop();
+            if (error is OperationCanceledException && _token != default)
+            {
+                await Release(); // told to stop while it loaded what it had taken over
+            }
+
             throw error switch
             {
                 StoreUnavailableException or OutcomeUnknownException => Unreachable(error),

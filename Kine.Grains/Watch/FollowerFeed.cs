@@ -93,6 +93,10 @@ public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactor
             {
                 await Renew();
             }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
             catch (EtcdException error) when (error.Code == StatusCode.Unavailable)
             {
                 log.LogDebug("No writer: {Reason}", error.Message);
@@ -115,7 +119,7 @@ public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactor
         FollowerStart start;
         try
         {
-            start = await RemoteCall.Answer(grains.GetGrain<IRevisionGrain>(RevisionGrain.Key).Subscribe(_reference), CancellationToken.None);
+            start = await RemoteCall.Answer(grains.GetGrain<IRevisionGrain>(RevisionGrain.Key).Subscribe(_reference), _stopping.Token);
         }
         catch (EtcdException error) when (error.Message == EtcdErrors.NoLeader.Message)
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Kine.Grains.Hosting;
 using Kine.Grains.Keyspace;
 using Kine.Host.Cli;
@@ -12,8 +13,11 @@ namespace Kine.Host.Hosting;
 /// <summary>The running server: backend, services and listener. Started whole, stopped whole.</summary>
 internal sealed class KineServer : IAsyncDisposable
 {
-    /// <summary>How long the backend may take to drain, after the listener took up to <see cref="GrpcServer.DrainTime"/>.</summary>
-    private static readonly TimeSpan BackendStopTime = TimeSpan.FromSeconds(2);
+    /// <summary>How long stopping may take, the listener's <see cref="GrpcServer.DrainTime"/> included; the process needs a moment more to end.</summary>
+    private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(4);
+
+    /// <summary>What the backend gets of it, however long the listener took.</summary>
+    private static readonly TimeSpan LeastBackendTime = TimeSpan.FromSeconds(1);
 
     private readonly IServerBackend _backend;
     private readonly IKeyspace _keyspace;
@@ -50,7 +54,7 @@ internal sealed class KineServer : IAsyncDisposable
         TimeProvider time,
         CancellationToken cancellationToken)
     {
-        var keyspace = await backend.Start(cancellationToken);
+        var keyspace = await StartBackend(backend, cancellationToken);
         var stopping = new CancellationTokenSource();
         var meters = new MeterCollector();
         try
@@ -66,18 +70,22 @@ internal sealed class KineServer : IAsyncDisposable
         {
             meters.Dispose();
             stopping.Dispose();
-            await StopBackend(backend);
+            await StopBackend(backend, StopTime);
             throw;
         }
     }
 
-    /// <summary>Ends the streams with Unavailable, lets the other calls finish, then stops the backend. Takes at most 5 s.</summary>
-    /// <exception cref="OperationCanceledException">The backend was not done in its time; it is closed none the less.</exception>
-    public async Task Stop()
+    /// <summary>
+    /// Ends the streams with Unavailable, lets the other calls finish, then stops the backend. Takes at most 5 s. False when the backend was not done by then:
+    /// its store does not answer. What is still under way is left to itself, and the process should end.
+    /// </summary>
+    public async Task<bool> Stop()
     {
+        var clock = Stopwatch.StartNew();
         await _stopping.CancelAsync();
         await _listener.Stop();
-        await StopBackend(_backend);
+        var left = StopTime - clock.Elapsed;
+        return await StopBackend(_backend, left > LeastBackendTime ? left : LeastBackendTime);
     }
 
     public async ValueTask DisposeAsync()
@@ -87,10 +95,35 @@ internal sealed class KineServer : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private static async Task StopBackend(IServerBackend backend)
+    // A start that is told to stop puts back what it took, unless the store does not answer.
+    private static async Task<IKeyspace> StartBackend(IServerBackend backend, CancellationToken cancellationToken)
     {
-        using var timeout = new CancellationTokenSource(BackendStopTime);
-        await backend.Stop(timeout.Token);
+        var starting = backend.Start(cancellationToken);
+        try
+        {
+            return await starting.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (!starting.IsCompleted)
+        {
+            await Task.WhenAny(starting, Task.Delay(StopTime, CancellationToken.None));
+            if (!starting.IsCompleted)
+                throw;
+            return await starting;
+        }
+    }
+
+    private static async Task<bool> StopBackend(IServerBackend backend, TimeSpan limit)
+    {
+        using var timeout = new CancellationTokenSource(limit);
+        try
+        {
+            await backend.Stop(timeout.Token);
+            return true;
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested)
+        {
+            return false;
+        }
     }
 
     private static async Task<GrpcServer> Listen(GrpcApplication application, GrpcServerSettings settings, ILoggerFactory logging)

@@ -69,7 +69,13 @@ internal sealed class ServerRun(BackendFactory backends, TextWriter output, Text
                 logger.LogCritical("{Reason}", broken);
             else
                 logger.LogInformation("stopping");
-            return await Stop(server, logger) && broken is null ? 0 : Failed;
+            if (!await server.Stop())
+            {
+                logger.LogWarning(
+                    "the store did not answer in time, so that it was not released: the next writer waits for the lease to run out, and writes without an answer may or may not have happened");
+            }
+
+            return broken is null ? 0 : Failed;
         }
         catch (OperationCanceledException) when (ended.IsCancellationRequested)
         {
@@ -114,20 +120,6 @@ internal sealed class ServerRun(BackendFactory backends, TextWriter output, Text
         catch (OperationCanceledException) when (ended.IsCancellationRequested)
         {
             return null;
-        }
-    }
-
-    private static async Task<bool> Stop(KineServer server, ILogger logger)
-    {
-        try
-        {
-            await server.Stop();
-            return true;
-        }
-        catch (OperationCanceledException)
-        {
-            logger.LogError("the store was not done in time; writes without an answer may or may not have happened");
-            return false;
         }
     }
 

@@ -4,18 +4,20 @@ using System.Net.Sockets;
 namespace Kine.Tests.Faults;
 
 /// <summary>
-/// A TCP proxy on a loopback port that can go wrong on purpose: refuse, cut, or deliver what the client sends and lose the answer. Bytes pass unchanged
-/// otherwise.
+/// A TCP proxy on a loopback port that can go wrong on purpose: refuse, cut, hang, or deliver what the client sends and lose the answer. Bytes pass
+/// unchanged otherwise.
 /// </summary>
 public sealed class FaultProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _stop = new();
     private readonly HashSet<Pair> _pairs = [];
+    private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly int _target;
     private readonly Task _accepting;
     private volatile bool _refusing;
     private volatile bool _losingAnswers;
+    private volatile bool _hanging;
     private int _answersLost;
 
     /// <summary>Forwards to this loopback port from now on.</summary>
@@ -28,6 +30,9 @@ public sealed class FaultProxy : IAsyncDisposable
 
     /// <summary>The port clients connect to.</summary>
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+    /// <summary>Ends when somebody connects for the first time.</summary>
+    public Task Reached => _reached.Task;
 
     /// <summary>True = new connections are closed at once; open ones go on.</summary>
     public bool Refusing
@@ -44,6 +49,16 @@ public sealed class FaultProxy : IAsyncDisposable
     {
         get => _losingAnswers;
         set => _losingAnswers = value;
+    }
+
+    /// <summary>
+    /// True = connections are taken and kept, but whatever comes over them is thrown away on the way: what a network that drops packets, or a server that
+    /// was stopped, looks like. Cut them all before it is false again.
+    /// </summary>
+    public bool Hanging
+    {
+        get => _hanging;
+        set => _hanging = value;
     }
 
     /// <summary>How many connections lost an answer so far.</summary>
@@ -81,6 +96,7 @@ public sealed class FaultProxy : IAsyncDisposable
             {
                 return;
             }
+            _reached.TrySetResult();
             if (_refusing)
                 client.Dispose();
             else
@@ -125,6 +141,8 @@ public sealed class FaultProxy : IAsyncDisposable
                     Interlocked.Increment(ref _answersLost);
                     return;
                 }
+                if (_hanging)
+                    continue;
                 for (var sent = 0; sent < count;)
                     sent += await to.SendAsync(buffer.AsMemory(sent, count - sent));
             }
