@@ -41,6 +41,32 @@ public sealed class ValueReader(ValueCache cache, IRevisionStore store)
         return missing is null ? ValueTask.FromResult(found) : new(ReadMissing(cache, versions, found, missing, cancellationToken));
     }
 
+    /// <summary>
+    /// The same for at most <paramref name="limit"/>, however long the store takes; then it throws <see cref="TimeoutException"/>, and what the store still reads
+    /// is of no use any more.
+    /// </summary>
+    public async ValueTask<ReadOnlyMemory<byte>?[]> Read(IReadOnlyList<VersionedKey> versions, TimeSpan limit, TimeProvider time)
+    {
+        using var late = new CancellationTokenSource();
+        ValueTask<ReadOnlyMemory<byte>?[]> reading = Read(versions, late.Token);
+        if (reading.IsCompleted)
+        {
+            return await reading;
+        }
+
+        Task<ReadOnlyMemory<byte>?[]> read = reading.AsTask();
+        try
+        {
+            return await read.WaitAsync(limit > TimeSpan.Zero ? limit : TimeSpan.Zero, time, CancellationToken.None);
+        }
+        catch (TimeoutException) when (!read.IsCompleted)
+        {
+            _ = read.ContinueWith(static gone => gone.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            await late.CancelAsync();
+            throw new TimeoutException($"the store gave no value within {limit.TotalSeconds:0.#} s");
+        }
+    }
+
     // A page of a list takes a millisecond or more, most of it in the store's read calls: two threads halve the wait.
     private async Task<byte[]?[]> ReadHalves(RecordId[] ids, CancellationToken cancellationToken)
     {

@@ -82,36 +82,11 @@ public sealed partial class RevisionGrain
         State.Batch.Operations.Add(operation);
     }
 
-    // Only this operation waits; others that touch the same keys may overtake it, as concurrent requests may.
-    private async Task FetchThenEvaluate(WriteOperation operation)
+    private void SayIfDrained()
     {
-        try
+        if (!_appending && _waiting.Count == 0 && _parked == 0)
         {
-            operation.Resume(await local.Values.Read(operation.Needs!, CancellationToken.None));
-        }
-        catch (StoreUnavailableException error)
-        {
-            log.LogWarning(error, "A value that a transaction depends on could not be read");
-            operation.Fail(EtcdErrors.TimedOut);
-            return;
-        }
-        finally
-        {
-            _parked--;
-            _waitingBytes -= operation.Size;
-        }
-
-        if (_ended is not null)
-        {
-            operation.Fail(_ended);
-            return;
-        }
-
-        Evaluate(operation);
-        if (!_appending)
-        {
-            _appending = true;
-            await AppendAll();
+            _drained?.TrySetResult();
         }
     }
 
@@ -154,10 +129,7 @@ public sealed partial class RevisionGrain
         finally
         {
             _appending = false;
-            if (_waiting.Count == 0 && _parked == 0)
-            {
-                _drained?.TrySetResult();
-            }
+            SayIfDrained();
         }
     }
 
@@ -234,7 +206,7 @@ public sealed partial class RevisionGrain
 
         foreach (WriteOperation operation in batch.Operations)
         {
-            operation.Answer(local.Values);
+            operation.Answer(local.Values, options.RequestTimeout, time);
         }
 
         RefreshQuota(batch.Append.Bytes);

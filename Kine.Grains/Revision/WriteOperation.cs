@@ -19,6 +19,7 @@ internal abstract class WriteOperation
     private List<WantedValue>? _wanted;
     private Dictionary<RecordId, ReadOnlyMemory<byte>>? _fetched;
     private IDisposable? _hold;
+    private long? _parkedAt;
 
     /// <summary>Bytes it holds while it waits, for the queue's bound.</summary>
     public abstract int Size { get; }
@@ -38,8 +39,15 @@ internal abstract class WriteOperation
     /// <summary>Ends the caller's wait with the reply.</summary>
     protected abstract void Succeed();
 
-    /// <summary>Called once everything it was evaluated on is durable.</summary>
-    public void Answer(ValueReader values)
+    /// <summary>What is left of the time that it may be parked, from the first time on.</summary>
+    public TimeSpan TimeToPark(TimeProvider time, TimeSpan limit)
+    {
+        _parkedAt ??= time.GetTimestamp();
+        return limit - time.GetElapsedTime(_parkedAt.Value);
+    }
+
+    /// <summary>Called once everything it was evaluated on is durable; values that the reply lacks may take up to <paramref name="limit"/>.</summary>
+    public void Answer(ValueReader values, TimeSpan limit, TimeProvider time)
     {
         if (Error is not null)
         {
@@ -52,7 +60,7 @@ internal abstract class WriteOperation
         }
         else
         {
-            _ = FillThenSucceed(values, _wanted);
+            _ = FillThenSucceed(values, _wanted, limit, time);
         }
     }
 
@@ -121,11 +129,11 @@ internal abstract class WriteOperation
         return pair;
     }
 
-    private async Task FillThenSucceed(ValueReader values, List<WantedValue> wanted)
+    private async Task FillThenSucceed(ValueReader values, List<WantedValue> wanted, TimeSpan limit, TimeProvider time)
     {
         try
         {
-            ReadOnlyMemory<byte>?[] found = await values.Read(wanted.ConvertAll(want => want.Version), CancellationToken.None);
+            ReadOnlyMemory<byte>?[] found = await values.Read(wanted.ConvertAll(want => want.Version), limit, time);
             for (int i = 0; i < found.Length; i++)
             {
                 wanted[i].Pair.Value = found[i] is { } keyValue
@@ -135,6 +143,11 @@ internal abstract class WriteOperation
 
             Filled();
             Succeed();
+        }
+        catch (TimeoutException)
+        {
+            // As any request whose outcome its caller may not learn.
+            Fail(EtcdErrors.TimedOut);
         }
         catch (Exception error)
         {

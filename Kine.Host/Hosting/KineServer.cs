@@ -19,6 +19,9 @@ internal sealed class KineServer : IAsyncDisposable
     /// <summary>What the backend gets of it, however long the listener took.</summary>
     private static readonly TimeSpan LeastBackendTime = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long a start that is told to stop may take to put back what it took.</summary>
+    private static readonly TimeSpan GiveUpTime = TimeSpan.FromSeconds(2);
+
     private readonly IServerBackend _backend;
     private readonly IKeyspace _keyspace;
     private readonly GrpcServer _listener;
@@ -105,7 +108,7 @@ internal sealed class KineServer : IAsyncDisposable
         }
         catch (OperationCanceledException) when (!starting.IsCompleted)
         {
-            await Task.WhenAny(starting, Task.Delay(StopTime, CancellationToken.None));
+            await Task.WhenAny(starting, Task.Delay(GiveUpTime, CancellationToken.None));
             if (!starting.IsCompleted)
                 throw;
             return await starting;

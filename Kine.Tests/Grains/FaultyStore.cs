@@ -13,6 +13,9 @@ internal class FaultyStore(IRevisionStore inner) : IRevisionStore
     /// <summary>Called after each append; may throw.</summary>
     public Action<AppendBatch>? AfterAppend { get; set; }
 
+    /// <summary>Awaited before each read of values, whether or not the reader still wants them.</summary>
+    public Task ReadsHeldUntil { get; set; } = Task.CompletedTask;
+
     public string Description => inner.Description;
 
     public bool IsExclusive => inner.IsExclusive;
@@ -56,7 +59,11 @@ internal class FaultyStore(IRevisionStore inner) : IRevisionStore
     public Task<List<LogRecord>> ReadRecords(RecordId after, long toRevision, int maxRecords, long maxBytes, CancellationToken cancellationToken) =>
         inner.ReadRecords(after, toRevision, maxRecords, maxBytes, cancellationToken);
 
-    public Task<byte[]?[]> ReadValues(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => inner.ReadValues(ids, cancellationToken);
+    public async Task<byte[]?[]> ReadValues(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
+    {
+        await ReadsHeldUntil;
+        return await inner.ReadValues(ids, cancellationToken);
+    }
 
     public Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => inner.Delete(ids, cancellationToken);
 

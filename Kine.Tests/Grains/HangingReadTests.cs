@@ -1,0 +1,98 @@
+using Kine.Backends.Memory;
+using Kine.Etcd;
+using Kine.Grains;
+using Kine.Grains.Revision;
+using Kine.Tests.Runtime;
+
+namespace Kine.Tests.Grains;
+
+/// <summary>Requests that need a value from a store that does not give it: answered in time, and what was answered "timed out" before it happened never does.</summary>
+public sealed class HangingReadTests
+{
+    private static readonly WriterOptions Uncached = new() { CacheBytes = 1 };
+    private readonly ManualTimeProvider _time = new();
+
+    [Fact]
+    public async Task ATransactionWhoseValueTheStoreDoesNotGiveIsAnsweredInTimeAndNeverHappens()
+    {
+        var store = new FaultyStore(new MemoryRevisionStore());
+        await using GrainServer server = await GrainServer.Start(store, Uncached, _time);
+        await server.Put("k", "value");
+        var hangs = new TaskCompletionSource();
+        store.ReadsHeldUntil = hangs.Task;
+        TxnRequest txn = Replace("late");
+        Task<TxnResponse> parked = server.Keyspace.Txn(txn, CancellationToken.None);
+        Assert.Equal(3, (await server.Put("other", "overtakes")).Header.Revision);
+
+        EtcdException error = await Assert.ThrowsAsync<EtcdException>(() => TimePasses(parked));
+
+        Assert.Equal((StatusCode.Unavailable, "etcdserver: request timed out"), (error.Code, error.Message));
+        store.ReadsHeldUntil = Task.CompletedTask;
+        hangs.SetResult();
+        Assert.Equal("value", await server.Get("k"));
+        Assert.Equal(4, (await server.Put("other", "again")).Header.Revision);
+        Assert.True((await server.Keyspace.Txn(txn, CancellationToken.None)).Succeeded);
+        Assert.Equal("late", await server.Get("k"));
+    }
+
+    [Fact]
+    public async Task APutWhosePreviousValueTheStoreDoesNotGiveIsAnsweredInTime()
+    {
+        var store = new FaultyStore(new MemoryRevisionStore());
+        await using GrainServer server = await GrainServer.Start(store, Uncached, _time);
+        await server.Put("k", "value");
+        var hangs = new TaskCompletionSource();
+        store.ReadsHeldUntil = hangs.Task;
+        var put = new PutRequest { Key = GrainServer.Bytes("k"), Value = GrainServer.Bytes("new"), PrevKv = true };
+
+        EtcdException error = await Assert.ThrowsAsync<EtcdException>(() => TimePasses(server.Keyspace.Put(put, CancellationToken.None)));
+
+        Assert.Equal((StatusCode.Unavailable, "etcdserver: request timed out"), (error.Code, error.Message));
+        store.ReadsHeldUntil = Task.CompletedTask;
+        hangs.SetResult();
+        Assert.Equal("new", await server.Get("k"));
+    }
+
+    [Fact]
+    public async Task AStopWaitsForATransactionWhoseValueIsMissingNoLongerThanItsCallerDoes()
+    {
+        var store = new FaultyStore(new MemoryRevisionStore());
+        GrainServer server = await GrainServer.Start(store, Uncached, _time);
+        await server.Put("k", "value");
+        var hangs = new TaskCompletionSource();
+        store.ReadsHeldUntil = hangs.Task;
+        Task[] calls;
+        Task stopped;
+        using (await store.HoldAppends())
+        {
+            calls = [server.Put("x", "under way"), server.Keyspace.Txn(Replace("late"), CancellationToken.None)];
+            await Task.Delay(50);
+            stopped = server.DisposeAsync().AsTask();
+            await Task.Delay(50);
+        }
+
+        await calls[0];
+        await TimePasses(stopped);
+        await Assert.ThrowsAsync<EtcdException>(() => calls[1]);
+        hangs.SetResult();
+    }
+
+    private async Task TimePasses(Task waiting)
+    {
+        var limit = Task.Delay(TimeSpan.FromMinutes(1));
+        while (!waiting.IsCompleted && !limit.IsCompleted)
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            await Task.WhenAny(waiting, Task.Delay(10));
+        }
+
+        Assert.True(waiting.IsCompleted, "nobody answers");
+        await waiting;
+    }
+
+    private static TxnRequest Replace(string value) => new()
+    {
+        Compare = { new Compare { Key = GrainServer.Bytes("k"), Target = Compare.Types.CompareTarget.Value, Value = GrainServer.Bytes("value") } },
+        Success = { new RequestOp { RequestPut = new PutRequest { Key = GrainServer.Bytes("k"), Value = GrainServer.Bytes(value) } } },
+    };
+}
