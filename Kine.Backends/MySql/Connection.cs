@@ -38,7 +38,7 @@ internal sealed unsafe class Connection : IDisposable
             nint connected = Native.Connect(
                 handle, socket ? null : options.Host, options.User, password, database, (uint)options.Port, socket ? options.Socket : null, Native.MultiStatements);
             if (connected == 0)
-                throw LastError(handle, -1);
+                throw NotConnected(LastError(handle, -1), options);
             if (options.Tls is not (MySqlTls.Off or MySqlTls.Preferred) && Native.Cipher(handle) == 0)
                 throw new MySqlError(2026, "TLS was asked for, but the server does not offer it");
             return new Connection(handle);
@@ -72,12 +72,20 @@ internal sealed unsafe class Connection : IDisposable
             Native.SetOption(handle, NativeOption.ClientCertificate, options.CertFile);
         if (options.KeyFile.Length > 0)
             Native.SetOption(handle, NativeOption.ClientKey, options.KeyFile);
+        // Unless it has to verify the server, the library logs in without TLS where there is none, and the look at the cipher comes too late for a password.
+        if (options.HandsOverPassword && options.Tls == MySqlTls.SkipVerify)
+            Native.SetOption(handle, NativeOption.Fingerprints, "");
     }
 
-    // A server, or who pretends to be it, names the plugin: the password in clear text goes only where the endpoint allows it.
+    private static MySqlError NotConnected(MySqlError error, MySqlOptions options) =>
+        error.Code == MySqlError.PluginNotAllowed && options.AllowCleartextPasswords && !options.HandsOverPassword
+            ? new MySqlError(error.Code, $"{error.Text} The password itself is handed over only with tls=true or tls=skip-verify, or through a Unix socket")
+            : error;
+
+    // A server, or who pretends to be it, names the plugin: the password in clear text goes only where the endpoint allows it, and nobody can read it.
     private static string Plugins(MySqlOptions options)
     {
-        string plugins = options.AllowCleartextPasswords ? $"{SafePlugins},{ClearPlugin}" : SafePlugins;
+        string plugins = options.HandsOverPassword ? $"{SafePlugins},{ClearPlugin}" : SafePlugins;
         return options.AllowNativePasswords ? plugins : plugins["mysql_native_password,".Length..];
     }
 

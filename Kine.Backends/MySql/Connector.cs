@@ -1,4 +1,5 @@
 using System.Text;
+using Kine.Backends.Identity;
 
 namespace Kine.Backends.MySql;
 
@@ -43,7 +44,10 @@ internal sealed class Connector(MySqlOptions options)
 
     private Connection Connect(string? database, TimeSpan readTimeout)
     {
-        string password = options.PasswordProvider is { } provider ? provider(CancellationToken.None).AsTask().GetAwaiter().GetResult() : options.Password;
+        // On the session's own thread, and for no longer than connecting may take.
+        string password = options.PasswordProvider is { } provider
+            ? PasswordRequest.Ask(provider, options.ConnectTimeout, options.Place, CancellationToken.None).GetAwaiter().GetResult()
+            : options.Password;
         return Connection.Open(options, database, password, readTimeout);
     }
 

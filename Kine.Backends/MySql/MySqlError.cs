@@ -6,8 +6,6 @@ namespace Kine.Backends.MySql;
 /// <param name="statement">Which statement of the packet failed, from 0; -1 outside of one.</param>
 internal sealed class MySqlError(int code, string message, int statement = -1) : Exception($"{message} (error {code})")
 {
-    private readonly string _text = message;
-
     /// <summary>The database is not there.</summary>
     public const int UnknownDatabase = 1049;
 
@@ -19,6 +17,12 @@ internal sealed class MySqlError(int code, string message, int statement = -1) :
 
     /// <summary>A row with this primary key is there already.</summary>
     public const int DuplicateKey = 1062;
+
+    /// <summary>The server asked for a log-in that the settings do not allow.</summary>
+    public const int PluginNotAllowed = 5010;
+
+    /// <summary>The server's or the library's text alone.</summary>
+    public string Text { get; } = message;
 
     /// <summary>The number.</summary>
     public int Code { get; } = code;
@@ -55,7 +59,7 @@ internal sealed class MySqlError(int code, string message, int statement = -1) :
         or 2061 or 3118 or 3159 or 4151 or 5010;
 
     /// <summary>The same error of the statement at another place.</summary>
-    public MySqlError At(int statement) => new(Code, _text, statement);
+    public MySqlError At(int statement) => new(Code, Text, statement);
 
     /// <summary>What the store's caller is told once nothing can have been written.</summary>
     /// <param name="place">The store's description.</param>

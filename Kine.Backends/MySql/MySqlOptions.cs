@@ -52,8 +52,14 @@ public sealed record MySqlOptions
     /// <summary>Its key (PEM file).</summary>
     public string KeyFile { get; init; } = "";
 
-    /// <summary>True lets the server ask for the password itself, as cloud log-ins by token need; only sensible with verified TLS or a socket.</summary>
+    /// <summary>
+    /// True lets the server ask for the password itself, as PAM and cloud log-ins by token need: over TLS that was asked for, or a socket, and nowhere else. Who
+    /// is at the other end is only certain with <see cref="MySqlTls.Verify"/>.
+    /// </summary>
     public bool AllowCleartextPasswords { get; init; }
+
+    /// <summary>True when the password itself may be handed over: nobody on the way can read it.</summary>
+    internal bool HandsOverPassword => AllowCleartextPasswords && (Socket.Length > 0 || Tls is MySqlTls.SkipVerify or MySqlTls.Verify);
 
     /// <summary>False refuses log-ins by mysql_native_password.</summary>
     public bool AllowNativePasswords { get; init; } = true;

@@ -45,6 +45,13 @@ internal enum NativeOption
     /// <summary>Bytes, a machine word.</summary>
     MaxPacket = 39,
 
+    /// <summary>
+    /// File of the fingerprints that a server's certificate may have. Whatever it is, a server without TLS is then left before anything is sent to it; empty, it
+    /// names no fingerprints. Seen in the library's releases 3.1 to 3.3; 3.4 then verifies the certificate by its authority, which may refuse more than was
+    /// asked for, but never less.
+    /// </summary>
+    Fingerprints = 7002,
+
     /// <summary>Names of the authentication plugins that may run.</summary>
     AllowedPlugins = 7026,
 }

@@ -141,7 +141,12 @@ internal sealed class PostgresServers : IAsyncDisposable
         builder.UsePhysicalConnectionInitializer(
             static _ => throw new NotSupportedException(OnlyAsync), connection => Initialize(connection, prepare));
         if (_options.PasswordProvider is { } provider)
-            builder.UsePasswordProvider(static _ => throw new NotSupportedException(OnlyAsync), (_, cancellation) => provider(host, cancellation));
+        {
+            // Npgsql's own time limit does not cover it.
+            builder.UsePasswordProvider(
+                static _ => throw new NotSupportedException(OnlyAsync),
+                (_, cancellation) => new(PasswordRequest.Ask(given => provider(host, given), _options.ConnectTimeout, host.ToString(), cancellation)));
+        }
         // All types used are built in, with fixed numbers.
         builder.ConfigureTypeLoading(static loading => loading.EnableTypeLoading(false));
         return builder.Build();

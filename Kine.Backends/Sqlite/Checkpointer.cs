@@ -18,6 +18,7 @@ internal sealed class Checkpointer : IDisposable
     private const int CloseEnoughFrames = 128; // 1 MiB: a few milliseconds
     private const int MaxApproach = 6; // passes; a writer faster than the disk never lets them catch up
     private static readonly TimeSpan ReaderPatience = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan WriterPatience = TimeSpan.FromSeconds(1); // for which reads wait, too
     private readonly Database _database;
     private readonly string _path;
     private readonly LogWriter _log;
@@ -107,7 +108,15 @@ internal sealed class Checkpointer : IDisposable
         using IDisposable? hold = _readers.HoldAll(ReaderPatience);
         if (hold is null)
             return; // A long query of ours: the WAL grows a little further, and the next pass tries again.
-        _writer.Urgent(Pass, CancellationToken.None).GetAwaiter().GetResult();
+        using var patience = new CancellationTokenSource(WriterPatience);
+        try
+        {
+            _writer.Urgent(Pass, patience.Token).GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException)
+        {
+            // A long append: reads cannot wait for its end. The next pass tries again.
+        }
     }
 
     private bool HasMoved(int frames) => _log.PagesWritten - _pagesAtLastPass > frames;

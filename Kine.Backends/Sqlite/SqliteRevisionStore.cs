@@ -189,7 +189,7 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
     }
 
     /// <summary>Lets the file grow to that many pages and no further, as a full disk would, for tests.</summary>
-    internal void LimitPages(int pages) => Write(log => log.LimitPages(pages), CancellationToken.None).GetAwaiter().GetResult();
+    internal Task LimitPages(int pages) => Write(log => log.LimitPages(pages), CancellationToken.None);
 
     private Task<T> Write<T>(Func<LogWriter, T> work, CancellationToken cancellationToken) =>
         Writer.Urgent(() => Noted(work), cancellationToken);

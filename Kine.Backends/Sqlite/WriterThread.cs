@@ -131,21 +131,39 @@ internal sealed class WriterThread
         public abstract void Fail(Exception error);
     }
 
-    private sealed class WriterWork<T>(Func<T> body, CancellationToken cancellationToken) : WriterWork
+    private sealed class WriterWork<T> : WriterWork
     {
         private readonly TaskCompletionSource<T> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly Func<T> _body;
+        private readonly CancellationTokenRegistration _registration;
+        private int _taken; // 1 = begun or cancelled
+
+        public WriterWork(Func<T> body, CancellationToken cancellationToken)
+        {
+            _body = body;
+            _registration = cancellationToken.UnsafeRegister(Cancel, this);
+        }
 
         public Task<T> Task => _done.Task;
 
         public override void Run()
         {
             // Work that has begun is never cut short.
-            if (cancellationToken.IsCancellationRequested)
-                _done.SetCanceled(cancellationToken);
-            else
-                _done.SetResult(body());
+            if (Interlocked.Exchange(ref _taken, 1) != 0)
+                return;
+            _registration.Unregister();
+            _done.SetResult(_body());
         }
 
-        public override void Fail(Exception error) => _done.SetException(error);
+        // Of work that was cancelled, nobody wants to know any more.
+        public override void Fail(Exception error) => _done.TrySetException(error);
+
+        // Its caller does not wait for what is in front of it in the queue.
+        private static void Cancel(object? state, CancellationToken cancellationToken)
+        {
+            var work = (WriterWork<T>)state!;
+            if (Interlocked.Exchange(ref work._taken, 1) == 0)
+                work._done.SetCanceled(cancellationToken);
+        }
     }
 }

@@ -22,12 +22,15 @@ public sealed class CleartextServer : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly MemoryStream _plain = new();
     private readonly X509Certificate2? _certificate;
+    private readonly string _greets;
     private readonly Task _accepting;
 
     /// <param name="certificate">Its certificate; null = it has no TLS.</param>
-    public CleartextServer(X509Certificate2? certificate)
+    /// <param name="greets">The log-in that its greeting names; a client that follows it when it is mysql_clear_password sends the password unasked.</param>
+    public CleartextServer(X509Certificate2? certificate, string greets = "mysql_native_password")
     {
         _certificate = certificate;
+        _greets = greets;
         _listener.Start();
         _accepting = Accept();
     }
@@ -90,7 +93,7 @@ public sealed class CleartextServer : IAsyncDisposable
         return
         [
             10, .. "8.4.0\0"u8, 1, 0, 0, 0, .. "saltsalt"u8, 0, (byte)capabilities, (byte)(capabilities >> 8), 45, 2, 0,
-            (byte)(capabilities >> 16), (byte)(capabilities >> 24), 21, .. new byte[10], .. "saltsaltsalt\0"u8, .. "mysql_native_password\0"u8,
+            (byte)(capabilities >> 16), (byte)(capabilities >> 24), 21, .. new byte[10], .. "saltsaltsalt\0"u8, .. Encoding.ASCII.GetBytes(_greets), 0,
         ];
     }
 

@@ -273,13 +273,13 @@ public sealed partial class SqliteStoreTests : IDisposable
         await using SqliteRevisionStore store = Create();
         await store.Open(default);
         (FenceToken token, long last) = await LogFiller.Fill(store, 10);
-        store.LimitPages(200);
+        await store.LimitPages(200);
 
         var full = await Assert.ThrowsAsync<StoreUnavailableException>(() => LogFiller.Append(store, token, last, count: 4000, valueLength: 1000));
         Assert.Contains("no space", full.Message);
         Assert.Equal(last, (await store.ReadFence(default)).LastRevision);
 
-        store.LimitPages(int.MaxValue);
+        await store.LimitPages(int.MaxValue);
         await LogFiller.Append(store, token, last, count: 4000, valueLength: 1000);
     }
 
