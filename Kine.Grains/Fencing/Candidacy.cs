@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Kine.Backends;
 using Kine.Grains.Revision;
+using Microsoft.Extensions.Logging;
 
 namespace Kine.Grains.Fencing;
 
@@ -13,13 +14,14 @@ namespace Kine.Grains.Fencing;
 /// released, or held by an earlier activation of this process that has ended: at once
 /// </code>
 /// </summary>
-public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeProvider time)
+public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeProvider time, ILogger<Candidacy> log)
 {
     private readonly ConcurrentDictionary<Guid, bool> _own = []; // an activation that ended may still draw one while the next one asks
     private Fence? _seen;
     private long _seenAt;
     private long _askedAt;
     private bool _waiting;
+    private string? _standsByFor;
 
     /// <summary>The address that the present holder gave, while another process holds the store.</summary>
     public string HolderAddress => _seen?.Address ?? "";
@@ -39,6 +41,7 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
         _waiting = false;
         if (store.IsExclusive || fence.Released || IsOwn(fence.Holder))
         {
+            _standsByFor = null;
             return fence;
         }
 
@@ -49,7 +52,14 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
         }
         else if (time.GetElapsedTime(_seenAt) >= (fence.LeaseTime > options.LeaseTime ? fence.LeaseTime : options.LeaseTime))
         {
+            _standsByFor = null;
             return fence;
+        }
+
+        if (_standsByFor != fence.Address)
+        {
+            _standsByFor = fence.Address;
+            log.LogInformation("Standing by: the process at {Address} holds the store, epoch {Epoch}", fence.Address, fence.Epoch);
         }
 
         _waiting = true;

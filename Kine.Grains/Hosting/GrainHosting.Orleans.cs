@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using Orleans.Hosting;
 using Orleans.Serialization;
@@ -40,6 +41,11 @@ public static partial class GrainHosting
     static partial void AddRuntime(IServiceCollection services, GrainHostingOptions options)
     {
         options.Configure?.Invoke(services);
+        if (services.LastOrDefault(service => service.ServiceType == typeof(ILoggerFactory))?.ImplementationInstance is ILoggerFactory log)
+        {
+            services.Replace(ServiceDescriptor.Singleton<ILoggerFactory>(new RefusedActivationFilter(log)));
+        }
+
         services.AddOrleans(silo => silo
             .UseLocalhostClustering(
                 options.SiloPort == 0 ? FreePort() : options.SiloPort,
