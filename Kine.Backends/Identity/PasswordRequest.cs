@@ -4,6 +4,7 @@ namespace Kine.Backends.Identity;
 internal static class PasswordRequest
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30); // where connecting has no limit of its own
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(1); // for a reason, once the time is up
 
     /// <summary>
     /// The password. Throws <see cref="StoreUnavailableException"/> when there is none in time, whatever the one asked does about its token, and whether or
@@ -27,12 +28,17 @@ internal static class PasswordRequest
         }
         catch (Exception late) when (late is TimeoutException or OperationCanceledException && !asked.IsCompleted)
         {
-            // Whatever it still says comes too late.
             _ = asked.ContinueWith(
                 static gone => gone.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             await giveUp.CancelAsync().ConfigureAwait(false);
             if (cancellationToken.IsCancellationRequested)
                 throw;
+
+            // It may know why it has none; a password would come too late.
+            await Task.WhenAny(asked, Task.Delay(Farewell, cancellationToken)).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (asked.Exception?.InnerException is StoreUnavailableException reason)
+                throw new StoreUnavailableException(reason.Message, reason);
             throw new StoreUnavailableException($"the identity provider gave no password for {place} within {limit.TotalSeconds:0.#} s");
         }
     }

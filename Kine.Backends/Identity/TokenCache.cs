@@ -24,6 +24,7 @@ internal sealed class TokenCache(string service, Func<CancellationToken, Task<Id
     private readonly Lock _lock = new();
     private IdentityToken? _held;
     private Task<IdentityToken>? _fetching;
+    private StoreUnavailableException? _failure; // of the last fetch that ended
 
     /// <summary>A token to log in with at once. Throws <see cref="StoreUnavailableException"/> when there is none.</summary>
     public async ValueTask<string> Get(CancellationToken cancellationToken)
@@ -39,7 +40,7 @@ internal sealed class TokenCache(string service, Func<CancellationToken, Task<Id
             fetching = _fetching ??= Task.Run(Fetch, CancellationToken.None);
         }
         if (held is null)
-            return (await fetching.WaitAsync(cancellationToken).ConfigureAwait(false)).Value;
+            return await FirstOf(fetching, cancellationToken).ConfigureAwait(false);
         try
         {
             return (await fetching.WaitAsync(Patience, time, cancellationToken).ConfigureAwait(false)).Value;
@@ -56,18 +57,38 @@ internal sealed class TokenCache(string service, Func<CancellationToken, Task<Id
         }
     }
 
+    // Whoever gives up on a service that fails slowly is told why it failed before.
+    private async ValueTask<string> FirstOf(Task<IdentityToken> fetching, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await fetching.WaitAsync(cancellationToken).ConfigureAwait(false)).Value;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested && Volatile.Read(ref _failure) is { } failure)
+        {
+            throw new StoreUnavailableException(failure.Message, failure);
+        }
+    }
+
     private async Task<IdentityToken> Fetch()
     {
         IdentityToken? token = null;
+        StoreUnavailableException? failure = null;
         try
         {
             token = await Ask().ConfigureAwait(false);
             return token;
         }
+        catch (StoreUnavailableException error)
+        {
+            failure = error;
+            throw;
+        }
         finally
         {
             lock (_lock)
             {
+                _failure = failure;
                 _held = token ?? _held;
                 _fetching = null;
             }

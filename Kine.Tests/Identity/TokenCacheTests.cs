@@ -127,6 +127,25 @@ public sealed class TokenCacheTests
     }
 
     [Fact]
+    public async Task A_caller_that_gives_up_on_a_service_that_failed_before_is_told_why()
+    {
+        _service = () => Task.FromException<IdentityToken>(new InvalidOperationException("nobody there"));
+        TokenCache cache = Cache();
+        var first = await Assert.ThrowsAsync<StoreUnavailableException>(() => cache.Get(default).AsTask());
+        var answer = new TaskCompletionSource<IdentityToken>();
+        _service = () => answer.Task;
+        using var giveUp = new CancellationTokenSource();
+
+        Task<string> asked = cache.Get(giveUp.Token).AsTask();
+        await giveUp.CancelAsync();
+
+        var second = await Assert.ThrowsAsync<StoreUnavailableException>(() => asked);
+        Assert.Contains("nobody there", first.Message, StringComparison.Ordinal);
+        Assert.Equal(first.Message, second.Message);
+        answer.SetResult(Fresh());
+    }
+
+    [Fact]
     public async Task A_token_that_comes_expired_is_not_given_out()
     {
         _service = () => Task.FromResult(new IdentityToken("old", _time.GetUtcNow() + TimeSpan.FromSeconds(30), _time.GetUtcNow()));
