@@ -22,6 +22,7 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
     private long _askedAt;
     private bool _waiting;
     private string? _standsByFor;
+    private string? _unreachable; // the reason that was said
 
     /// <summary>The address that the present holder gave, while another process holds the store.</summary>
     public string HolderAddress => _seen?.Address ?? "";
@@ -39,6 +40,7 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
         Fence fence = await store.ReadFence(cancellationToken);
         _askedAt = time.GetTimestamp();
         _waiting = false;
+        _unreachable = null;
         if (store.IsExclusive || fence.Released || IsOwn(fence.Holder))
         {
             _standsByFor = null;
@@ -64,6 +66,17 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
 
         _waiting = true;
         return null;
+    }
+
+    /// <summary>Says that the store could not be reached: once, until it was reached again or the reason is another.</summary>
+    public void SayUnreachable(string reason)
+    {
+        _standsByFor = null;
+        if (_unreachable != reason)
+        {
+            _unreachable = reason;
+            log.LogWarning("The store cannot be loaded: {Reason}", reason);
+        }
     }
 
     /// <summary>True for the id of an activation of this process.</summary>

@@ -56,7 +56,7 @@ public sealed partial class RevisionGrain
 
     private EtcdException Unreachable(Exception error)
     {
-        log.LogWarning("The store cannot be loaded: {Reason}", error.Message);
+        candidacy.SayUnreachable(error.Message);
         return EtcdErrors.TimedOut;
     }
 

@@ -1,0 +1,53 @@
+using System.Collections.Concurrent;
+using Kine.Backends.Memory;
+using Kine.Grains.Fencing;
+using Kine.Grains.Revision;
+using Microsoft.Extensions.Logging;
+
+namespace Kine.Tests.Fencing;
+
+/// <summary>What an operator reads from a process that cannot write now.</summary>
+public sealed class CandidacyTests
+{
+    private readonly Lines _lines = new();
+
+    [Fact]
+    public async Task Each_state_of_a_standby_is_said_once_however_often_it_looks()
+    {
+        await using var memory = new MemoryRevisionStore();
+        var store = new SharedStore(memory);
+        await memory.TakeOver(await memory.ReadFence(default), Guid.NewGuid(), "http://other:2379", TimeSpan.FromHours(1), default);
+        var candidacy = new Candidacy(store, new WriterOptions { LeaseTime = TimeSpan.FromTicks(1) }, TimeProvider.System, _lines);
+        for (int look = 0; look < 3; look++)
+            Assert.Null(await candidacy.Claimable(default));
+        for (int look = 0; look < 3; look++)
+            candidacy.SayUnreachable("the database is away");
+        candidacy.SayUnreachable("the database is full");
+        Assert.Null(await candidacy.Claimable(default));
+        candidacy.SayUnreachable("the database is full");
+
+        const string standingBy = "Standing by: the process at http://other:2379 holds the store, epoch 1";
+        Assert.Equal(
+            [
+                standingBy,
+                "The store cannot be loaded: the database is away",
+                "The store cannot be loaded: the database is full",
+                standingBy,
+                "The store cannot be loaded: the database is full",
+            ],
+            _lines.Said);
+    }
+
+    private sealed class Lines : ILogger<Candidacy>
+    {
+        public ConcurrentQueue<string> Said { get; } = new();
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Said.Enqueue(formatter(state, exception));
+    }
+}
