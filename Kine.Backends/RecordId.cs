@@ -6,7 +6,7 @@ public readonly record struct RecordId(long Revision, int Sub) : IComparable<Rec
     /// <summary>Log order: by revision, then by place inside the transaction.</summary>
     public int CompareTo(RecordId other)
     {
-        int byRevision = Revision.CompareTo(other.Revision);
+        var byRevision = Revision.CompareTo(other.Revision);
         return byRevision != 0 ? byRevision : Sub.CompareTo(other.Sub);
     }
 }

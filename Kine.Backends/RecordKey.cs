@@ -27,7 +27,10 @@ internal static class RecordKey
     public static long NotPast(RecordId id)
     {
         if (id.Revision > MaxRevision)
+        {
             return long.MaxValue;
+        }
+
         return id.Revision < 0 ? -1 : (id.Revision << SubBits) + Math.Clamp(id.Sub, -1, MaxSub);
     }
 
@@ -42,11 +45,14 @@ internal static class RecordKey
     {
         var keys = new long[ids.Length];
         places = new int[ids.Length];
-        int count = 0;
-        for (int i = 0; i < ids.Length; i++)
+        var count = 0;
+        for (var i = 0; i < ids.Length; i++)
         {
             if (!Fits(ids[i]))
+            {
                 continue;
+            }
+
             keys[count] = Of(ids[i]);
             places[count++] = i;
         }

@@ -15,12 +15,15 @@ internal sealed class EndpointQuery
     public EndpointQuery(string text)
     {
         _text = text;
-        foreach (string pair in text.Split('&', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var pair in text.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             if (pair.Contains(';'))
+            {
                 throw new StoreRefusedException("an endpoint parameter contains a semicolon; separate parameters with &, and write ; as %3B");
-            int equals = pair.IndexOf('=');
-            string name = Unescape(equals < 0 ? pair : pair[..equals]);
+            }
+
+            var equals = pair.IndexOf('=');
+            var name = Unescape(equals < 0 ? pair : pair[..equals]);
             _values.TryAdd(name, equals < 0 ? "" : Unescape(pair[(equals + 1)..]));
         }
     }
@@ -36,8 +39,8 @@ internal sealed class EndpointQuery
     /// <param name="alias">Another name for it that goes before.</param>
     public string? Get(string name, string? alias = null)
     {
-        string key = alias is not null && _values.ContainsKey(alias) ? alias : name;
-        return _values.TryGetValue(key, out string? value) && value.Length > 0 ? value : null;
+        var key = alias is not null && _values.ContainsKey(alias) ? alias : name;
+        return _values.TryGetValue(key, out var value) && value.Length > 0 ? value : null;
     }
 
     /// <summary>The value mapped by a table whose keys are upper case; null when absent.</summary>
@@ -45,8 +48,11 @@ internal sealed class EndpointQuery
         where T : struct
     {
         if (Get(name, alias) is not { } value)
+        {
             return null;
-        return choices.TryGetValue(value.ToUpperInvariant(), out T choice)
+        }
+
+        return choices.TryGetValue(value.ToUpperInvariant(), out var choice)
             ? choice
             : throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{value}\"; it is one of {string.Join(", ", choices.Keys)}");
     }
@@ -55,18 +61,23 @@ internal sealed class EndpointQuery
     public long? Integer(string name, string? alias = null)
     {
         if (Get(name, alias) is not { } value)
+        {
             return null;
-        return long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number)
+        }
+
+        return long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
             ? number
             : throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{value}\"; it is a whole number");
     }
 
     private static string Unescape(string text)
     {
-        for (int i = text.IndexOf('%'); i >= 0; i = text.IndexOf('%', i + 1))
+        for (var i = text.IndexOf('%'); i >= 0; i = text.IndexOf('%', i + 1))
         {
             if (i + 2 >= text.Length || !char.IsAsciiHexDigit(text[i + 1]) || !char.IsAsciiHexDigit(text[i + 2]))
+            {
                 throw new StoreRefusedException("an endpoint parameter has a % that is not followed by two hexadecimal digits; write % as %25");
+            }
         }
         return Uri.UnescapeDataString(text.Replace('+', ' '));
     }

@@ -34,10 +34,13 @@ internal static partial class MySqlEndpoint
     /// <summary>Options for what stands behind the scheme. Throws <see cref="StoreRefusedException"/>, whose text never holds the password.</summary>
     public static MySqlOptions Parse(string rest, StoreSettings settings)
     {
-        bool flags = settings.CaFile.Length > 0 || settings.CertFile.Length > 0 || settings.KeyFile.Length > 0;
+        var flags = settings.CaFile.Length > 0 || settings.CertFile.Length > 0 || settings.KeyFile.Length > 0;
         if (rest.Length == 0)
+        {
             rest = flags ? "root@tcp(127.0.0.1)/" : $"root@unix({DefaultSocket})/";
-        MySqlOptions options = Address(rest, out string parameters) with
+        }
+
+        var options = Address(rest, out var parameters) with
         {
             CaFile = settings.CaFile,
             CertFile = settings.CertFile,
@@ -48,12 +51,15 @@ internal static partial class MySqlEndpoint
             SlowWarningThreshold = settings.SlowSqlWarningThreshold,
         };
         // One connection of the limit is the writer's.
-        int readers = settings.MaxOpenConnections > 0 ? Math.Clamp(settings.MaxOpenConnections - 1, 1, MostReaders) : MostReaders;
-        int idle = settings.MaxIdleConnections == 0 ? 2 : Math.Max(settings.MaxIdleConnections, 0);
+        var readers = settings.MaxOpenConnections > 0 ? Math.Clamp(settings.MaxOpenConnections - 1, 1, MostReaders) : MostReaders;
+        var idle = settings.MaxIdleConnections == 0 ? 2 : Math.Max(settings.MaxIdleConnections, 0);
         var query = new EndpointQuery(parameters);
         options = WithParameters(options with { Readers = readers, IdleReaders = Math.Min(idle, readers) }, query, flags);
         if (flags)
+        {
             options = options with { Tls = settings.SkipVerify ? MySqlTls.SkipVerify : MySqlTls.Verify };
+        }
+
         return IdentityProvider.From(settings) is { } identity ? WithTokens(options, settings, query, identity) : options;
     }
 
@@ -61,7 +67,10 @@ internal static partial class MySqlEndpoint
     private static MySqlOptions WithTokens(MySqlOptions options, StoreSettings settings, EndpointQuery query, IdentityProvider identity)
     {
         if (options.Socket.Length > 0)
+        {
             throw new StoreRefusedException($"identity provider {settings.IdentityProvider} is for servers in the network, tcp(host:port), not for a Unix socket");
+        }
+
         if (settings.SkipVerify || (query.Get("tls") is { } tls && Tls(tls) != MySqlTls.Verify))
         {
             throw new StoreRefusedException(
@@ -78,17 +87,20 @@ internal static partial class MySqlEndpoint
 
     private static MySqlOptions Address(string name, out string parameters)
     {
-        int slash = name.LastIndexOf('/');
+        var slash = name.LastIndexOf('/');
         if (slash < 0)
+        {
             throw new StoreRefusedException("a mysql:// endpoint needs a slash before the name of the database, such as mysql://user:password@tcp(host:3306)/kubernetes");
-        int mark = name.IndexOf('?', slash);
-        string database = Uri.UnescapeDataString(mark < 0 ? name[(slash + 1)..] : name[(slash + 1)..mark]);
+        }
+
+        var mark = name.IndexOf('?', slash);
+        var database = Uri.UnescapeDataString(mark < 0 ? name[(slash + 1)..] : name[(slash + 1)..mark]);
         parameters = mark < 0 ? "" : name[(mark + 1)..];
 
-        string before = name[..slash];
-        int at = before.LastIndexOf('@');
-        string who = at < 0 ? "" : before[..at];
-        int colon = who.IndexOf(':');
+        var before = name[..slash];
+        var at = before.LastIndexOf('@');
+        var who = at < 0 ? "" : before[..at];
+        var colon = who.IndexOf(':');
         var options = new MySqlOptions
         {
             User = colon < 0 ? who : who[..colon],
@@ -100,11 +112,14 @@ internal static partial class MySqlEndpoint
 
     private static MySqlOptions Place(MySqlOptions options, string text)
     {
-        int open = text.IndexOf('(');
+        var open = text.IndexOf('(');
         if (open >= 0 && !text.EndsWith(')'))
+        {
             throw new StoreRefusedException("the address of a mysql:// endpoint stands in parentheses, such as tcp(host:3306) or unix(/path/mysqld.sock)");
-        string network = open < 0 ? text : text[..open];
-        string address = open < 0 ? "" : text[(open + 1)..^1];
+        }
+
+        var network = open < 0 ? text : text[..open];
+        var address = open < 0 ? "" : text[(open + 1)..^1];
         return network switch
         {
             "unix" => options with { Socket = address.Length == 0 ? DriverSocket : address },
@@ -117,21 +132,27 @@ internal static partial class MySqlEndpoint
     private static MySqlOptions OfTcp(MySqlOptions options, string address)
     {
         if (address.Length == 0)
+        {
             return options;
-        int colon = address.LastIndexOf(':');
-        bool bare = address[0] != '[' && colon != address.IndexOf(':'); // an IPv6 address without brackets
-        bool hasPort = !bare && colon > address.LastIndexOf(']');
-        string host = (hasPort ? address[..colon] : address).Trim('[', ']');
-        int port = DefaultPort;
+        }
+
+        var colon = address.LastIndexOf(':');
+        var bare = address[0] != '[' && colon != address.IndexOf(':'); // an IPv6 address without brackets
+        var hasPort = !bare && colon > address.LastIndexOf(']');
+        var host = (hasPort ? address[..colon] : address).Trim('[', ']');
+        var port = DefaultPort;
         if (hasPort && (!int.TryParse(address[(colon + 1)..], out port) || port is < 1 or > 65535))
+        {
             throw new StoreRefusedException($"the port \"{address[(colon + 1)..]}\" of the mysql:// endpoint is no port number");
+        }
+
         return options with { Host = host.Length == 0 ? "127.0.0.1" : host, Port = port };
     }
 
     private static MySqlOptions WithParameters(MySqlOptions options, EndpointQuery query, bool flags)
     {
         var variables = new List<string>();
-        foreach (string name in query.Names)
+        foreach (var name in query.Names)
         {
             options = name switch
             {
@@ -145,7 +166,9 @@ internal static partial class MySqlEndpoint
                 _ => options,
             };
             if (!Known(name))
+            {
                 variables.Add(Variable(name, query.Get(name) ?? ""));
+            }
         }
         return options with { SessionVariables = variables };
     }
@@ -170,7 +193,7 @@ internal static partial class MySqlEndpoint
         var value => throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{value}\"; it is true or false"),
     };
 
-    private static TimeSpan Time(EndpointQuery query, string name) => GoDuration.TryParse(query.Get(name) ?? "", out TimeSpan time) && time >= TimeSpan.Zero
+    private static TimeSpan Time(EndpointQuery query, string name) => GoDuration.TryParse(query.Get(name) ?? "", out var time) && time >= TimeSpan.Zero
         ? time
         : throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{query.Get(name)}\"; it is a duration such as 5s or 1m30s");
 

@@ -15,17 +15,25 @@ internal static class NatsContextFile
     /// <summary>Fills in what the file says. Throws <see cref="StoreRefusedException"/>, never with a secret.</summary>
     public static NatsOptions Apply(string file, NatsOptions options)
     {
-        JsonObject context = Read(file);
-        foreach (string name in Unsupported)
+        var context = Read(file);
+        foreach (var name in Unsupported)
         {
             if (Text(file, context, name) is not null)
+            {
                 throw new StoreRefusedException($"the NATS context {file} uses {name}, which is not supported; use creds, nkey, user and password, or token");
+            }
         }
         if (context["tls_first"] is JsonValue first && first.GetValueKind() == JsonValueKind.True)
+        {
             throw new StoreRefusedException($"the NATS context {file} uses tls_first, which the NATS C client does not know");
-        string? prefix = Text(file, context, "jetstream_api_prefix");
+        }
+
+        var prefix = Text(file, context, "jetstream_api_prefix");
         if (Text(file, context, "jetstream_domain") is { } domain)
+        {
             prefix = $"$JS.{domain}.API";
+        }
+
         return options with
         {
             Servers = (Text(file, context, "url") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries),
@@ -62,16 +70,22 @@ internal static class NatsContextFile
     private static string? Text(string file, JsonObject context, string name)
     {
         if (context[name] is not { } value)
+        {
             return null;
+        }
+
         if (value.GetValueKind() != JsonValueKind.String)
+        {
             throw new StoreRefusedException($"the NATS context file {file} has a {name} that is no text");
-        string text = value.GetValue<string>();
+        }
+
+        var text = value.GetValue<string>();
         return text.Length == 0 ? null : text;
     }
 
     private static string? FilePath(string file, JsonObject context, string name)
     {
-        string? path = Text(file, context, name);
+        var path = Text(file, context, name);
         return path is not null && path.StartsWith("~/", StringComparison.Ordinal)
             ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), path[2..])
             : path;

@@ -19,8 +19,8 @@ internal static class NatsEndpoint
     /// <param name="settings">The flags for the connection.</param>
     public static NatsOptions Parse(string rest, StoreSettings settings)
     {
-        string[] urls = rest.StartsWith("nats://", StringComparison.Ordinal) ? rest["nats://".Length..].Split(',') : rest.Split(',');
-        int mark = urls[0].IndexOf('?');
+        var urls = rest.StartsWith("nats://", StringComparison.Ordinal) ? rest["nats://".Length..].Split(',') : rest.Split(',');
+        var mark = urls[0].IndexOf('?');
         var query = new EndpointQuery(mark < 0 ? "" : urls[0][(mark + 1)..]);
         RefuseEmbedded(query);
         var options = new NatsOptions
@@ -36,11 +36,14 @@ internal static class NatsEndpoint
             SkipVerify = settings.SkipVerify,
         };
         Between(query, "revHistory", 2, 64); // The log keeps every revision until it is compacted.
-        string first = mark < 0 ? urls[0] : urls[0][..mark];
+        var first = mark < 0 ? urls[0] : urls[0][..mark];
         if (query.Get("contextFile") is { } file)
         {
             if (first.Length > 0)
+            {
                 throw new StoreRefusedException("a nats endpoint with contextFile takes its servers from that file; leave the host out");
+            }
+
             options = NatsContextFile.Apply(file, options);
             return CheckTls(WithServers(options, options.Servers.Count > 0 ? [.. options.Servers] : [""]));
         }
@@ -51,23 +54,35 @@ internal static class NatsEndpoint
     private static NatsOptions WithServers(NatsOptions options, string[] urls)
     {
         var servers = new List<string>();
-        for (int i = 0; i < urls.Length; i++)
+        for (var i = 0; i < urls.Length; i++)
         {
-            string url = urls[i].Trim();
-            string scheme = "nats";
-            int separator = url.IndexOf("://", StringComparison.Ordinal);
+            var url = urls[i].Trim();
+            var scheme = "nats";
+            var separator = url.IndexOf("://", StringComparison.Ordinal);
             if (separator >= 0)
+            {
                 (scheme, url) = (url[..separator], url[(separator + 3)..]);
+            }
+
             if (scheme is not "nats" and not "tls" and not "jetstream")
+            {
                 throw new StoreRefusedException($"a nats endpoint cannot contain a {scheme}:// server; servers are nats://host:port or tls://host:port");
-            int query = url.IndexOfAny(['?', '/']);
+            }
+
+            var query = url.IndexOfAny(['?', '/']);
             if (query >= 0)
+            {
                 url = url[..query];
-            int at = url.LastIndexOf('@');
+            }
+
+            var at = url.LastIndexOf('@');
             if (at >= 0)
             {
                 if (i == 0)
+                {
                     options = WithUser(options, url[..at]);
+                }
+
                 url = url[(at + 1)..];
             }
             servers.Add($"{(scheme == "tls" ? "tls" : "nats")}://{Address(url)}");
@@ -77,7 +92,7 @@ internal static class NatsEndpoint
 
     private static NatsOptions WithUser(NatsOptions options, string user)
     {
-        int colon = user.IndexOf(':');
+        var colon = user.IndexOf(':');
         return colon < 0
             ? options with { Token = Uri.UnescapeDataString(user) }
             : options with { User = Uri.UnescapeDataString(user[..colon]), Password = Uri.UnescapeDataString(user[(colon + 1)..]) };
@@ -85,25 +100,33 @@ internal static class NatsEndpoint
 
     private static string Address(string text)
     {
-        string host = text;
-        int port = DefaultPort;
-        int colon = text.LastIndexOf(':');
+        var host = text;
+        var port = DefaultPort;
+        var colon = text.LastIndexOf(':');
         if (colon >= 0 && !text.EndsWith(']'))
         {
             host = text[..colon];
             if (!int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port) || port is < 1 or > 65535)
+            {
                 throw new StoreRefusedException("a nats endpoint has a port that is not a number from 1 to 65535; a user, password or token with special characters needs percent-encoding");
+            }
         }
         if (host.Contains(':') && !host.StartsWith('['))
+        {
             throw new StoreRefusedException("a nats endpoint has a host with a colon in it; an IPv6 address needs brackets");
+        }
+
         return $"{(host.Length == 0 ? DefaultHost : host)}:{port}";
     }
 
     private static void RefuseEmbedded(EndpointQuery query)
     {
         if (query.Names.Contains("noEmbed"))
+        {
             return;
-        foreach (string name in EmbeddedOnly)
+        }
+
+        foreach (var name in EmbeddedOnly)
         {
             if (query.Names.Contains(name))
             {
@@ -115,7 +138,7 @@ internal static class NatsEndpoint
 
     private static string Bucket(EndpointQuery query)
     {
-        string bucket = query.Get("bucket") ?? "kine";
+        var bucket = query.Get("bucket") ?? "kine";
         return bucket.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_')
             ? bucket
             : throw new StoreRefusedException($"endpoint parameter bucket cannot be \"{bucket}\"; it may hold letters, digits, - and _");
@@ -125,7 +148,10 @@ internal static class NatsEndpoint
     {
         // Upstream ignores what is no number; here it is refused, as everything else that cannot be meant.
         if (query.Integer(name) is not { } value)
+        {
             return null;
+        }
+
         return value >= least && value <= most
             ? (int)value
             : throw new StoreRefusedException($"endpoint parameter {name} cannot be {value}; it is a number from {least} to {most}");
@@ -134,8 +160,11 @@ internal static class NatsEndpoint
     private static TimeSpan? Duration(EndpointQuery query, string name)
     {
         if (query.Get(name) is not { } text)
+        {
             return null;
-        return GoDuration.TryParse(text, out TimeSpan duration)
+        }
+
+        return GoDuration.TryParse(text, out var duration)
             ? duration
             : throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{text}\"; it is a duration such as 500ms or 1m30s");
     }

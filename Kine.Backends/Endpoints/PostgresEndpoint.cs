@@ -74,25 +74,31 @@ internal static class PostgresEndpoint
     {
         environment ??= Environment.GetEnvironmentVariable;
         if (rest.Length == 0)
+        {
             rest = Default;
-        int mark = rest.IndexOf('?');
+        }
+
+        var mark = rest.IndexOf('?');
         var query = new EndpointQuery(mark < 0 ? "" : rest[(mark + 1)..]);
-        string place = mark < 0 ? rest : rest[..mark];
-        int slash = place.IndexOf('/');
-        string authority = slash < 0 ? place : place[..slash];
-        string path = slash < 0 ? "" : Unescape(place[(slash + 1)..]);
-        int at = authority.LastIndexOf('@');
-        (string? user, string? password) = UserInfo(at < 0 ? "" : authority[..at]);
+        var place = mark < 0 ? rest : rest[..mark];
+        var slash = place.IndexOf('/');
+        var authority = slash < 0 ? place : place[..slash];
+        var path = slash < 0 ? "" : Unescape(place[(slash + 1)..]);
+        var at = authority.LastIndexOf('@');
+        (var user, var password) = UserInfo(at < 0 ? "" : authority[..at]);
         if (place.IndexOf('@', at + 1) >= 0 || query.Names.Any(name => name.Contains('@')))
+        {
             throw new StoreRefusedException($"the endpoint has an @ behind its hosts{Encode}");
+        }
+
         Refuse(query);
 
         string? Setting(string name, string variable) => query.Get(name) ?? (environment(variable) is { Length: > 0 } value ? value : null);
-        string database = query.Get("dbname", "database") ?? path;
-        string hosts = query.Get("host") ?? (authority.Length > at + 1 ? authority[(at + 1)..] : environment("PGHOST") ?? "");
-        int maxOpen = settings.MaxOpenConnections > 0 ? Math.Max(settings.MaxOpenConnections, LeastConnections) : DefaultMaxConnections;
-        string login = query.Get("user") ?? user ?? Setting("user", "PGUSER") ?? Environment.UserName;
-        KerberosLogin? kerberos = KerberosLogin.From(login, Text(query, "krb5_keytab"), Text(query, "krb5_ccache"), environment);
+        var database = query.Get("dbname", "database") ?? path;
+        var hosts = query.Get("host") ?? (authority.Length > at + 1 ? authority[(at + 1)..] : environment("PGHOST") ?? "");
+        var maxOpen = settings.MaxOpenConnections > 0 ? Math.Max(settings.MaxOpenConnections, LeastConnections) : DefaultMaxConnections;
+        var login = query.Get("user") ?? user ?? Setting("user", "PGUSER") ?? Environment.UserName;
+        var kerberos = KerberosLogin.From(login, Text(query, "krb5_keytab"), Text(query, "krb5_ccache"), environment);
         return WithTokens(settings, query, Secure(query, settings, environment, new PostgresOptions
         {
             Hosts = Hosts(hosts, Setting("port", "PGPORT")),
@@ -127,11 +133,20 @@ internal static class PostgresEndpoint
     private static PostgresOptions WithTokens(StoreSettings settings, EndpointQuery query, PostgresOptions options)
     {
         if (IdentityProvider.From(settings) is not { } identity)
+        {
             return options;
+        }
+
         if (options.Hosts.Any(host => host.Name.StartsWith('/')))
+        {
             throw new StoreRefusedException($"identity provider {settings.IdentityProvider} is for servers in the network, not for a Unix socket");
+        }
+
         if (query.Get("sslmode")?.ToUpperInvariant() == "DISABLE")
+        {
             throw new StoreRefusedException($"sslmode=disable cannot go with identity provider {settings.IdentityProvider}: its tokens have to be encrypted on their way");
+        }
+
         var passwords = options.Hosts.Distinct().ToDictionary(host => host, host => identity.PasswordFor(host.Name, host.Port, options.Username));
         return options with
         {
@@ -144,30 +159,44 @@ internal static class PostgresEndpoint
     private static void Refuse(EndpointQuery query)
     {
         if (query.Get("target_session_attrs")?.ToUpperInvariant() is "STANDBY" or "PREFER-STANDBY" or "READ-ONLY")
+        {
             throw new StoreRefusedException("target_session_attrs must be any, primary or read-write: the server has to write");
+        }
+
         if (query.Get("service") is not null || query.Get("servicefile") is not null)
+        {
             throw new StoreRefusedException("endpoint parameter service is not supported; name host, database and user in the endpoint");
+        }
+
         if (query.Get("client_encoding") is { } encoding && encoding.Replace("-", "", StringComparison.Ordinal).ToUpperInvariant() is not ("UTF8" or "AUTO"))
+        {
             throw new StoreRefusedException("endpoint parameter client_encoding is not supported: keys and values are bytes, and the rest is UTF-8");
+        }
     }
 
     // Flags count where the endpoint says nothing else, and ask for verify-full, as upstream has it.
     private static PostgresOptions Secure(EndpointQuery query, StoreSettings settings, Func<string, string?> environment, PostgresOptions options)
     {
-        string? root = query.Get("sslrootcert") ?? Given(settings.CaFile);
-        string? certificate = query.Get("sslcert") ?? Given(settings.CertFile);
-        string? key = query.Get("sslkey") ?? Given(settings.KeyFile);
-        bool flags = settings.CaFile.Length > 0 || settings.CertFile.Length > 0 || settings.KeyFile.Length > 0;
-        SslMode? asked = query.Choice(SslModes, "sslmode");
-        SslMode mode = asked
+        var root = query.Get("sslrootcert") ?? Given(settings.CaFile);
+        var certificate = query.Get("sslcert") ?? Given(settings.CertFile);
+        var key = query.Get("sslkey") ?? Given(settings.KeyFile);
+        var flags = settings.CaFile.Length > 0 || settings.CertFile.Length > 0 || settings.KeyFile.Length > 0;
+        var asked = query.Choice(SslModes, "sslmode");
+        var mode = asked
             ?? (settings.SkipVerify ? SslMode.Require : flags ? SslMode.VerifyFull : null as SslMode?)
-            ?? (SslModes.TryGetValue(environment("PGSSLMODE")?.ToUpperInvariant() ?? "", out SslMode variable) ? variable : SslMode.Prefer);
+            ?? (SslModes.TryGetValue(environment("PGSSLMODE")?.ToUpperInvariant() ?? "", out var variable) ? variable : SslMode.Prefer);
         // libpq: a CA beside sslmode=require asks for its check, and "system" is the system's store.
         if (asked == SslMode.Require && root is not null)
+        {
             mode = SslMode.VerifyCA;
+        }
+
         if (root == "system")
+        {
             (mode, root) = (SslMode.VerifyFull, null);
-        bool encrypted = mode != SslMode.Disable;
+        }
+
+        var encrypted = mode != SslMode.Disable;
         return options with
         {
             SslMode = mode,
@@ -184,56 +213,77 @@ internal static class PostgresEndpoint
     private static (string? User, string? Password) UserInfo(string text)
     {
         if (text.Length == 0)
+        {
             return (null, null);
-        int colon = text.IndexOf(':');
+        }
+
+        var colon = text.IndexOf(':');
         return colon < 0 ? (Given(Unescape(text)), null) : (Given(Unescape(text[..colon])), Given(Unescape(text[(colon + 1)..])));
     }
 
     // One port for all, one for each, or none; as libpq has it.
     private static PostgresHost[] Hosts(string text, string? ports)
     {
-        string[] names = text.Length == 0 ? ["localhost"] : text.Split(',');
-        string[] numbers = ports?.Split(',') ?? [];
+        var names = text.Length == 0 ? ["localhost"] : text.Split(',');
+        var numbers = ports?.Split(',') ?? [];
         if (numbers.Length > 1 && numbers.Length != names.Length)
+        {
             throw new StoreRefusedException($"the endpoint names {names.Length} hosts and {numbers.Length} ports");
+        }
+
         return [.. names.Select((name, i) => Host(name, numbers.Length switch { 0 => null, 1 => numbers[0], _ => numbers[i] }))];
     }
 
     private static PostgresHost Host(string text, string? port)
     {
-        int end = text.StartsWith('[') ? text.IndexOf(']') : -1;
-        string name = end > 0 ? text[1..end] : text;
-        string tail = end > 0 ? text[(end + 1)..] : "";
+        var end = text.StartsWith('[') ? text.IndexOf(']') : -1;
+        var name = end > 0 ? text[1..end] : text;
+        var tail = end > 0 ? text[(end + 1)..] : "";
         if (end < 0 && text.LastIndexOf(':') is var colon and >= 0)
+        {
             (name, tail) = (text[..colon], text[colon..]);
+        }
+
         if (tail.StartsWith(':') && tail.Length > 1)
+        {
             port = tail[1..];
+        }
+
         if (name.Length == 0)
+        {
             name = "localhost";
-        int number = DefaultPort;
+        }
+
+        var number = DefaultPort;
         if (port is { Length: > 0 } && (!int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out number) || number is 0 or > 65_535))
+        {
             throw new StoreRefusedException($"a port of the endpoint is no number from 1 to 65535{Encode}");
+        }
+
         return new PostgresHost(Unescape(name), number);
     }
 
     private static TargetSessionAttributes TargetOf(string? variable) =>
-        variable is not null && Targets.TryGetValue(variable.ToUpperInvariant(), out TargetSessionAttributes target) ? target : TargetSessionAttributes.Primary;
+        variable is not null && Targets.TryGetValue(variable.ToUpperInvariant(), out var target) ? target : TargetSessionAttributes.Primary;
 
     private static TimeSpan ConnectTimeout(string? text)
     {
         if (text is null)
+        {
             return TimeSpan.FromSeconds(5);
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int seconds) && seconds <= 1024
+        }
+
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds <= 1024
             ? TimeSpan.FromSeconds(seconds)
             : throw new StoreRefusedException($"connect_timeout cannot be \"{text}\"; it is a number of seconds up to 1024");
     }
 
     private static string? SessionOptions(EndpointQuery query, Func<string, string?> environment)
     {
-        string given = query.Get("options") ?? environment("PGOPTIONS") ?? "";
-        IEnumerable<string> others = query.Names.Where(name => !Known.Contains(name)).Order(StringComparer.Ordinal)
+        var given = query.Get("options") ?? environment("PGOPTIONS") ?? "";
+        var others = query.Names.Where(name => !Known.Contains(name)).Order(StringComparer.Ordinal)
             .Select(name => $"-c {name}={Escape(query.Get(name) ?? "")}");
-        string all = string.Join(' ', others.Prepend(given)).Trim();
+        var all = string.Join(' ', others.Prepend(given)).Trim();
         return all.Length > 0 ? all : null;
     }
 
@@ -242,10 +292,12 @@ internal static class PostgresEndpoint
 
     private static string Unescape(string text)
     {
-        for (int i = text.IndexOf('%'); i >= 0; i = text.IndexOf('%', i + 1))
+        for (var i = text.IndexOf('%'); i >= 0; i = text.IndexOf('%', i + 1))
         {
             if (i + 2 >= text.Length || !char.IsAsciiHexDigit(text[i + 1]) || !char.IsAsciiHexDigit(text[i + 2]))
+            {
                 throw new StoreRefusedException("the endpoint has a % that is not followed by two hexadecimal digits; write % as %25");
+            }
         }
         return Uri.UnescapeDataString(text);
     }

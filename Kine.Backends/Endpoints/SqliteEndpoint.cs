@@ -56,12 +56,12 @@ internal static class SqliteEndpoint
     /// <param name="litestream">Upstream's second name for this store: a replicator outside does all checkpoints.</param>
     public static SqliteOptions Parse(string rest, bool litestream)
     {
-        int mark = rest.IndexOf('?');
-        string path = Path(mark < 0 ? rest : rest[..mark]);
+        var mark = rest.IndexOf('?');
+        var path = Path(mark < 0 ? rest : rest[..mark]);
         var query = new EndpointQuery(mark < 0 ? "" : rest[(mark + 1)..]);
         RefuseWhatCannotWork(query);
         query.Choice(TransactionLocks, "_txlock"); // Every write begins immediate here.
-        bool noCheckpoints = litestream
+        var noCheckpoints = litestream
             || (query.Mentions("_kine_disable_compact_wal_checkpoint") && query.Mentions("_kine_disable_wal_autocheckpoint"));
         return new SqliteOptions
         {
@@ -78,30 +78,53 @@ internal static class SqliteEndpoint
     private static string Path(string path)
     {
         if (path.StartsWith("file:", StringComparison.Ordinal))
+        {
             path = Uri.UnescapeDataString(path["file:".Length..]);
+        }
+
         if (path.Contains(":memory:", StringComparison.Ordinal))
+        {
             throw new StoreRefusedException("sqlite in memory is not supported; use the endpoint memory:// for a store that keeps nothing");
+        }
+
         return path.Length == 0 ? DefaultPath : path;
     }
 
     private static void RefuseWhatCannotWork(EndpointQuery query)
     {
         if (query.Get("_journal_mode", "_journal")?.Equals("OFF", StringComparison.OrdinalIgnoreCase) == true)
+        {
             throw new StoreRefusedException("_journal_mode=OFF is not supported: without a journal a failed write cannot be taken back");
+        }
+
         if (query.Get("vfs") is { } vfs)
+        {
             throw new StoreRefusedException($"endpoint parameter vfs={vfs} is not supported: backups and the write-ahead log need the default file system layer");
+        }
+
         if (query.Get("mode") is "memory")
+        {
             throw new StoreRefusedException("sqlite in memory is not supported; use the endpoint memory:// for a store that keeps nothing");
+        }
+
         if (query.Choice(Switches, "_query_only") == true)
+        {
             throw new StoreRefusedException("_query_only is not supported: the server has to write");
+        }
     }
 
     private static string? SecureDelete(EndpointQuery query)
     {
         if (query.Get("_secure_delete") is not { } value)
+        {
             return null;
+        }
+
         if (value.Equals("fast", StringComparison.OrdinalIgnoreCase))
+        {
             return "FAST";
+        }
+
         return query.Choice(Switches, "_secure_delete") == true ? "ON" : "OFF";
     }
 }

@@ -40,12 +40,18 @@ public sealed class StoreEndpoint
     {
         settings ??= new StoreSettings(); // for the stores on other servers
         if (endpoint.Length == 0)
+        {
             return OfSqlite("", litestream: false);
-        int separator = endpoint.IndexOf("://", StringComparison.Ordinal);
+        }
+
+        var separator = endpoint.IndexOf("://", StringComparison.Ordinal);
         if (separator < 0)
+        {
             throw new StoreRefusedException("the endpoint is not of the form scheme://address, such as sqlite://./db/state.db");
-        string scheme = endpoint[..separator];
-        string rest = endpoint[(separator + 3)..];
+        }
+
+        var scheme = endpoint[..separator];
+        var rest = endpoint[(separator + 3)..];
         return scheme switch
         {
             "sqlite" => OfSqlite(rest, litestream: false),
@@ -67,25 +73,25 @@ public sealed class StoreEndpoint
 
     private static StoreEndpoint OfSqlite(string rest, bool litestream)
     {
-        SqliteOptions options = SqliteEndpoint.Parse(rest, litestream);
+        var options = SqliteEndpoint.Parse(rest, litestream);
         return new StoreEndpoint("sqlite", () => new SqliteRevisionStore(options)) { Sqlite = options };
     }
 
     private static StoreEndpoint OfMySql(string rest, StoreSettings settings)
     {
-        MySqlOptions options = MySqlEndpoint.Parse(rest, settings);
+        var options = MySqlEndpoint.Parse(rest, settings);
         return new StoreEndpoint("mysql", () => new MySqlRevisionStore(options, settings.Logging)) { MySql = options };
     }
 
     private static StoreEndpoint OfPostgres(string rest, StoreSettings settings)
     {
-        PostgresOptions options = PostgresEndpoint.Parse(rest, settings);
+        var options = PostgresEndpoint.Parse(rest, settings);
         return new StoreEndpoint("postgres", () => new PostgresRevisionStore(options)) { Postgres = options };
     }
 
     private static StoreEndpoint OfNats(string rest, StoreSettings settings)
     {
-        NatsOptions options = NatsEndpoint.Parse(rest, settings);
+        var options = NatsEndpoint.Parse(rest, settings);
         return new StoreEndpoint("nats", () => new NatsRevisionStore(options, settings.Logging)) { Nats = options };
     }
 }

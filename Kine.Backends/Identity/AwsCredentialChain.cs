@@ -14,8 +14,8 @@ internal sealed class AwsCredentialChain
     /// <summary>The keys of this moment and, where it is known, when they expire. Throws the SDK's exceptions.</summary>
     public async Task<(ImmutableCredentials Keys, DateTimeOffset? Expires)> Find(CancellationToken cancellationToken)
     {
-        AWSCredentials found = await _resolver.ResolveIdentityAsync(null, cancellationToken).ConfigureAwait(false);
-        ImmutableCredentials keys = await found.GetCredentialsAsync().ConfigureAwait(false);
+        var found = await _resolver.ResolveIdentityAsync(null, cancellationToken).ConfigureAwait(false);
+        var keys = await found.GetCredentialsAsync().ConfigureAwait(false);
         return (keys, found is RefreshingAWSCredentials { Expiration: { } expiration } ? new DateTimeOffset(expiration.ToUniversalTime()) : null);
     }
 

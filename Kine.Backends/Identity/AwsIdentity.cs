@@ -18,7 +18,10 @@ internal sealed class AwsIdentity(TimeProvider time, ILogger logger) : IdentityP
     private Task<IdentityToken> Sign(string host, int port, string user, CancellationToken cancellationToken)
     {
         lock (_lock)
+        {
             _chain ??= new AwsCredentialChain();
+        }
+
         return RdsToken.Create(_chain, host, port, user, time, cancellationToken);
     }
 }

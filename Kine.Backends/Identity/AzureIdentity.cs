@@ -17,11 +17,14 @@ internal sealed class AzureIdentity(string scope, TimeProvider time, ILogger log
     /// <inheritdoc/>
     public override Func<CancellationToken, ValueTask<string>> PasswordFor(string host, int port, string user)
     {
-        string wanted = scope.Length > 0 ? scope : ScopeFor(host);
+        var wanted = scope.Length > 0 ? scope : ScopeFor(host);
         lock (_lock)
         {
-            if (!_caches.TryGetValue(wanted, out TokenCache? cache))
+            if (!_caches.TryGetValue(wanted, out var cache))
+            {
                 _caches.Add(wanted, cache = new TokenCache("Microsoft Entra ID", cancellation => Ask(wanted, cancellation), time, logger));
+            }
+
             return cache.Get;
         }
     }
@@ -29,8 +32,8 @@ internal sealed class AzureIdentity(string scope, TimeProvider time, ILogger log
     /// <summary>The scope of a cloud's databases, told by the host's domain; the public cloud's for any other name.</summary>
     public static string ScopeFor(string host)
     {
-        string domain = "." + host.TrimEnd('.').ToLowerInvariant();
-        string cloud = domain switch
+        var domain = "." + host.TrimEnd('.').ToLowerInvariant();
+        var cloud = domain switch
         {
             _ when domain.EndsWith(".database.usgovcloudapi.net", StringComparison.Ordinal) => "usgovcloudapi.net",
             _ when domain.EndsWith(".database.chinacloudapi.cn", StringComparison.Ordinal) => "chinacloudapi.cn",
@@ -44,7 +47,10 @@ internal sealed class AzureIdentity(string scope, TimeProvider time, ILogger log
     private Task<IdentityToken> Ask(string wanted, CancellationToken cancellationToken)
     {
         lock (_lock)
+        {
             _credential ??= create?.Invoke() ?? new EntraCredential();
+        }
+
         return _credential.Ask(wanted, time, cancellationToken);
     }
 }

@@ -16,14 +16,14 @@ internal sealed class EntraCredential(Action<DefaultAzureCredentialOptions>? con
     /// <summary>A new token, or the one that the SDK still holds. Throws the SDK's exceptions.</summary>
     public async Task<IdentityToken> Ask(string scope, TimeProvider time, CancellationToken cancellationToken)
     {
-        AccessToken token = await _chain.GetTokenAsync(new TokenRequestContext([scope]), cancellationToken).ConfigureAwait(false);
+        var token = await _chain.GetTokenAsync(new TokenRequestContext([scope]), cancellationToken).ConfigureAwait(false);
         return ToToken(token, time.GetUtcNow());
     }
 
     /// <summary>Due for renewal when the service says so, else ten minutes before it expires, or half way where its life is short.</summary>
     public static IdentityToken ToToken(AccessToken token, DateTimeOffset now)
     {
-        TimeSpan half = (token.ExpiresOn - now) / 2;
+        var half = (token.ExpiresOn - now) / 2;
         return new IdentityToken(token.Token, token.ExpiresOn, token.RefreshOn ?? token.ExpiresOn - (half < Lead ? half : Lead));
     }
 

@@ -12,7 +12,7 @@ public abstract class IdentityProvider
     /// <summary>The provider that the settings name; null = none. Throws <see cref="StoreRefusedException"/> for an unknown one.</summary>
     public static IdentityProvider? From(StoreSettings settings, TimeProvider? time = null)
     {
-        ILogger logger = settings.Logging.CreateLogger("Kine.Backends.Identity");
+        var logger = settings.Logging.CreateLogger("Kine.Backends.Identity");
         time ??= TimeProvider.System;
         return settings.IdentityProvider switch
         {

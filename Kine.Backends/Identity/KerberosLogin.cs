@@ -20,10 +20,13 @@ public sealed class KerberosLogin
 
     private KerberosLogin(string user, string? keytab, string cache)
     {
-        int at = user.IndexOf('@');
+        var at = user.IndexOf('@');
         Role = at < 0 ? user : user[..at];
         if (Role.Length == 0 || at >= 0 && (at == user.Length - 1 || user.IndexOf('@', at + 1) >= 0))
+        {
             throw new StoreRefusedException($"\"{user}\" is no Kerberos principal; the user of the endpoint is a role, or role%40REALM");
+        }
+
         _user = user;
         _keytab = keytab;
         _cache = cache;
@@ -43,12 +46,21 @@ public sealed class KerberosLogin
     public static KerberosLogin? From(string user, string? keytab, string? cache, Func<string, string?> variables)
     {
         if (keytab is not null && cache is not null)
+        {
             throw new StoreRefusedException("the endpoint has both krb5_keytab and krb5_ccache; tickets come from one of them");
+        }
+
         if (cache is not null)
+        {
             return new KerberosLogin(user, null, cache);
-        string path = PathOf(keytab ?? "");
+        }
+
+        var path = PathOf(keytab ?? "");
         if (path.Length == 0)
+        {
             path = PathOf(variables("KRB5_KTNAME") ?? "");
+        }
+
         return path.Length == 0 ? null : new KerberosLogin(user, path, Cache);
     }
 
@@ -64,13 +76,20 @@ public sealed class KerberosLogin
         lock (ProcessLock)
         {
             if (_ofProcess is { } other && (other._user, other._keytab, other._cache) != (_user, _keytab, _cache))
+            {
                 throw new StoreRefusedException($"one process has one Kerberos identity, and this one already logs in as {other}; it cannot be {this} too");
+            }
+
             try
             {
                 if (_keytab is null)
+                {
                     UseCache();
+                }
                 else
+                {
                     UseKeytab(_keytab);
+                }
             }
             catch (Krb5Exception error)
             {
@@ -83,7 +102,10 @@ public sealed class KerberosLogin
     private void UseCache()
     {
         if (_cache.Length > 0)
+        {
             Set("KRB5CCNAME", _cache);
+        }
+
         using var context = new Krb5Context();
         context.DefaultCache();
     }
@@ -92,7 +114,7 @@ public sealed class KerberosLogin
     {
         using var context = new Krb5Context();
         context.Keytab(keytab);
-        nint principal = context.Principal(_user);
+        var principal = context.Principal(_user);
         Set("KRB5_CLIENT_KTNAME", FilePrefix + keytab);
         Set("KRB5CCNAME", _cache);
         context.EmptyCache(_cache, principal);
@@ -101,7 +123,9 @@ public sealed class KerberosLogin
     private static void Set(string name, string value)
     {
         if (Krb5.SetVariable(name, value, 1) != 0)
+        {
             throw new OutOfMemoryException($"no room for the variable {name}");
+        }
     }
 
     /// <summary>
@@ -112,7 +136,10 @@ public sealed class KerberosLogin
     public bool Renew()
     {
         if (_keytab is null)
+        {
             return false;
+        }
+
         lock (ProcessLock)
         {
             using var context = new Krb5Context();
@@ -131,13 +158,13 @@ public sealed class KerberosLogin
             using var context = new Krb5Context();
             if (_keytab is null)
             {
-                (nint cache, nint owner) = context.DefaultCache();
+                (var cache, var owner) = context.DefaultCache();
                 context.GetTicket(cache, owner, service, host);
             }
             else
             {
-                nint principal = context.Principal(_user);
-                nint cache = context.EmptyCache($"MEMORY:{Guid.NewGuid():N}", principal, destroyAfterwards: true);
+                var principal = context.Principal(_user);
+                var cache = context.EmptyCache($"MEMORY:{Guid.NewGuid():N}", principal, destroyAfterwards: true);
                 context.LogIn(principal, context.Keytab(_keytab), cache);
                 context.GetTicket(cache, principal, service, host);
             }

@@ -22,19 +22,19 @@ internal static partial class RdsToken
     public static async Task<IdentityToken> Create(
         AwsCredentialChain chain, string host, int port, string user, TimeProvider time, CancellationToken cancellationToken)
     {
-        (ImmutableCredentials keys, DateTimeOffset? keysExpire) = await chain.Find(cancellationToken).ConfigureAwait(false);
-        string region = RegionOf(host) ?? AwsCredentialChain.Region
+        (var keys, var keysExpire) = await chain.Find(cancellationToken).ConfigureAwait(false);
+        var region = RegionOf(host) ?? AwsCredentialChain.Region
             ?? throw new StoreUnavailableException($"the region is unknown: {host} does not name it, and neither do AWS_REGION, the profile or the machine's metadata");
-        DateTimeOffset now = time.GetUtcNow();
-        DateTimeOffset expires = now + Lifetime;
-        string token = Sign(keys, region, host, port, user, now);
+        var now = time.GetUtcNow();
+        var expires = now + Lifetime;
+        var token = Sign(keys, region, host, port, user, now);
         return new IdentityToken(token, keysExpire < expires ? keysExpire.Value : expires, now);
     }
 
     /// <summary>The region in the name of an RDS endpoint; null for any other host.</summary>
     public static string? RegionOf(string host)
     {
-        Match match = Endpoint().Match(host);
+        var match = Endpoint().Match(host);
         return match.Success ? match.Groups["region"].Value.ToLowerInvariant() : null;
     }
 
@@ -55,8 +55,11 @@ internal static partial class RdsToken
         request.Parameters.Add("DBUser", user);
         request.Parameters.Add("X-Amz-Expires", Lifetime.TotalSeconds.ToString(CultureInfo.InvariantCulture));
         if (keys.UseToken)
+        {
             request.Parameters.Add("X-Amz-Security-Token", keys.Token);
-        AWS4SigningResult signed = AWS4PreSignedUrlSigner.SignRequest(
+        }
+
+        var signed = AWS4PreSignedUrlSigner.SignRequest(
             request, null, new RequestMetrics(), keys.AccessKey, keys.SecretKey, Service, region, now.UtcDateTime);
         return $"{AmazonServiceClient.ComposeUrl(request).AbsoluteUri["https://".Length..]}&{signed.ForQueryParameters}";
     }

@@ -33,14 +33,20 @@ internal sealed class TokenCache(string service, Func<CancellationToken, Task<Id
         Task<IdentityToken> fetching;
         lock (_lock)
         {
-            DateTimeOffset now = time.GetUtcNow();
+            var now = time.GetUtcNow();
             held = _held is { } token && now < token.Expires - Slack ? token : null;
             if (held is not null && now < held.RenewFrom)
+            {
                 return held.Value;
+            }
+
             fetching = _fetching ??= Task.Run(Fetch, CancellationToken.None);
         }
         if (held is null)
+        {
             return await FirstOf(fetching, cancellationToken).ConfigureAwait(false);
+        }
+
         try
         {
             return (await fetching.WaitAsync(Patience, time, cancellationToken).ConfigureAwait(false)).Value;
@@ -113,20 +119,25 @@ internal sealed class TokenCache(string service, Func<CancellationToken, Task<Id
             throw new StoreUnavailableException($"{service} gave no token: {Reason(error)}");
         }
         if (token.Expires - Slack <= time.GetUtcNow())
+        {
             throw new StoreUnavailableException(string.Create(CultureInfo.InvariantCulture, $"{service} gave a token that is only valid until {token.Expires:O}"));
+        }
+
         return token;
     }
 
     private static string Reason(Exception error)
     {
         var messages = new List<string>();
-        for (Exception? cause = error; cause is not null; cause = cause.InnerException)
+        for (var cause = error; cause is not null; cause = cause.InnerException)
         {
-            string message = string.Join(' ', cause.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+            var message = string.Join(' ', cause.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
             if (!messages.Exists(said => said.Contains(message, StringComparison.Ordinal)))
+            {
                 messages.Add(message);
+            }
         }
-        string reason = string.Join(": ", messages);
+        var reason = string.Join(": ", messages);
         return reason.Length > LongestReason ? reason[..LongestReason] + "..." : reason;
     }
 }

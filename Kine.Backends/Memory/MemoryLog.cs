@@ -28,7 +28,7 @@ internal sealed class MemoryLog
     /// <summary>The record with that id.</summary>
     public LogRecord? Find(RecordId id)
     {
-        int place = FirstAfter(id) - 1;
+        var place = FirstAfter(id) - 1;
         return place >= 0 && _slots[place].Id == id && !_slots[place].Key.IsEmpty ? _slots[place] : null;
     }
 
@@ -37,13 +37,19 @@ internal sealed class MemoryLog
     {
         var records = new List<LogRecord>();
         long bytes = 0;
-        for (int place = FirstAfter(after); place < _slots.Count && _slots[place].Revision <= toRevision; place++)
+        for (var place = FirstAfter(after); place < _slots.Count && _slots[place].Revision <= toRevision; place++)
         {
-            LogRecord record = _slots[place];
+            var record = _slots[place];
             if (record.Key.IsEmpty)
+            {
                 continue;
+            }
+
             if (records.Count >= maxRecords || (records.Count > 0 && bytes >= maxBytes))
+            {
                 break;
+            }
+
             records.Add(record);
             bytes += record.Key.Length + record.Value.Length;
         }
@@ -54,12 +60,17 @@ internal sealed class MemoryLog
     public void Remove(RecordId id)
     {
         if (Find(id) is not { } record)
+        {
             return;
+        }
+
         _slots[FirstAfter(id) - 1] = record with { Key = default, Value = default };
         _bytes -= record.Key.Length + record.Value.Length;
         _live--;
         if (_slots.Count > TidyAbove && _live < _slots.Count / 2)
+        {
             Tidy();
+        }
     }
 
     /// <summary>Drops empty slots.</summary>
@@ -67,15 +78,19 @@ internal sealed class MemoryLog
 
     private int FirstAfter(RecordId id)
     {
-        int low = 0;
-        int high = _slots.Count;
+        var low = 0;
+        var high = _slots.Count;
         while (low < high)
         {
-            int middle = (low + high) >>> 1;
+            var middle = (low + high) >>> 1;
             if (_slots[middle].Id.CompareTo(id) <= 0)
+            {
                 low = middle + 1;
+            }
             else
+            {
                 high = middle;
+            }
         }
         return low;
     }

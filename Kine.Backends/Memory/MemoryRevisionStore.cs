@@ -31,7 +31,10 @@ public sealed class MemoryRevisionStore : IRevisionStore
         () =>
         {
             if (seen.Epoch != _fence.Epoch || seen.Counter != _fence.Counter)
+            {
                 return null;
+            }
+
             _fence = new Fence(_fence.Epoch + 1, holder, address, leaseTime, _fence.Counter + 1, _fence.LastRevision);
             return (Fence?)_fence;
         },
@@ -64,11 +67,20 @@ public sealed class MemoryRevisionStore : IRevisionStore
             {
                 CheckHolder(batch.Token);
                 if (batch.ExpectedRevision != _fence.LastRevision)
+                {
                     throw new FencedException($"an append after revision {batch.ExpectedRevision} was refused: the log ends at {_fence.LastRevision}");
-                foreach (LogRecord record in batch.Records)
+                }
+
+                foreach (var record in batch.Records)
+                {
                     _log.Add(record);
-                foreach (SideRow row in batch.Side)
+                }
+
+                foreach (var row in batch.Side)
+                {
                     Write(row);
+                }
+
                 return _fence = _fence with { Counter = _fence.Counter + 1, LastRevision = batch.LastRevision };
             },
             CancellationToken.None);
@@ -79,8 +91,8 @@ public sealed class MemoryRevisionStore : IRevisionStore
         RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken)
     {
         // The visitor is foreign code: it runs outside the lock.
-        List<LogRecord> records = await ReadRecords(after, toRevision, maxRecords, long.MaxValue, cancellationToken).ConfigureAwait(false);
-        foreach (LogRecord record in records)
+        var records = await ReadRecords(after, toRevision, maxRecords, long.MaxValue, cancellationToken).ConfigureAwait(false);
+        foreach (var record in records)
         {
             var metadata = new RecordMetadata(
                 record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.Tombstone, record.Value.Length);
@@ -99,8 +111,11 @@ public sealed class MemoryRevisionStore : IRevisionStore
         () =>
         {
             var values = new byte[]?[ids.Length];
-            for (int i = 0; i < values.Length; i++)
+            for (var i = 0; i < values.Length; i++)
+            {
                 values[i] = _log.Find(ids.Span[i])?.Value.ToArray();
+            }
+
             return values;
         },
         cancellationToken);
@@ -109,8 +124,11 @@ public sealed class MemoryRevisionStore : IRevisionStore
     public Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => Locked(
         () =>
         {
-            foreach (RecordId id in ids.Span)
+            foreach (var id in ids.Span)
+            {
                 _log.Remove(id);
+            }
+
             return true;
         },
         cancellationToken);
@@ -122,7 +140,9 @@ public sealed class MemoryRevisionStore : IRevisionStore
     public ValueTask<StoreSize> Size(CancellationToken cancellationToken)
     {
         lock (_lock)
+        {
             return new(new StoreSize(_log.Allocated + _sideBytes, _log.InUse + _sideBytes));
+        }
     }
 
     /// <inheritdoc/>
@@ -140,16 +160,24 @@ public sealed class MemoryRevisionStore : IRevisionStore
     private void CheckHolder(FenceToken token)
     {
         if (token.Epoch != _fence.Epoch || token.Holder != _fence.Holder)
+        {
             throw new FencedException($"epoch {token.Epoch} was refused: the fence is now {_fence}");
+        }
     }
 
     private void Write(SideRow row)
     {
         (SideKind, string) name = (row.Kind, Encoding.Latin1.GetString(row.Key));
-        if (_side.Remove(name, out SideRow before))
+        if (_side.Remove(name, out var before))
+        {
             _sideBytes -= before.Key.Length + before.Value!.Length;
+        }
+
         if (row.Value is null)
+        {
             return;
+        }
+
         _side[name] = row with { Key = [.. row.Key], Value = [.. row.Value] };
         _sideBytes += row.Key.Length + row.Value.Length;
     }
@@ -157,11 +185,16 @@ public sealed class MemoryRevisionStore : IRevisionStore
     private Task<T> Locked<T>(Func<T> body, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested)
+        {
             return Task.FromCanceled<T>(cancellationToken);
+        }
+
         try
         {
             lock (_lock)
+            {
                 return Task.FromResult(body());
+            }
         }
         catch (FencedException error)
         {

@@ -17,6 +17,8 @@ internal static class ClientLibrary
                 $"mysql:// endpoints need the client library {name} (MariaDB Connector/C), which is not installed; the Debian and Ubuntu package is libmariadb3");
         }
         if (Initialized.Value != 0)
+        {
             throw new StoreRefusedException($"the client library {name} failed to initialize with code {Initialized.Value}");
+        }
     }
 }

@@ -28,19 +28,28 @@ internal sealed unsafe class Connection : IDisposable
     /// <param name="readTimeout">How long one answer may take.</param>
     public static Connection Open(MySqlOptions options, string? database, string password, TimeSpan readTimeout)
     {
-        nint handle = Native.Create(0);
+        var handle = Native.Create(0);
         if (handle == 0)
+        {
             throw new OutOfMemoryException("the MySQL client library has no memory for a connection");
+        }
+
         try
         {
             Configure(handle, options, readTimeout);
-            bool socket = options.Socket.Length > 0;
-            nint connected = Native.Connect(
+            var socket = options.Socket.Length > 0;
+            var connected = Native.Connect(
                 handle, socket ? null : options.Host, options.User, password, database, (uint)options.Port, socket ? options.Socket : null, Native.MultiStatements);
             if (connected == 0)
+            {
                 throw NotConnected(LastError(handle, -1), options);
+            }
+
             if (options.Tls is not (MySqlTls.Off or MySqlTls.Preferred) && Native.Cipher(handle) == 0)
+            {
                 throw new MySqlError(2026, "TLS was asked for, but the server does not offer it");
+            }
+
             return new Connection(handle);
         }
         catch
@@ -63,18 +72,31 @@ internal sealed unsafe class Connection : IDisposable
         Native.SetOption(handle, NativeOption.AddAttribute, "program_name", "kine");
         Native.SetOption(handle, NativeOption.AllowedPlugins, Plugins(options));
         if (options.Tls == MySqlTls.Off)
+        {
             return;
+        }
+
         Native.SetSwitch(handle, NativeOption.UseTls, 1);
         Native.SetSwitch(handle, NativeOption.VerifyServer, options.Tls == MySqlTls.Verify ? (byte)1 : (byte)0);
         if (options.CaFile.Length > 0)
+        {
             Native.SetOption(handle, NativeOption.Authority, options.CaFile);
+        }
+
         if (options.CertFile.Length > 0)
+        {
             Native.SetOption(handle, NativeOption.ClientCertificate, options.CertFile);
+        }
+
         if (options.KeyFile.Length > 0)
+        {
             Native.SetOption(handle, NativeOption.ClientKey, options.KeyFile);
+        }
         // Unless it has to verify the server, the library logs in without TLS where there is none, and the look at the cipher comes too late for a password.
         if (options.HandsOverPassword && options.Tls == MySqlTls.SkipVerify)
+        {
             Native.SetOption(handle, NativeOption.Fingerprints, "");
+        }
     }
 
     private static MySqlError NotConnected(MySqlError error, MySqlOptions options) =>
@@ -85,7 +107,7 @@ internal sealed unsafe class Connection : IDisposable
     // A server, or who pretends to be it, names the plugin: the password in clear text goes only where the endpoint allows it, and nobody can read it.
     private static string Plugins(MySqlOptions options)
     {
-        string plugins = options.HandsOverPassword ? $"{SafePlugins},{ClearPlugin}" : SafePlugins;
+        var plugins = options.HandsOverPassword ? $"{SafePlugins},{ClearPlugin}" : SafePlugins;
         return options.AllowNativePasswords ? plugins : plugins["mysql_native_password,".Length..];
     }
 
@@ -103,20 +125,33 @@ internal sealed unsafe class Connection : IDisposable
         {
             // Not only 1 but also -1 is a failure, such as a connection that is gone.
             if (Native.Query(_handle, start, (nuint)text.Length) != 0)
+            {
                 throw LastError(_handle, 0);
+            }
         }
-        for (int statement = 0; ; statement++)
+        for (var statement = 0; ; statement++)
         {
-            bool rows = Native.FieldCount(_handle) > 0;
+            var rows = Native.FieldCount(_handle) > 0;
             if (statement < changed.Length)
+            {
                 changed[statement] = rows ? -1 : (long)Native.AffectedRows(_handle);
+            }
+
             if (rows)
+            {
                 Visit(statement, visit);
-            int next = Native.NextResult(_handle);
+            }
+
+            var next = Native.NextResult(_handle);
             if (next > 0)
+            {
                 throw LastError(_handle, statement + 1);
+            }
+
             if (next < 0)
+            {
                 return statement + 1;
+            }
         }
     }
 
@@ -125,25 +160,35 @@ internal sealed unsafe class Connection : IDisposable
 
     private void Visit(int statement, RowVisitor? visit)
     {
-        nint result = Native.UseResult(_handle);
+        var result = Native.UseResult(_handle);
         if (result == 0)
+        {
             throw LastError(_handle, statement);
-        bool done = false;
+        }
+
+        var done = false;
         try
         {
             byte** columns;
             while ((columns = Native.FetchRow(result)) is not null)
+            {
                 visit?.Invoke(new Row(columns, Native.FetchLengths(result)));
+            }
+
             done = true;
         }
         finally
         {
-            uint code = Native.ErrorCode(_handle);
+            var code = Native.ErrorCode(_handle);
             Native.FreeResult(result);
             if (!done)
+            {
                 Dispose();
+            }
             else if (code != 0)
+            {
                 throw LastError(_handle, statement);
+            }
         }
     }
 
@@ -154,7 +199,10 @@ internal sealed unsafe class Connection : IDisposable
     public void Dispose()
     {
         if (_handle != 0)
+        {
             Native.Close(_handle);
+        }
+
         _handle = 0;
     }
 }

@@ -26,7 +26,7 @@ internal sealed class Connector(MySqlOptions options)
     /// <param name="readTimeout">How long one answer may take.</param>
     public Connection OpenForWrites(TimeSpan readTimeout)
     {
-        Connection connection = Prepared(Connect(options.Database, readTimeout), writes: true);
+        var connection = Prepared(Connect(options.Database, readTimeout), writes: true);
         try
         {
             FenceRow.CheckGuard(connection);
@@ -45,7 +45,7 @@ internal sealed class Connector(MySqlOptions options)
     private Connection Connect(string? database, TimeSpan readTimeout)
     {
         // On the session's own thread, and for no longer than connecting may take.
-        string password = options.PasswordProvider is { } provider
+        var password = options.PasswordProvider is { } provider
             ? PasswordRequest.Ask(provider, options.ConnectTimeout, options.Place, CancellationToken.None).GetAwaiter().GetResult()
             : options.Password;
         return Connection.Open(options, database, password, readTimeout);
@@ -68,12 +68,17 @@ internal sealed class Connector(MySqlOptions options)
     private string Settings(bool writes)
     {
         var text = new StringBuilder("SET NAMES binary;SET SESSION ");
-        foreach (string variable in options.SessionVariables)
+        foreach (var variable in options.SessionVariables)
+        {
             text.Append(variable).Append(',');
+        }
+
         text.Append("sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',innodb_lock_wait_timeout=").Append(LockWait).Append(",lock_wait_timeout=").Append(LockWait);
         // What one node of a Galera cluster has answered to, another one may not have applied yet.
         if (_traits is { IsGalera: true } && !writes)
+        {
             text.Append(",wsrep_sync_wait=1");
+        }
         // MySQL 8 and later would show the sizes of yesterday.
         text.Append("/*!80000 ,information_schema_stats_expiry=0 */");
         text.Append(",autocommit=").Append(writes ? '0' : '1').Append(";SET SESSION TRANSACTION ISOLATION LEVEL ");

@@ -13,34 +13,37 @@ internal static class LogReader
     public static RecordId? ScanMetadata(
         Session session, RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken)
     {
-        long position = RecordKey.NotPast(after);
-        long last = RecordKey.LastOf(toRevision);
+        var position = RecordKey.NotPast(after);
+        var last = RecordKey.LastOf(toRevision);
         long visited = -1;
-        int left = maxRecords;
+        var left = maxRecords;
         RowVisitor visitRow = row =>
         {
             visited = row.Long(0);
             left--;
-            RecordId id = RecordKey.IdOf(visited);
+            var id = RecordKey.IdOf(visited);
             var record = new RecordMetadata(id.Revision, id.Sub, row.Long(1), row.Long(2), row.Long(3), row.Long(4) != 0, (int)row.Long(5));
             visit(in record, row.Bytes(6));
         };
         while (left > 0 && position < last)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            int before = left;
-            int limit = Math.Min(left, RecordsPerQuery);
+            var before = left;
+            var limit = Math.Min(left, RecordsPerQuery);
             session.Read(connection =>
             {
                 // A second try goes on behind what was visited.
-                SqlText text = session.Text.Clear()
+                var text = session.Text.Clear()
                     .Add("SELECT id, create_revision, version, lease, tombstone, value_length, `key` FROM kine_log FORCE INDEX (PRIMARY) WHERE id > "u8)
                     .Add(Math.Max(position, visited)).Add(" AND id <= "u8).Add(last).Add(" ORDER BY id LIMIT "u8).Add(limit - (before - left));
                 connection.Run(text.Written, default, visitRow);
                 return true;
             });
             if (before - left < limit)
+            {
                 break;
+            }
+
             position = visited;
         }
         return visited < 0 ? null : RecordKey.IdOf(visited);
@@ -51,17 +54,19 @@ internal static class LogReader
         Session session, RecordId after, long toRevision, int maxRecords, long maxBytes, CancellationToken cancellationToken)
     {
         var records = new List<LogRecord>();
-        long position = RecordKey.NotPast(after);
-        long last = RecordKey.LastOf(toRevision);
+        var position = RecordKey.NotPast(after);
+        var last = RecordKey.LastOf(toRevision);
         long bytes = 0;
         while (records.Count < maxRecords && bytes < maxBytes && position < last)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            int limit = Math.Min(maxRecords - records.Count, LengthsPerQuery);
-            List<LogRecord> page = session.Read(connection => ReadPage(connection, session.Text, position, last, limit, maxBytes - bytes, out position));
+            var limit = Math.Min(maxRecords - records.Count, LengthsPerQuery);
+            var page = session.Read(connection => ReadPage(connection, session.Text, position, last, limit, maxBytes - bytes, out position));
             records.AddRange(page);
-            foreach (LogRecord record in page)
+            foreach (var record in page)
+            {
                 bytes += record.Key.Length + record.Value.Length;
+            }
         }
         return records;
     }
@@ -71,26 +76,32 @@ internal static class LogReader
     {
         long through = -1;
         long bytes = 0;
-        int found = 0;
+        var found = 0;
         text.Clear().Add("SELECT id, LENGTH(`key`) + value_length FROM kine_log FORCE INDEX (PRIMARY) WHERE id > "u8).Add(after)
             .Add(" AND id <= "u8).Add(last).Add(" ORDER BY id LIMIT "u8).Add(limit);
         connection.Run(text.Written, default, row =>
         {
             found++;
             if (bytes >= maxBytes)
+            {
                 return;
+            }
+
             through = row.Long(0);
             bytes += row.Long(1);
         });
         end = found < limit && bytes < maxBytes ? last : through;
         var records = new List<LogRecord>();
         if (through < 0)
+        {
             return records;
+        }
+
         text.Clear().Add("SELECT id, create_revision, version, lease, tombstone, `key`, value FROM kine_log FORCE INDEX (PRIMARY) WHERE id > "u8).Add(after)
             .Add(" AND id <= "u8).Add(through).Add(" ORDER BY id"u8);
         connection.Run(text.Written, default, row =>
         {
-            RecordId id = RecordKey.IdOf(row.Long(0));
+            var id = RecordKey.IdOf(row.Long(0));
             records.Add(new LogRecord(
                 id.Revision, id.Sub, row.Bytes(5).ToArray(), row.Long(1), row.Long(2), row.Long(3), row.Long(4) != 0, row.Bytes(6).ToArray()));
         });
@@ -101,25 +112,30 @@ internal static class LogReader
     public static byte[]?[] ReadValues(Session session, ReadOnlySpan<RecordId> ids, CancellationToken cancellationToken)
     {
         var values = new byte[]?[ids.Length];
-        ReadOnlyMemory<long> keys = RecordKey.Sort(ids, out int[] places);
-        for (int start = 0; start < keys.Length; start += ValuesPerQuery)
+        var keys = RecordKey.Sort(ids, out var places);
+        for (var start = 0; start < keys.Length; start += ValuesPerQuery)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            ReadOnlyMemory<long> asked = keys.Slice(start, Math.Min(ValuesPerQuery, keys.Length - start));
-            int first = start;
+            var asked = keys.Slice(start, Math.Min(ValuesPerQuery, keys.Length - start));
+            var first = start;
             session.Read(connection =>
             {
-                SqlText text = session.Text.Clear().Add("SELECT id, value FROM kine_log FORCE INDEX (PRIMARY) WHERE id IN "u8).List(asked.Span);
+                var text = session.Text.Clear().Add("SELECT id, value FROM kine_log FORCE INDEX (PRIMARY) WHERE id IN "u8).List(asked.Span);
                 connection.Run(text.Written, default, row =>
                 {
                     // An id may be asked for more than once.
-                    long id = row.Long(0);
-                    byte[] value = row.Bytes(1).ToArray();
-                    int at = asked.Span.BinarySearch(id);
+                    var id = row.Long(0);
+                    var value = row.Bytes(1).ToArray();
+                    var at = asked.Span.BinarySearch(id);
                     while (at > 0 && asked.Span[at - 1] == id)
+                    {
                         at--;
+                    }
+
                     for (; at >= 0 && at < asked.Length && asked.Span[at] == id; at++)
+                    {
                         values[places[first + at]] = value;
+                    }
                 });
                 return true;
             });
@@ -179,7 +195,7 @@ internal static class LogReader
     /// <summary>See <see cref="IUpstreamTable.HasUpstreamTable"/>.</summary>
     public static bool HasUpstreamTable(Connection connection)
     {
-        bool found = false;
+        var found = false;
         connection.Run("SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'kine'", _ => found = true);
         return found;
     }

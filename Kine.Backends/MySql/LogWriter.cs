@@ -26,16 +26,19 @@ internal sealed class LogWriter(Connector connector)
     /// <summary>See <see cref="IRevisionStore.Append"/>.</summary>
     public bool Append(Session session, AppendBatch batch)
     {
-        long bytes = Measure(batch, out long longest);
-        long most = connector.Traits.MaxPacket - (64 << 10);
+        var bytes = Measure(batch, out var longest);
+        var most = connector.Traits.MaxPacket - (64 << 10);
         if (2 * longest > most)
+        {
             throw new StoreUnavailableException($"a record of {longest} bytes does not fit the server's max_allowed_packet; set it to at least {2 * longest + (1 << 20)}");
-        TimeSpan timeout = bytes < SlowBytes || connector.Options.ReadTimeout <= TimeSpan.Zero
+        }
+
+        var timeout = bytes < SlowBytes || connector.Options.ReadTimeout <= TimeSpan.Zero
             ? connector.Options.ReadTimeout
             : connector.Options.ReadTimeout + TimeSpan.FromSeconds(bytes / BytesPerSecond);
         return Transact(session, timeout, connection =>
         {
-            SqlText text = Begin(session);
+            var text = Begin(session);
             Statement(text, "UPDATE kine_fence SET counter = counter + 1, last_revision = "u8).Add(batch.LastRevision)
                 .Add(", appended_bytes = appended_bytes + "u8).Add(bytes);
             WhereHolder(text, batch.Token).Add(" AND last_revision = "u8).Add(batch.ExpectedRevision);
@@ -58,7 +61,7 @@ internal sealed class LogWriter(Connector connector)
     public Fence? TakeOver(Session session, Fence seen, Guid holder, string address, TimeSpan leaseTime) =>
         Transact(session, connector.Options.ReadTimeout, connection =>
         {
-            SqlText text = Begin(session);
+            var text = Begin(session);
             Statement(text, "UPDATE kine_fence SET epoch = epoch + 1, counter = counter + 1, holder = "u8).Literal(holder)
                 .Add(", address = "u8).Literal(address).Add(", lease_ms = "u8).Add((long)leaseTime.TotalMilliseconds)
                 .Add(" WHERE one = 1 AND epoch = "u8).Add(seen.Epoch).Add(" AND counter = "u8).Add(seen.Counter);
@@ -77,10 +80,10 @@ internal sealed class LogWriter(Connector connector)
 
     private bool Change(Session session, ReadOnlySpan<byte> columns, FenceToken token, string what)
     {
-        byte[] set = columns.ToArray();
+        var set = columns.ToArray();
         return Transact(session, connector.Options.ReadTimeout, connection =>
         {
-            SqlText text = Begin(session);
+            var text = Begin(session);
             WhereHolder(Statement(text, "UPDATE kine_fence SET "u8).Add(set), token);
             Commit(connection, text);
             return _changed[0] == 1 ? true : throw Fenced(connection, $"{what} of epoch {token.Epoch}");
@@ -91,28 +94,39 @@ internal sealed class LogWriter(Connector connector)
     {
         long bytes = 0;
         longest = 0;
-        foreach (ref readonly LogRecord record in CollectionsMarshal.AsSpan(batch.Records))
+        foreach (ref readonly var record in CollectionsMarshal.AsSpan(batch.Records))
         {
             long one = record.Key.Length + record.Value.Length + RowBytes;
             longest = Math.Max(longest, one);
             bytes += one;
         }
-        foreach (ref readonly SideRow row in CollectionsMarshal.AsSpan(batch.Side))
+        foreach (ref readonly var row in CollectionsMarshal.AsSpan(batch.Side))
+        {
             longest = Math.Max(longest, row.Key.Length + (row.Value?.Length ?? 0) + RowBytes);
+        }
+
         return bytes;
     }
 
     private void AddRecords(Connection connection, SqlText text, AppendBatch batch, long most)
     {
-        bool inside = false; // an INSERT that takes more rows
-        foreach (ref readonly LogRecord record in CollectionsMarshal.AsSpan(batch.Records))
+        var inside = false; // an INSERT that takes more rows
+        foreach (ref readonly var record in CollectionsMarshal.AsSpan(batch.Records))
         {
             if (MakeRoom(connection, text, record.Key.Length + record.Value.Length, most))
+            {
                 inside = false;
+            }
+
             if (inside)
+            {
                 text.Add(',');
+            }
             else
+            {
                 Statement(text, "INSERT INTO kine_log(id, create_revision, version, lease, tombstone, value_length, `key`, value) VALUES "u8);
+            }
+
             inside = true;
             text.Add('(').Add(RecordKey.Of(record.Id)).Add(',').Add(record.CreateRevision).Add(',').Add(record.Version).Add(',').Add(record.Lease)
                 .Add(record.Tombstone ? ",1,"u8 : ",0,"u8).Add(record.Value.Length).Add(',').Literal(record.Key.Span).Add(',').Literal(record.Value.Span).Add(')');
@@ -121,11 +135,14 @@ internal sealed class LogWriter(Connector connector)
 
     private void AddSide(Connection connection, SqlText text, AppendBatch batch, long most)
     {
-        bool inside = false; // a REPLACE that takes more rows
-        foreach (ref readonly SideRow row in CollectionsMarshal.AsSpan(batch.Side))
+        var inside = false; // a REPLACE that takes more rows
+        foreach (ref readonly var row in CollectionsMarshal.AsSpan(batch.Side))
         {
             if (MakeRoom(connection, text, row.Key.Length + (row.Value?.Length ?? 0), most))
+            {
                 inside = false;
+            }
+
             if (row.Value is null)
             {
                 Statement(text, "DELETE FROM kine_side WHERE kind = "u8).Add((long)row.Kind).Add(" AND `key` = "u8).Literal(row.Key);
@@ -133,9 +150,14 @@ internal sealed class LogWriter(Connector connector)
                 continue;
             }
             if (inside)
+            {
                 text.Add(',');
+            }
             else
+            {
                 Statement(text, "REPLACE INTO kine_side(kind, `key`, value) VALUES "u8);
+            }
+
             inside = true;
             text.Add('(').Add((long)row.Kind).Add(',').Literal(row.Key).Add(',').Literal(row.Value).Add(')');
         }
@@ -145,7 +167,10 @@ internal sealed class LogWriter(Connector connector)
     private bool MakeRoom(Connection connection, SqlText text, int bytes, long most)
     {
         if (text.Length == 0 || text.Length + (2L * bytes) + 256 <= most)
+        {
             return false;
+        }
+
         Send(connection, text, null);
         text.Clear();
         _starts.Clear();
@@ -161,7 +186,10 @@ internal sealed class LogWriter(Connector connector)
     private SqlText Statement(SqlText text, ReadOnlySpan<byte> sql)
     {
         if (_starts.Count > 0)
+        {
             text.Add(';');
+        }
+
         _starts.Add(text.Length);
         return text.Add(sql);
     }
@@ -171,7 +199,7 @@ internal sealed class LogWriter(Connector connector)
 
     private void Commit(Connection connection, SqlText text, RowVisitor? visit = null)
     {
-        int commit = _starts.Count;
+        var commit = _starts.Count;
         Statement(text, "COMMIT"u8);
         int answered;
         try
@@ -184,16 +212,21 @@ internal sealed class LogWriter(Connector connector)
             throw new OutcomeUnknownException($"{connector.Options.Place} did not say whether it committed: {error.Message}", error);
         }
         if (answered != _starts.Count)
+        {
             throw new OutcomeUnknownException($"{connector.Options.Place} answered {answered} of {_starts.Count} statements");
+        }
     }
 
     private int Send(Connection connection, SqlText text, RowVisitor? visit)
     {
         if (!connector.Traits.HasPeers)
-            return connection.Run(text.Written, _changed, visit);
-        for (int i = 0; i < _starts.Count; i++)
         {
-            int end = i + 1 < _starts.Count ? _starts[i + 1] - 1 : text.Length;
+            return connection.Run(text.Written, _changed, visit);
+        }
+
+        for (var i = 0; i < _starts.Count; i++)
+        {
+            var end = i + 1 < _starts.Count ? _starts[i + 1] - 1 : text.Length;
             try
             {
                 connection.Run(text.Written[_starts[i]..end], i == 0 ? _changed : default, visit);
@@ -209,7 +242,7 @@ internal sealed class LogWriter(Connector connector)
     private FencedException Fenced(Connection connection, string what)
     {
         connection.Run("ROLLBACK");
-        Fence now = FenceRow.Read(connection);
+        var now = FenceRow.Read(connection);
         connection.Run("ROLLBACK");
         return new FencedException($"{connector.Options.Place} refused {what}: its fence is now {now}");
     }
@@ -217,9 +250,9 @@ internal sealed class LogWriter(Connector connector)
     // What leaves the transaction as a MySqlError was certainly not committed.
     private T Transact<T>(Session session, TimeSpan readTimeout, Func<Connection, T> transaction)
     {
-        for (int attempt = 1; ; attempt++)
+        for (var attempt = 1; ; attempt++)
         {
-            Connection connection = session.GetPatiently(readTimeout);
+            var connection = session.GetPatiently(readTimeout);
             try
             {
                 return transaction(connection);
@@ -228,9 +261,14 @@ internal sealed class LogWriter(Connector connector)
             {
                 RollBack(session, connection);
                 if (error.Code == MySqlError.DuplicateKey)
+                {
                     throw new StoreBrokenException($"{connector.Options.Place} holds records that its fence knows nothing of: {error.Message}", error);
+                }
+
                 if (!error.IsConflict || attempt == Tries)
+                {
                     throw error.Unavailable(connector.Options.Place);
+                }
             }
             catch (Exception error) when (error is not FencedException)
             {
@@ -247,7 +285,9 @@ internal sealed class LogWriter(Connector connector)
         try
         {
             if (connection.IsOpen)
+            {
                 connection.Run("ROLLBACK");
+            }
         }
         catch (MySqlError)
         {

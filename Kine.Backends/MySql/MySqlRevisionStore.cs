@@ -54,7 +54,7 @@ public sealed class MySqlRevisionStore : IRevisionStore, IUpstreamTable
         ClientLibrary.Require();
         try
         {
-            using Connection connection = Connect();
+            using var connection = Connect();
             _connector.Learn(connection);
             if (_connector.Traits.MaxPacket < ServerTraits.LeastPacket)
             {
@@ -72,8 +72,11 @@ public sealed class MySqlRevisionStore : IRevisionStore, IUpstreamTable
         Warnings = [.. _connector.Traits.Warnings()];
         _writer = new SessionThreads("mysql writer", [new Session(_connector, writes: true)], 1, _options, _logger);
         var readers = new Session[_options.Readers];
-        for (int i = 0; i < readers.Length; i++)
+        for (var i = 0; i < readers.Length; i++)
+        {
             readers[i] = new Session(_connector, writes: false);
+        }
+
         _readers = new SessionThreads("mysql reader", readers, _options.IdleReaders, _options, _logger);
     }
 
@@ -110,10 +113,12 @@ public sealed class MySqlRevisionStore : IRevisionStore, IUpstreamTable
     public Task Append(AppendBatch batch)
     {
         batch.Check();
-        foreach (LogRecord record in batch.Records)
+        foreach (var record in batch.Records)
         {
             if (!RecordKey.Fits(record.Id))
+            {
                 throw new ArgumentException($"record {record.Id} is past what this store can number ({RecordKey.MaxRevision}, {RecordKey.MaxSub})");
+            }
         }
         return Writer.Run("an append", session => Changed(_log.Append(session, batch)), CancellationToken.None);
     }
@@ -136,24 +141,28 @@ public sealed class MySqlRevisionStore : IRevisionStore, IUpstreamTable
     public async Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
     {
         var keys = new long[ids.Length];
-        int count = 0;
-        foreach (RecordId id in ids.Span)
+        var count = 0;
+        foreach (var id in ids.Span)
         {
             if (RecordKey.Fits(id))
+            {
                 keys[count++] = RecordKey.Of(id);
+            }
         }
         Array.Sort(keys, 0, count);
-        for (int done = 0; done < count; done += DeletesPerPiece)
+        for (var done = 0; done < count; done += DeletesPerPiece)
         {
             ReadOnlyMemory<long> piece = keys.AsMemory(done, Math.Min(DeletesPerPiece, count - done));
-            long start = Stopwatch.GetTimestamp();
+            var start = Stopwatch.GetTimestamp();
             await Readers.Run(
                 "a deletion",
                 session => Changed(session.Read(connection => LogReader.Delete(connection, session.Text, piece.Span))),
                 cancellationToken).ConfigureAwait(false);
             // At most half of the time: appends share the server's disk.
             if (count - done > DeletesPerPiece)
+            {
                 await Task.Delay(Stopwatch.GetElapsedTime(start), cancellationToken).ConfigureAwait(false);
+            }
         }
     }
 
@@ -164,8 +173,8 @@ public sealed class MySqlRevisionStore : IRevisionStore, IUpstreamTable
     /// <inheritdoc/>
     public ValueTask<StoreSize> Size(CancellationToken cancellationToken)
     {
-        long changes = Interlocked.Read(ref _changes);
-        SizeSample last = Volatile.Read(ref _size);
+        var changes = Interlocked.Read(ref _changes);
+        var last = Volatile.Read(ref _size);
         return last.Changes == changes && Stopwatch.GetElapsedTime(last.DiskAskedAt) < DiskSizeAge
             ? new(last.Size)
             : new(Readers.Run("measuring", session => session.Read(connection => Measure(connection, changes)), cancellationToken));
@@ -174,9 +183,9 @@ public sealed class MySqlRevisionStore : IRevisionStore, IUpstreamTable
     // The server's own count of file sizes is dear and old; the bytes in use are kept by every append and deletion.
     private StoreSize Measure(Connection connection, long changes)
     {
-        SizeSample last = Volatile.Read(ref _size);
-        bool ask = last.Changes < 0 || Stopwatch.GetElapsedTime(last.DiskAskedAt) >= DiskSizeAge;
-        long onDisk = ask ? LogReader.BytesOnDisk(connection) : last.OnDisk;
+        var last = Volatile.Read(ref _size);
+        var ask = last.Changes < 0 || Stopwatch.GetElapsedTime(last.DiskAskedAt) >= DiskSizeAge;
+        var onDisk = ask ? LogReader.BytesOnDisk(connection) : last.OnDisk;
         var sample = new SizeSample(changes, LogReader.BytesInUse(connection), onDisk, ask ? Stopwatch.GetTimestamp() : last.DiskAskedAt);
         Volatile.Write(ref _size, sample);
         return sample.Size;
@@ -188,13 +197,16 @@ public sealed class MySqlRevisionStore : IRevisionStore, IUpstreamTable
     public Task Defragment(CancellationToken cancellationToken)
     {
         if (_connector.Traits.IsGalera)
+        {
             return Task.CompletedTask;
+        }
+
         return Task.Factory.StartNew(
             () =>
             {
                 try
                 {
-                    using Connection connection = _connector.Open(RebuildTimeout);
+                    using var connection = _connector.Open(RebuildTimeout);
                     connection.Run("ALTER TABLE kine_log FORCE, ALGORITHM = INPLACE, LOCK = NONE");
                     Volatile.Write(ref _size, new SizeSample(-1, 0, 0, 0));
                 }
@@ -228,7 +240,10 @@ public sealed class MySqlRevisionStore : IRevisionStore, IUpstreamTable
     public async ValueTask DisposeAsync()
     {
         if (_writer is null || _readers is null)
+        {
             return;
+        }
+
         await _writer.Stop().ConfigureAwait(false);
         await _readers.Stop().ConfigureAwait(false);
     }

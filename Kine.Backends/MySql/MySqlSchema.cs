@@ -63,8 +63,8 @@ internal static class MySqlSchema
     /// <summary>Creates the database. Throws <see cref="StoreRefusedException"/> when the user may not.</summary>
     public static void CreateDatabase(Connector connector)
     {
-        string name = connector.Options.Database;
-        using Connection connection = connector.OpenWithoutDatabase();
+        var name = connector.Options.Database;
+        using var connection = connector.OpenWithoutDatabase();
         try
         {
             connection.Run($"CREATE DATABASE IF NOT EXISTS `{name.Replace("`", "``", StringComparison.Ordinal)}`");
@@ -80,15 +80,23 @@ internal static class MySqlSchema
     public static void Upgrade(Connection connection, string place)
     {
         if (Check(connection, place) == Version)
+        {
             return;
-        bool locked = false;
+        }
+
+        var locked = false;
         connection.Run("SELECT GET_LOCK(LEFT(CONCAT('kine_schema ', DATABASE()), 64), 60)", row => locked = row.Long(0) == 1);
         if (!locked)
+        {
             throw new StoreUnavailableException($"{place} has been changed by another process for a minute");
+        }
+
         try
         {
-            for (int version = Check(connection, place); version < Version; version++)
+            for (var version = Check(connection, place); version < Version; version++)
+            {
                 Array.ForEach(Upgrades[version], step => RunStep(connection, step));
+            }
         }
         catch (MySqlError error) when (!error.IsPassing)
         {
@@ -105,7 +113,7 @@ internal static class MySqlSchema
     // Another node of a cluster that does the same pushes a step aside.
     private static void RunStep(Connection connection, string step)
     {
-        for (int attempt = 1; ; attempt++)
+        for (var attempt = 1; ; attempt++)
         {
             try
             {
@@ -122,7 +130,7 @@ internal static class MySqlSchema
     // The version, 0 when there is none yet.
     private static int Check(Connection connection, string place)
     {
-        bool versioned = false;
+        var versioned = false;
         string? foreign = null;
         connection.Run(
             """
@@ -133,13 +141,21 @@ internal static class MySqlSchema
             {
                 versioned |= row.Text(0) == "kine_schema";
                 if (!row.Bytes(1).SequenceEqual("InnoDB"u8))
+                {
                     foreign = $"{row.Text(0)} is kept by {row.Text(1)}";
+                }
             });
         if (foreign is not null)
+        {
             throw new StoreRefusedException($"{place}: the table {foreign}, which has no transactions; it must be InnoDB");
-        int version = 0;
+        }
+
+        var version = 0;
         if (versioned)
+        {
             connection.Run("SELECT version FROM kine_schema WHERE one = 1", row => version = (int)row.Long(0));
+        }
+
         return version <= Version
             ? version
             : throw new StoreRefusedException($"{place} has schema version {version}, written by a newer kine; this one knows versions up to {Version}");

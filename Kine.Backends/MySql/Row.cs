@@ -17,10 +17,13 @@ internal readonly unsafe ref struct Row(byte** columns, nuint* lengths)
     /// <summary>Integer column, 0 for NULL.</summary>
     public long Long(int column)
     {
-        ReadOnlySpan<byte> text = Bytes(column);
+        var text = Bytes(column);
         if (text.IsEmpty)
+        {
             return 0;
-        return Utf8Parser.TryParse(text, out long value, out int used) && used == text.Length
+        }
+
+        return Utf8Parser.TryParse(text, out long value, out var used) && used == text.Length
             ? value
             : throw new FormatException($"column {column} is no 64-bit integer");
     }

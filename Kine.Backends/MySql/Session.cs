@@ -20,12 +20,18 @@ internal sealed class Session(Connector connector, bool writes) : IDisposable
     /// <param name="readTimeout">How long an answer may take; a connection that does not wait as long is replaced.</param>
     public Connection Get(TimeSpan readTimeout = default)
     {
-        MySqlOptions options = connector.Options;
-        bool old = options.MaxLifetime > TimeSpan.Zero && Stopwatch.GetElapsedTime(_openedAt) > options.MaxLifetime;
+        var options = connector.Options;
+        var old = options.MaxLifetime > TimeSpan.Zero && Stopwatch.GetElapsedTime(_openedAt) > options.MaxLifetime;
         if (readTimeout == default)
+        {
             readTimeout = options.ReadTimeout;
+        }
+
         if (_connection is { IsOpen: false } || old || _readTimeout != readTimeout)
+        {
             Drop();
+        }
+
         if (_connection is null)
         {
             _connection = writes ? connector.OpenForWrites(readTimeout) : connector.Open(readTimeout);
@@ -53,8 +59,8 @@ internal sealed class Session(Connector connector, bool writes) : IDisposable
 
     private T Patiently<T>(Func<T> attempt)
     {
-        long start = Stopwatch.GetTimestamp();
-        for (int pause = 10; ; pause = Math.Min(2 * pause, 200))
+        var start = Stopwatch.GetTimestamp();
+        for (var pause = 10; ; pause = Math.Min(2 * pause, 200))
         {
             try
             {
@@ -64,7 +70,9 @@ internal sealed class Session(Connector connector, bool writes) : IDisposable
             {
                 Drop();
                 if (!error.IsPassing || error.RefusesSession || Stopwatch.GetElapsedTime(start) > Patience)
+                {
                     throw error.Unavailable(connector.Options.Place);
+                }
             }
             Thread.Sleep(pause); // milliseconds
         }

@@ -26,8 +26,10 @@ internal sealed partial class SessionThreads
         _options = options;
         _logger = logger;
         _threads = [.. sessions.Select((session, i) => new Thread(() => Run(session, keeps: i < keep)) { IsBackground = true, Name = name })];
-        foreach (Thread thread in _threads)
+        foreach (var thread in _threads)
+        {
             thread.Start();
+        }
     }
 
     /// <summary>Runs the work when a thread is free. Work that has begun is never cut short.</summary>
@@ -63,13 +65,17 @@ internal sealed partial class SessionThreads
         {
             while (TakeNext(session, keeps) is { } work)
             {
-                long start = Stopwatch.GetTimestamp();
+                var start = Stopwatch.GetTimestamp();
                 work.Run(session);
-                TimeSpan took = Stopwatch.GetElapsedTime(start);
+                var took = Stopwatch.GetElapsedTime(start);
                 if (_options.SlowWarningThreshold > TimeSpan.Zero && took > _options.SlowWarningThreshold)
+                {
                     VerySlow(work.What, took.TotalSeconds);
+                }
                 else if (_options.SlowThreshold > TimeSpan.Zero && took > _options.SlowThreshold)
+                {
                     Slow(work.What, took.TotalSeconds);
+                }
             }
         }
     }
@@ -79,22 +85,34 @@ internal sealed partial class SessionThreads
     {
         lock (_lock)
         {
-            long idleSince = Stopwatch.GetTimestamp();
+            var idleSince = Stopwatch.GetTimestamp();
             while (true)
             {
-                if (_queue.TryDequeue(out SessionWork? work))
+                if (_queue.TryDequeue(out var work))
+                {
                     return work;
+                }
+
                 if (_stopping)
+                {
                     return null;
-                TimeSpan left = !keeps ? TimeSpan.Zero
+                }
+
+                var left = !keeps ? TimeSpan.Zero
                     : _options.MaxIdleTime > TimeSpan.Zero ? _options.MaxIdleTime - Stopwatch.GetElapsedTime(idleSince)
                     : Timeout.InfiniteTimeSpan;
                 if (!session.IsOpen)
+                {
                     Monitor.Wait(_lock);
+                }
                 else if (left == Timeout.InfiniteTimeSpan || left > TimeSpan.Zero)
+                {
                     Monitor.Wait(_lock, left);
+                }
                 else
+                {
                     session.Drop();
+                }
             }
         }
     }
@@ -131,7 +149,10 @@ internal sealed partial class SessionThreads
         public override void Run(Session session)
         {
             if (Interlocked.Exchange(ref _taken, 1) != 0)
+            {
                 return;
+            }
+
             _registration.Unregister();
             try
             {
@@ -152,7 +173,9 @@ internal sealed partial class SessionThreads
         {
             var work = (SessionWork<T>)state!;
             if (Interlocked.Exchange(ref work._taken, 1) == 0)
+            {
                 work._done.SetCanceled(cancellationToken);
+            }
         }
     }
 }

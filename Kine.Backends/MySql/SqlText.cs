@@ -23,7 +23,10 @@ internal sealed class SqlText
     {
         Length = 0;
         if (_buffer.Length > KeptBytes)
+        {
             _buffer = new byte[64 << 10];
+        }
+
         return this;
     }
 
@@ -46,7 +49,7 @@ internal sealed class SqlText
     /// <summary>Adds a number.</summary>
     public SqlText Add(long value)
     {
-        Utf8Formatter.TryFormat(value, Room(20), out int written);
+        Utf8Formatter.TryFormat(value, Room(20), out var written);
         Length += written;
         return this;
     }
@@ -54,10 +57,10 @@ internal sealed class SqlText
     /// <summary>Adds bytes as a binary literal.</summary>
     public SqlText Literal(ReadOnlySpan<byte> bytes)
     {
-        Span<byte> room = Room((2 * bytes.Length) + 3);
+        var room = Room((2 * bytes.Length) + 3);
         room[0] = (byte)'x';
         room[1] = (byte)'\'';
-        Convert.TryToHexString(bytes, room[2..], out int written);
+        Convert.TryToHexString(bytes, room[2..], out var written);
         room[2 + written] = (byte)'\'';
         Length += written + 3;
         return this;
@@ -78,10 +81,13 @@ internal sealed class SqlText
     public SqlText List(ReadOnlySpan<long> values)
     {
         Add('(');
-        for (int i = 0; i < values.Length; i++)
+        for (var i = 0; i < values.Length; i++)
         {
             if (i > 0)
+            {
                 Add(',');
+            }
+
             Add(values[i]);
         }
         return Add(')');
@@ -90,7 +96,10 @@ internal sealed class SqlText
     private Span<byte> Room(int bytes)
     {
         if (_buffer.Length - Length < bytes)
+        {
             Array.Resize(ref _buffer, (int)Math.Min(Array.MaxLength, Math.Max(2L * _buffer.Length, (long)Length + bytes)));
+        }
+
         return _buffer.AsSpan(Length);
     }
 }

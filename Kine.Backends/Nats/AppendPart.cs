@@ -39,34 +39,46 @@ internal sealed record AppendPart(ByteWriter Content, ReadOnlyMemory<byte> Paylo
     /// <param name="maxMessage">Bytes the server takes in one message, headers included.</param>
     public static List<AppendPart> Split(AppendBatch batch, int maxMessage)
     {
-        int maxPayload = MaxPayload(maxMessage);
+        var maxPayload = MaxPayload(maxMessage);
         var parts = new List<AppendPart>();
         var records = new RecordWriter();
         long total = 0;
-        foreach (ref readonly LogRecord record in CollectionsMarshal.AsSpan(batch.Records))
-            total += record.Key.Length + record.Value.Length;
-        int full = total <= WholePayload ? WholePayload : FullPayload;
-        foreach (ref readonly LogRecord record in CollectionsMarshal.AsSpan(batch.Records))
+        foreach (ref readonly var record in CollectionsMarshal.AsSpan(batch.Records))
         {
-            int size = record.Key.Length + record.Value.Length;
+            total += record.Key.Length + record.Value.Length;
+        }
+
+        var full = total <= WholePayload ? WholePayload : FullPayload;
+        foreach (ref readonly var record in CollectionsMarshal.AsSpan(batch.Records))
+        {
+            var size = record.Key.Length + record.Value.Length;
             if (records.Count > 0 && (records.PayloadLength + size > Math.Min(full, maxPayload) || IsFull(records)))
+            {
                 Close(parts, records, maxPayload);
+            }
+
             records.Add(record);
         }
-        ByteWriter last = Close(parts, records, maxPayload);
-        foreach (SideRow row in batch.Side)
+        var last = Close(parts, records, maxPayload);
+        foreach (var row in batch.Side)
         {
             if (row.Key.Length > LongestSideKey)
+            {
                 throw new ArgumentException($"a key of side state of {row.Key.Length} bytes is too long for NATS; {LongestSideKey} is the most");
+            }
+
             ReadOnlyMemory<byte> value = row.Value;
-            int room = MaxContent - row.Key.Length - SideRows.Frame;
+            var room = MaxContent - row.Key.Length - SideRows.Frame;
             for (; value.Length > room; value = value[room..])
             {
                 last = Close(parts, records, maxPayload);
                 SideRows.WriteBeginning(last, row, value.Span[..room]);
             }
             if (last.Length + row.Key.Length + value.Length + SideRows.Frame > MaxContent)
+            {
                 last = Close(parts, records, maxPayload);
+            }
+
             SideRows.Write(last, value.Length == (row.Value?.Length ?? 0) ? row : row with { Value = value.ToArray() });
         }
         return parts;
@@ -82,7 +94,7 @@ internal sealed record AppendPart(ByteWriter Content, ReadOnlyMemory<byte> Paylo
     private static ByteWriter Close(List<AppendPart> parts, RecordWriter records, int maxPayload)
     {
         ReadOnlyMemory<byte> payload = records.Payload.ToArray();
-        int chunks = 0;
+        var chunks = 0;
         for (; payload.Length > maxPayload; chunks++)
         {
             // A part without records: the next one says that its payload began here.

@@ -20,12 +20,12 @@ internal readonly unsafe ref struct ArrivedMessage(nint message)
     public ReadOnlySpan<byte> Content => Header("Kine-Content\0"u8);
 
     /// <summary>The server's own status line: 404, 408, 503, ...; 0 when there is none.</summary>
-    public int Status => int.TryParse(Encoding.ASCII.GetString(Header("Status\0"u8)), CultureInfo.InvariantCulture, out int status) ? status : 0;
+    public int Status => int.TryParse(Encoding.ASCII.GetString(Header("Status\0"u8)), CultureInfo.InvariantCulture, out var status) ? status : 0;
 
     /// <summary>A copy that lasts.</summary>
     public NatsReply Copy()
     {
-        byte[] tail = Tail.ToArray();
+        var tail = Tail.ToArray();
         return new NatsReply(Data.ToArray(), tail.Length == 0 ? Status : 0, tail, tail.Length == 0 ? [] : Content.ToArray());
     }
 

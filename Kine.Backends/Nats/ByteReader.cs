@@ -14,24 +14,26 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
     /// <summary>Decodes the base64 of a header.</summary>
     public static byte[] FromHeader(ReadOnlySpan<byte> header)
     {
-        byte[] decoded = new byte[Base64.GetMaxDecodedFromUtf8Length(header.Length)];
-        int length = FromHeader(header, decoded).Length;
+        var decoded = new byte[Base64.GetMaxDecodedFromUtf8Length(header.Length)];
+        var length = FromHeader(header, decoded).Length;
         return length == decoded.Length ? decoded : decoded[..length];
     }
 
     /// <summary>Decodes the base64 of a header into a buffer at least as long.</summary>
     public static ReadOnlySpan<byte> FromHeader(ReadOnlySpan<byte> header, byte[] buffer) =>
-        Base64.DecodeFromUtf8(header, buffer, out _, out int length) == OperationStatus.Done ? buffer.AsSpan(0, length) : throw Damaged();
+        Base64.DecodeFromUtf8(header, buffer, out _, out var length) == OperationStatus.Done ? buffer.AsSpan(0, length) : throw Damaged();
 
     public ulong Varint()
     {
         ulong value = 0;
-        for (int shift = 0; shift < 70; shift += 7)
+        for (var shift = 0; shift < 70; shift += 7)
         {
-            byte next = Byte();
+            var next = Byte();
             value |= (ulong)(next & 0x7F) << shift;
             if (next < 0x80)
+            {
                 return value;
+            }
         }
         throw Damaged();
     }
@@ -39,21 +41,24 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
     /// <summary>A varint that must fit an int.</summary>
     public int Count()
     {
-        ulong value = Varint();
+        var value = Varint();
         return value <= int.MaxValue ? (int)value : throw Damaged();
     }
 
     public long Signed()
     {
-        ulong value = Varint();
+        var value = Varint();
         return (long)(value >> 1) ^ -(long)(value & 1);
     }
 
     public byte Byte()
     {
         if (_rest.IsEmpty)
+        {
             throw Damaged();
-        byte value = _rest[0];
+        }
+
+        var value = _rest[0];
         _rest = _rest[1..];
         return value;
     }
@@ -61,8 +66,11 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
     public ReadOnlySpan<byte> Bytes(int count)
     {
         if (count < 0 || count > _rest.Length)
+        {
             throw Damaged();
-        ReadOnlySpan<byte> bytes = _rest[..count];
+        }
+
+        var bytes = _rest[..count];
         _rest = _rest[count..];
         return bytes;
     }

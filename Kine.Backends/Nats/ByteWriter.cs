@@ -16,8 +16,8 @@ internal sealed class ByteWriter
 
     public void Varint(ulong value)
     {
-        Span<byte> span = _buffer.GetSpan(10);
-        int count = 0;
+        var span = _buffer.GetSpan(10);
+        var count = 0;
         while (value >= 0x80)
         {
             span[count++] = (byte)(value | 0x80);
@@ -50,7 +50,7 @@ internal sealed class ByteWriter
     /// <summary>In base64 with a null at the end, as a header value.</summary>
     public byte[] ToHeader()
     {
-        byte[] text = new byte[Base64.GetMaxEncodedToUtf8Length(Length) + 1];
+        var text = new byte[Base64.GetMaxEncodedToUtf8Length(Length) + 1];
         Base64.EncodeToUtf8(_buffer.WrittenSpan, text, out _, out _);
         return text;
     }

@@ -14,12 +14,15 @@ internal static class Checkpoint
         var writer = new ByteWriter();
         writer.Varint(Version);
         writer.Varint((ulong)side.Count);
-        foreach (SideRow row in side)
+        foreach (var row in side)
+        {
             SideRows.Write(writer, row);
+        }
+
         writer.Varint((ulong)entries.Length);
         ulong sequence = 0;
         long revision = 0;
-        foreach (ref readonly MessageEntry entry in entries.AsSpan())
+        foreach (ref readonly var entry in entries.AsSpan())
         {
             writer.Signed((long)(entry.Sequence - sequence));
             writer.Signed(entry.First.Revision - revision);
@@ -30,9 +33,14 @@ internal static class Checkpoint
             writer.Varint((ulong)entry.Bytes);
             writer.Byte((byte)((entry.SubsCount ? 1 : 0) | (entry.Ids is null ? 0 : 2) | (entry.Dead is null ? 0 : 4)));
             if (entry.Ids is { } ids)
+            {
                 writer.Block(ids);
+            }
+
             if (entry.Dead is { } dead)
+            {
                 DeadBits.Write(writer, dead);
+            }
         }
         return writer.Written;
     }
@@ -42,12 +50,18 @@ internal static class Checkpoint
     {
         var reader = new ByteReader(bytes);
         if (reader.Varint() is var version and not Version)
+        {
             throw new StoreRefusedException($"the log's checkpoint has version {version}, this program knows {Version}: it was written by a newer kine");
-        for (int left = reader.Count(); left > 0; left--)
+        }
+
+        for (var left = reader.Count(); left > 0; left--)
+        {
             side.Apply(SideRows.Read(ref reader));
+        }
+
         ulong sequence = 0;
         long revision = 0;
-        for (int left = reader.Count(); left > 0; left--)
+        for (var left = reader.Count(); left > 0; left--)
         {
             sequence += (ulong)reader.Signed();
             revision += reader.Signed();
@@ -59,11 +73,14 @@ internal static class Checkpoint
                 Chunks = (ushort)reader.Count(),
                 Bytes = reader.Count(),
             };
-            byte flags = reader.Byte();
+            var flags = reader.Byte();
             entry.SubsCount = (flags & 1) != 0;
             entry.Ids = (flags & 2) == 0 ? null : reader.Block().ToArray();
             if ((flags & 4) != 0)
+            {
                 entry.SetDead(DeadBits.Read(ref reader));
+            }
+
             index.Add(entry);
         }
     }

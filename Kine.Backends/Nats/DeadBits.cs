@@ -9,7 +9,7 @@ internal static class DeadBits
     {
         Span<byte> word = stackalloc byte[8];
         writer.Varint((ulong)bits.Length);
-        foreach (ulong value in bits)
+        foreach (var value in bits)
         {
             BinaryPrimitives.WriteUInt64LittleEndian(word, value);
             writer.Bytes(word);
@@ -18,9 +18,12 @@ internal static class DeadBits
 
     public static ulong[] Read(ref ByteReader reader)
     {
-        ulong[] bits = new ulong[reader.Count()];
-        for (int i = 0; i < bits.Length; i++)
+        var bits = new ulong[reader.Count()];
+        for (var i = 0; i < bits.Length; i++)
+        {
             bits[i] = BinaryPrimitives.ReadUInt64LittleEndian(reader.Bytes(8));
+        }
+
         return bits;
     }
 }

@@ -11,13 +11,19 @@ internal sealed class DeletionWriter(MessageIndex index)
     /// <summary>Adds the next record in log order; false when the message is full. One that is not there is passed over.</summary>
     public bool TryAdd(RecordId id)
     {
-        int place = _entry.Count > 0 ? _entry.Find(id) : -1;
+        var place = _entry.Count > 0 ? _entry.Find(id) : -1;
         if (place < 0)
         {
             if (index.Find(id) is not { } found)
+            {
                 return true;
+            }
+
             if (_content.Length > AppendPart.MaxContent - AppendPart.MoveRoom)
+            {
                 return false;
+            }
+
             Flush();
             (_entry, place) = found;
         }
@@ -35,7 +41,10 @@ internal sealed class DeletionWriter(MessageIndex index)
     private void Flush()
     {
         if (!_changed)
+        {
             return;
+        }
+
         _content.Signed(_entry.First.Revision - _revision);
         _content.Varint((ulong)_entry.First.Sub);
         DeadBits.Write(_content, _entry.Dead!);

@@ -20,7 +20,7 @@ internal static class Ed25519
     /// <summary>The secret scalar in the first half of a hashed seed.</summary>
     public static BigInteger Scalar(ReadOnlySpan<byte> hash)
     {
-        byte[] half = hash[..32].ToArray();
+        var half = hash[..32].ToArray();
         half[0] &= 0xF8;
         half[31] = (byte)((half[31] & 0x7F) | 0x40);
         return new BigInteger(half, isUnsigned: true);
@@ -29,23 +29,28 @@ internal static class Ed25519
     /// <summary>The encoded point that is the base point times a number.</summary>
     public static byte[] BaseTimes(BigInteger scalar)
     {
-        (BigInteger x, BigInteger y) = (BigInteger.Zero, BigInteger.One);
-        for (int bit = 254; bit >= 0; bit--)
+        (var x, var y) = (BigInteger.Zero, BigInteger.One);
+        for (var bit = 254; bit >= 0; bit--)
         {
             (x, y) = Sum(x, y, x, y);
             if (!((scalar >> bit) & 1).IsZero)
+            {
                 (x, y) = Sum(x, y, BaseX, BaseY);
+            }
         }
-        byte[] point = new byte[32];
+        var point = new byte[32];
         y.TryWriteBytes(point, out _, isUnsigned: true);
         if (!x.IsEven)
+        {
             point[31] |= 0x80;
+        }
+
         return point;
     }
 
     private static (BigInteger X, BigInteger Y) Sum(BigInteger x1, BigInteger y1, BigInteger x2, BigInteger y2)
     {
-        BigInteger product = Mod(D * x1 * x2 % P * y1 * y2);
+        var product = Mod(D * x1 * x2 % P * y1 * y2);
         return (
             Mod(((x1 * y2) + (x2 * y1)) * Inverse(1 + product)),
             Mod(((y1 * y2) + (x1 * x2)) * Inverse(1 - product)));
@@ -55,7 +60,7 @@ internal static class Ed25519
 
     private static BigInteger Mod(BigInteger value)
     {
-        BigInteger rest = value % P;
+        var rest = value % P;
         return rest.Sign < 0 ? rest + P : rest;
     }
 }

@@ -22,7 +22,7 @@ internal sealed record FenceContent(Guid Holder, string Address, TimeSpan LeaseT
     {
         var reader = new ByteReader(content);
         var holder = new Guid(reader.Bytes(16));
-        TimeSpan lease = TimeSpan.FromMilliseconds(reader.Varint());
+        var lease = TimeSpan.FromMilliseconds(reader.Varint());
         return new FenceContent(holder, Encoding.UTF8.GetString(reader.Block()), lease);
     }
 }

@@ -10,16 +10,16 @@ internal sealed class HeaderReader(NatsOptions options, JetStreamApi api)
     /// <summary>Hands out each message present from one sequence to another, both included. <paramref name="visit"/> returns false to stop early.</summary>
     public async Task Read(NatsLink link, ulong from, ulong to, Func<NatsReply, LogTail, bool> visit, CancellationToken cancellationToken)
     {
-        (string consumer, long messages) = await api.CreateHeaderConsumer(link, from).ConfigureAwait(false);
+        (var consumer, var messages) = await api.CreateHeaderConsumer(link, from).ConfigureAwait(false);
         messages = (long)Math.Min((ulong)messages, to < from ? 0 : to - from + 1);
         var arrived = Channel.CreateUnbounded<NatsReply?>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = false });
-        using NatsLink.Inbox inbox = link.Listen(reply => arrived.Writer.TryWrite(reply));
+        using var inbox = link.Listen(reply => arrived.Writer.TryWrite(reply));
         try
         {
             // Asking for more than there are would wait for ones to come.
             while (messages > 0)
             {
-                int count = (int)Math.Min(messages, BatchMessages);
+                var count = (int)Math.Min(messages, BatchMessages);
                 messages = await ReadBatch(link, inbox, arrived.Reader, api.Next(consumer, count), count, to, visit, cancellationToken).ConfigureAwait(false) ? messages - count : 0;
             }
         }
@@ -27,7 +27,9 @@ internal sealed class HeaderReader(NatsOptions options, JetStreamApi api)
         {
             // One that is still sending is left to end by itself: the server forgets it a while later.
             if (link.IsAlive && inbox.IsDrained)
+            {
                 await api.DeleteConsumer(link, consumer).ConfigureAwait(false);
+            }
         }
     }
 
@@ -42,9 +44,9 @@ internal sealed class HeaderReader(NatsOptions options, JetStreamApi api)
         CancellationToken cancellationToken)
     {
         inbox.Send(request, messages);
-        for (int count = 0; count < messages; count++)
+        for (var count = 0; count < messages; count++)
         {
-            NatsReply reply = await Take(arrived, link, cancellationToken).ConfigureAwait(false);
+            var reply = await Take(arrived, link, cancellationToken).ConfigureAwait(false);
             if (reply.Tail.Length == 0)
             {
                 // Some were deleted meanwhile.
@@ -52,17 +54,22 @@ internal sealed class HeaderReader(NatsOptions options, JetStreamApi api)
                     ? count > 0
                     : throw new NatsLinkException($"a consumer of the log ended with status {reply.Status}", sent: false);
             }
-            LogTail tail = LogTail.Parse(reply.Tail);
+            var tail = LogTail.Parse(reply.Tail);
             if (tail.Sequence > to || !visit(reply, tail) || tail.Sequence == to)
+            {
                 return false;
+            }
         }
         return true;
     }
 
     private async Task<NatsReply> Take(ChannelReader<NatsReply?> arrived, NatsLink link, CancellationToken cancellationToken)
     {
-        if (arrived.TryRead(out NatsReply? ready))
+        if (arrived.TryRead(out var ready))
+        {
             return ready ?? throw new NatsLinkException("the connection to NATS was lost", sent: true);
+        }
+
         try
         {
             return await arrived.ReadAsync(cancellationToken).AsTask().WaitAsync(options.Timeout, cancellationToken).ConfigureAwait(false)

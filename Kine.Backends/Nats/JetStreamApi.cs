@@ -30,7 +30,7 @@ internal sealed class JetStreamApi(NatsOptions options)
     /// <summary>Publishes a message of the log; returns its sequence.</summary>
     public async Task<ulong> Publish(NatsLink link, OutgoingMessage message, TimeSpan timeout)
     {
-        NatsReply reply = await link.Request(message, timeout).ConfigureAwait(false);
+        var reply = await link.Request(message, timeout).ConfigureAwait(false);
         return Answer(reply)["seq"]!.GetValue<ulong>();
     }
 
@@ -72,17 +72,23 @@ internal sealed class JetStreamApi(NatsOptions options)
             [.. sequences.Select(DirectGet)],
             (place, answer) =>
             {
-                ReadOnlySpan<byte> tail = answer.Tail;
+                var tail = answer.Tail;
                 if (tail.IsEmpty)
+                {
                     others.Enqueue((place, answer.Copy()));
+                }
                 else
+                {
                     visit(place, tail, answer.Content, answer.Data);
+                }
             },
             options.Timeout).ConfigureAwait(false);
-        foreach ((int place, NatsReply reply) in others)
+        foreach ((var place, var reply) in others)
         {
             if (await Got(link, sequences[place], reply).ConfigureAwait(false) is { } message)
+            {
                 visit(place, message.Tail, message.Content, message.Data);
+            }
         }
     }
 
@@ -92,11 +98,11 @@ internal sealed class JetStreamApi(NatsOptions options)
     /// <summary>An ephemeral consumer that hands out headers from a sequence on; returns its name and how many messages it has for now.</summary>
     public async Task<(string Name, long Messages)> CreateHeaderConsumer(NatsLink link, ulong from)
     {
-        string configuration = $$$"""
+        var configuration = $$$"""
             {"stream_name":"{{{options.Stream}}}","config":{"deliver_policy":"by_start_sequence","opt_start_seq":{{{from}}},"ack_policy":"none",
             "replay_policy":"instant","headers_only":true,"mem_storage":true,"num_replicas":1,"max_waiting":8,"inactive_threshold":30000000000}}
             """;
-        JsonObject made = await Ask(link, $"CONSUMER.CREATE.{options.Stream}", Json(configuration)).ConfigureAwait(false);
+        var made = await Ask(link, $"CONSUMER.CREATE.{options.Stream}", Json(configuration)).ConfigureAwait(false);
         return (made["name"]!.GetValue<string>(), made["num_pending"]!.GetValue<long>());
     }
 
@@ -112,9 +118,15 @@ internal sealed class JetStreamApi(NatsOptions options)
     private async ValueTask<NatsReply?> Got(NatsLink link, ulong sequence, NatsReply reply)
     {
         if (reply.Tail.Length > 0)
+        {
             return reply;
+        }
+
         if (reply.Status is NatsReply.NotFound or NatsReply.NoResponders)
+        {
             return await GetFromLeader(link, Json($$"""{"seq":{{sequence}}}""")).ConfigureAwait(false);
+        }
+
         throw Unexpected(reply);
     }
 
@@ -122,10 +134,10 @@ internal sealed class JetStreamApi(NatsOptions options)
     {
         try
         {
-            JsonObject answer = await Ask(link, $"STREAM.MSG.GET.{options.Stream}", request).ConfigureAwait(false);
-            JsonNode message = answer["message"]!;
-            string headers = Encoding.UTF8.GetString(Convert.FromBase64String(message["hdrs"]?.GetValue<string>() ?? ""));
-            byte[] data = Convert.FromBase64String(message["data"]?.GetValue<string>() ?? "");
+            var answer = await Ask(link, $"STREAM.MSG.GET.{options.Stream}", request).ConfigureAwait(false);
+            var message = answer["message"]!;
+            var headers = Encoding.UTF8.GetString(Convert.FromBase64String(message["hdrs"]?.GetValue<string>() ?? ""));
+            var data = Convert.FromBase64String(message["data"]?.GetValue<string>() ?? "");
             return new NatsReply(data, 0, HeaderOf(headers, LogTail.Header), HeaderOf(headers, LogTail.ContentHeader));
         }
         catch (JetStreamException gone) when (gone.Code == JetStreamException.NoMessageFound)
@@ -136,29 +148,40 @@ internal sealed class JetStreamApi(NatsOptions options)
 
     private static byte[] HeaderOf(string headers, string name)
     {
-        foreach (string line in headers.Split("\r\n"))
+        foreach (var line in headers.Split("\r\n"))
         {
             if (line.StartsWith(name, StringComparison.Ordinal) && line.Length > name.Length && line[name.Length] == ':')
+            {
                 return Encoding.ASCII.GetBytes(line[(name.Length + 1)..].Trim());
+            }
         }
         return [];
     }
 
     private async Task<JsonObject> Ask(NatsLink link, string what, ReadOnlyMemory<byte> request)
     {
-        NatsReply reply = await link.Request(new OutgoingMessage(options.ApiPrefix + what, request), options.Timeout).ConfigureAwait(false);
+        var reply = await link.Request(new OutgoingMessage(options.ApiPrefix + what, request), options.Timeout).ConfigureAwait(false);
         return Answer(reply);
     }
 
     private static JsonObject Answer(NatsReply reply)
     {
         if (reply.Status == NatsReply.NoResponders)
+        {
             throw new JetStreamException(reply.Status, "no JetStream answers: it is not enabled, has no leader now, or the stream is gone");
+        }
+
         if (reply.Data.Length == 0 || JsonNode.Parse(reply.Data) is not JsonObject answer)
+        {
             throw Unexpected(reply);
+        }
+
         if (answer["error"] is not JsonObject error)
+        {
             return answer;
-        int code = error["err_code"]?.GetValue<int>() ?? error["code"]?.GetValue<int>() ?? 0;
+        }
+
+        var code = error["err_code"]?.GetValue<int>() ?? error["code"]?.GetValue<int>() ?? 0;
         throw new JetStreamException(code, error["description"]?.GetValue<string>() ?? "unknown error");
     }
 

@@ -71,35 +71,64 @@ internal sealed class LogState
     public void Apply(LogTail tail, ReadOnlySpan<byte> content)
     {
         if (tail.Sequence <= Tail.Sequence)
+        {
             throw new StoreBrokenException($"message {tail.Sequence} of the log comes after {Tail.Sequence}");
+        }
+
         if (Tail.Kind == MessageKind.Renewal)
+        {
             OldRenewals.Add(Tail.Sequence);
+        }
+
         if (tail.Kind is not MessageKind.Part and not MessageKind.Append)
+        {
             DropPending();
+        }
+
         if (tail.Kind != MessageKind.Renewal)
+        {
             SinceCheckpoint++;
+        }
+
         switch (tail.Kind)
         {
             case MessageKind.Fence:
                 Fence = FenceContent.Read(content);
                 if (Tail.Fence > 0)
+                {
                     Garbage.Add(Tail.Fence);
+                }
+
                 break;
             case MessageKind.Renewal:
                 break;
             case MessageKind.Part:
                 if (tail.Part != _pending.Count || (tail.Part > 0 && tail.Sequence != Tail.Sequence + 1))
+                {
                     DropPending();
+                }
+
                 if (tail.Part == _pending.Count)
+                {
                     Hold(tail, content);
+                }
                 else
+                {
                     Garbage.Add(tail.Sequence);
+                }
+
                 break;
             case MessageKind.Append:
                 if (tail.Part == 0)
+                {
                     DropPending();
+                }
+
                 if (tail.Part != _pending.Count || (tail.Part > 0 && tail.Sequence != Tail.Sequence + 1))
+                {
                     throw new StoreBrokenException($"message {tail.Sequence} of the log ends an append of which {tail.Part - _pending.Count} parts are missing");
+                }
+
                 Hold(tail, content);
                 Settle();
                 break;
@@ -127,7 +156,7 @@ internal sealed class LogState
     /// <summary>Takes the messages that may be deleted now.</summary>
     public List<ulong> TakeGarbage()
     {
-        List<ulong> taken = Garbage.FindAll(sequence => sequence <= Covered);
+        var taken = Garbage.FindAll(sequence => sequence <= Covered);
         Garbage.RemoveAll(sequence => sequence <= Covered);
         taken.AddRange(OldRenewals);
         OldRenewals.Clear();
@@ -139,10 +168,12 @@ internal sealed class LogState
     public HashSet<ulong> NeededSequences()
     {
         var needed = new HashSet<ulong>(_checkpointPieces) { Tail.Fence, Tail.Checkpoint };
-        foreach (MessageEntry entry in Index.Snapshot())
+        foreach (var entry in Index.Snapshot())
         {
-            for (ulong sequence = entry.Sequence - entry.Chunks; sequence <= entry.Sequence; sequence++)
+            for (var sequence = entry.Sequence - entry.Chunks; sequence <= entry.Sequence; sequence++)
+            {
                 needed.Add(sequence);
+            }
         }
         return needed;
     }
@@ -150,9 +181,12 @@ internal sealed class LogState
     /// <summary>The lowest sequence that must stay.</summary>
     public ulong LowestNeeded()
     {
-        ulong lowest = Math.Min(Covered + 1, Tail.Fence);
-        foreach (MessageEntry entry in Index.Snapshot())
+        var lowest = Math.Min(Covered + 1, Tail.Fence);
+        foreach (var entry in Index.Snapshot())
+        {
             lowest = Math.Min(lowest, entry.Sequence - entry.Chunks);
+        }
+
         return lowest;
     }
 
@@ -160,18 +194,24 @@ internal sealed class LogState
     public static (ulong Covered, List<ulong> Pieces) ReadCheckpoint(ReadOnlySpan<byte> content)
     {
         var reader = new ByteReader(content);
-        ulong covered = reader.Varint();
+        var covered = reader.Varint();
         var pieces = new List<ulong>();
         while (!reader.AtEnd)
+        {
             pieces.Add(covered + reader.Varint());
+        }
+
         return (covered, pieces);
     }
 
     private void Note(ulong sequence, ReadOnlySpan<byte> content)
     {
-        (ulong covered, List<ulong> pieces) = ReadCheckpoint(content);
+        (var covered, var pieces) = ReadCheckpoint(content);
         if (Tail.Checkpoint > 0)
+        {
             Garbage.Add(Tail.Checkpoint);
+        }
+
         Garbage.AddRange(_checkpointPieces);
         Garbage.AddRange(_loosePieces.Except(pieces));
         _loosePieces.Clear();
@@ -181,31 +221,43 @@ internal sealed class LogState
     private void Hold(LogTail tail, ReadOnlySpan<byte> content)
     {
         var reader = new ByteReader(content);
-        MessageEntry? entry = ReadEntry(tail.Sequence, ref reader, content.Length);
+        var entry = ReadEntry(tail.Sequence, ref reader, content.Length);
         var side = new List<SideRow>();
         while (!reader.AtEnd)
+        {
             side.Add(SideRows.Read(ref reader));
+        }
+
         _pending.Add((entry, side));
         _pendingSequences.Add(tail.Sequence);
     }
 
     private void Settle()
     {
-        int chunks = 0;
-        for (int i = _pending.Count - 1; i >= 0; i--)
+        var chunks = 0;
+        for (var i = _pending.Count - 1; i >= 0; i--)
         {
             // What holds only side rows is garbage once a checkpoint has the rows; what holds only the beginning of a payload goes with its record.
             if (_pending[i].Entry is { } entry)
+            {
                 chunks = entry.Chunks;
+            }
             else if (chunks > 0)
+            {
                 chunks--;
+            }
             else
+            {
                 Garbage.Add(_pendingSequences[i]);
+            }
         }
-        foreach ((MessageEntry? entry, List<SideRow> side) in _pending)
+        foreach ((var entry, var side) in _pending)
         {
             if (entry is { } stored)
+            {
                 Index.Add(stored);
+            }
+
             side.ForEach(Side.Apply);
         }
         _pending.Clear();
@@ -227,9 +279,11 @@ internal sealed class LogState
         {
             revision += reader.Signed();
             var first = new RecordId(revision, reader.Count());
-            MessageEntry entry = Index.SetDead(first, DeadBits.Read(ref reader));
+            var entry = Index.SetDead(first, DeadBits.Read(ref reader));
             if (entry.Live == 0)
+            {
                 Discard(entry);
+            }
         }
     }
 
@@ -238,16 +292,21 @@ internal sealed class LogState
         var reader = new ByteReader(content);
         var from = new RecordId(reader.Signed(), reader.Count());
         var to = new RecordId(reader.Signed(), reader.Count());
-        MessageEntry moved = ReadEntry(sequence, ref reader, content.Length)
+        var moved = ReadEntry(sequence, ref reader, content.Length)
             ?? throw new StoreBrokenException($"message {sequence} of the log moves no records");
-        foreach (MessageEntry replaced in Index.Replace(from, to, moved))
+        foreach (var replaced in Index.Replace(from, to, moved))
+        {
             Discard(replaced);
+        }
     }
 
     private void Discard(in MessageEntry entry)
     {
-        for (ulong sequence = entry.Sequence - entry.Chunks; sequence <= entry.Sequence; sequence++)
+        for (var sequence = entry.Sequence - entry.Chunks; sequence <= entry.Sequence; sequence++)
+        {
             Garbage.Add(sequence);
+        }
+
         GarbageBytes += entry.Bytes;
     }
 
@@ -255,8 +314,11 @@ internal sealed class LogState
     {
         var records = new RecordReader(reader);
         var builder = new EntryBuilder();
-        while (records.TryRead(out StoredRecord record))
+        while (records.TryRead(out var record))
+        {
             builder.Add(record.Id);
+        }
+
         reader = records.Rest;
         return records.Count == 0 ? null : builder.Build(sequence, records.Chunks, contentLength + records.PayloadLength);
     }

@@ -34,9 +34,9 @@ internal readonly record struct LogTail(
     /// <summary>Reads header text. Throws <see cref="StoreBrokenException"/> when it is none.</summary>
     public static LogTail Parse(ReadOnlySpan<byte> text)
     {
-        ReadOnlySpan<byte> rest = text.Length > 0 ? text[1..] : text;
-        if (Number(ref rest, out long sequence) && Number(ref rest, out long part) && Number(ref rest, out long epoch) && Number(ref rest, out long revision)
-            && Number(ref rest, out long fence) && Number(ref rest, out long checkpoint))
+        var rest = text.Length > 0 ? text[1..] : text;
+        if (Number(ref rest, out var sequence) && Number(ref rest, out var part) && Number(ref rest, out var epoch) && Number(ref rest, out var revision)
+            && Number(ref rest, out var fence) && Number(ref rest, out var checkpoint))
         {
             return new LogTail((MessageKind)text[0], (ulong)sequence, (int)part, epoch, revision, (ulong)fence, (ulong)checkpoint);
         }
@@ -46,8 +46,11 @@ internal readonly record struct LogTail(
     private static bool Number(ref ReadOnlySpan<byte> rest, out long number)
     {
         number = 0;
-        if (rest.Length < 2 || rest[0] != ' ' || !Utf8Parser.TryParse(rest[1..], out number, out int length))
+        if (rest.Length < 2 || rest[0] != ' ' || !Utf8Parser.TryParse(rest[1..], out number, out var length))
+        {
             return false;
+        }
+
         rest = rest[(1 + length)..];
         return true;
     }

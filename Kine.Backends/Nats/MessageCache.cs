@@ -11,15 +11,20 @@ internal sealed class MessageCache(long limit)
     public bool Contains(ulong sequence)
     {
         lock (_lock)
+        {
             return _places.ContainsKey(sequence);
+        }
     }
 
     public StoredMessage? Get(ulong sequence)
     {
         lock (_lock)
         {
-            if (!_places.TryGetValue(sequence, out LinkedListNode<(ulong Sequence, StoredMessage Message)>? node))
+            if (!_places.TryGetValue(sequence, out var node))
+            {
                 return null;
+            }
+
             _order.Remove(node);
             _order.AddFirst(node);
             return node.Value.Message;
@@ -31,12 +36,15 @@ internal sealed class MessageCache(long limit)
         lock (_lock)
         {
             if (message.Length > limit / 8 || _places.ContainsKey(sequence))
+            {
                 return;
+            }
+
             _places[sequence] = _order.AddFirst((sequence, message));
             _bytes += message.Length;
             while (_bytes > limit)
             {
-                (ulong oldest, StoredMessage gone) = _order.Last!.Value;
+                (var oldest, var gone) = _order.Last!.Value;
                 _order.RemoveLast();
                 _places.Remove(oldest);
                 _bytes -= gone.Length;

@@ -50,11 +50,17 @@ internal struct MessageEntry
         get
         {
             if (Ids is null)
+            {
                 return SubsCount ? new RecordId(First.Revision, First.Sub + Count - 1) : Count > 1 ? new RecordId(First.Revision + Count - 1, 0) : First;
-            RecordId id = First;
+            }
+
+            var id = First;
             var reader = new ByteReader(Ids);
             while (!reader.AtEnd)
+            {
                 id = ReadId(ref reader, id);
+            }
+
             return id;
         }
     }
@@ -69,8 +75,8 @@ internal struct MessageEntry
     /// <summary>Reads what <see cref="WriteId"/> wrote.</summary>
     public static RecordId ReadId(ref ByteReader reader, RecordId before)
     {
-        long revisions = (long)reader.Varint();
-        int sub = reader.Count();
+        var revisions = (long)reader.Varint();
+        var sub = reader.Count();
         return revisions == 0 ? new RecordId(before.Revision, before.Sub + sub) : new RecordId(before.Revision + revisions, sub);
     }
 
@@ -80,21 +86,30 @@ internal struct MessageEntry
         if (Ids is null)
         {
             if (id.Revision == First.Revision && id.Sub == First.Sub && Count > 0)
+            {
                 return 0;
-            long place = SubsCount
+            }
+
+            var place = SubsCount
                 ? id.Revision == First.Revision ? id.Sub - (long)First.Sub : -1
                 : id.Sub == 0 && First.Sub == 0 ? id.Revision - First.Revision : -1;
             return place > 0 && place < Count ? (int)place : -1;
         }
-        RecordId at = First;
+        var at = First;
         var reader = new ByteReader(Ids);
-        for (int place = 0; ; place++)
+        for (var place = 0; ; place++)
         {
-            int order = at.CompareTo(id);
+            var order = at.CompareTo(id);
             if (order == 0)
+            {
                 return place;
+            }
+
             if (order > 0 || reader.AtEnd)
+            {
                 return -1;
+            }
+
             at = ReadId(ref reader, at);
         }
     }
@@ -105,10 +120,12 @@ internal struct MessageEntry
     public bool Kill(int place)
     {
         if (IsDead(place))
+        {
             return false;
+        }
 
         // Readers may hold the old bits.
-        ulong[] bits = Dead is null ? new ulong[(Count + 63) >> 6] : [.. Dead];
+        var bits = Dead is null ? new ulong[(Count + 63) >> 6] : [.. Dead];
         bits[place >> 6] |= 1UL << (place & 63);
         Dead = bits;
         DeadCount++;
@@ -119,9 +136,12 @@ internal struct MessageEntry
     public void SetDead(ulong[] bits)
     {
         Dead = bits;
-        int dead = 0;
-        foreach (ulong word in bits)
+        var dead = 0;
+        foreach (var word in bits)
+        {
             dead += BitOperations.PopCount(word);
+        }
+
         DeadCount = (ushort)dead;
     }
 }

@@ -30,9 +30,15 @@ internal sealed class MessageIndex
         lock (_lock)
         {
             if (_count > 0 && entry.First.CompareTo(_slots[_count - 1].First) <= 0)
+            {
                 throw new StoreBrokenException($"the log is out of order: record {entry.First} comes after {_slots[_count - 1].First}");
+            }
+
             if (_count == _slots.Length)
+            {
                 Array.Resize(ref _slots, _count * 2);
+            }
+
             _slots[_count++] = entry;
             Count(entry, 1);
         }
@@ -43,11 +49,14 @@ internal sealed class MessageIndex
     {
         lock (_lock)
         {
-            int slot = SlotAt(id);
+            var slot = SlotAt(id);
             if (slot < 0 || _slots[slot].Count == 0)
+            {
                 return null;
-            ref readonly MessageEntry entry = ref _slots[slot];
-            int place = entry.Find(id);
+            }
+
+            ref readonly var entry = ref _slots[slot];
+            var place = entry.Find(id);
             return place < 0 || entry.IsDead(place) ? null : (entry, place);
         }
     }
@@ -57,7 +66,7 @@ internal sealed class MessageIndex
     {
         lock (_lock)
         {
-            int slot = SlotAt(first);
+            var slot = SlotAt(first);
             return slot >= 0 && _slots[slot].Count > 0 && _slots[slot].First == first ? _slots[slot] : null;
         }
     }
@@ -68,13 +77,19 @@ internal sealed class MessageIndex
         var found = new List<MessageEntry>();
         lock (_lock)
         {
-            for (int slot = Math.Max(SlotAt(after), 0); slot < _count && _slots[slot].First.Revision <= toRevision; slot++)
+            for (var slot = Math.Max(SlotAt(after), 0); slot < _count && _slots[slot].First.Revision <= toRevision; slot++)
             {
-                ref readonly MessageEntry entry = ref _slots[slot];
+                ref readonly var entry = ref _slots[slot];
                 if (entry.Count == 0 || (entry.First.CompareTo(after) <= 0 && entry.Last.CompareTo(after) <= 0))
+                {
                     continue;
+                }
+
                 if (records <= 0 || found.Count >= messages)
+                {
                     break;
+                }
+
                 found.Add(entry);
 
                 // The first one may lie before the id with all it has.
@@ -89,16 +104,24 @@ internal sealed class MessageIndex
     {
         lock (_lock)
         {
-            int slot = SlotAt(first);
+            var slot = SlotAt(first);
             if (slot < 0 || _slots[slot].First != first || _slots[slot].Count == 0)
+            {
                 throw new StoreBrokenException($"the log names a message that begins with record {first}, but there is none");
+            }
+
             Count(_slots[slot], -1);
             _slots[slot].SetDead(bits);
-            MessageEntry entry = _slots[slot];
+            var entry = _slots[slot];
             if (entry.Live == 0)
+            {
                 Clear(slot);
+            }
             else
+            {
                 Count(entry, 1);
+            }
+
             Tidy();
             return entry;
         }
@@ -110,11 +133,14 @@ internal sealed class MessageIndex
         var replaced = new List<MessageEntry>();
         lock (_lock)
         {
-            int first = SlotAt(from);
+            var first = SlotAt(from);
             if (first < 0 || _slots[first].First != from)
+            {
                 throw new StoreBrokenException($"the log moves records from a message that begins with {from}, but there is none");
-            int last = first;
-            for (int slot = first; slot < _count && _slots[slot].First.CompareTo(to) <= 0; slot++)
+            }
+
+            var last = first;
+            for (var slot = first; slot < _count && _slots[slot].First.CompareTo(to) <= 0; slot++)
             {
                 last = slot;
                 if (_slots[slot].Count > 0)
@@ -139,21 +165,27 @@ internal sealed class MessageIndex
     public MessageEntry[] Snapshot()
     {
         lock (_lock)
+        {
             return [.. _slots.AsSpan(0, _count).ToArray().Where(entry => entry.Count > 0)];
+        }
     }
 
     // The last slot that begins at or before the id, or -1.
     private int SlotAt(RecordId id)
     {
-        int low = 0;
-        int high = _count;
+        var low = 0;
+        var high = _count;
         while (low < high)
         {
-            int middle = (low + high) >>> 1;
+            var middle = (low + high) >>> 1;
             if (_slots[middle].First.CompareTo(id) <= 0)
+            {
                 low = middle + 1;
+            }
             else
+            {
                 high = middle;
+            }
         }
         return low - 1;
     }
@@ -167,12 +199,17 @@ internal sealed class MessageIndex
     private void Tidy()
     {
         if (_empty <= TidyAbove || _empty <= _count / 2)
+        {
             return;
-        int kept = 0;
-        for (int slot = 0; slot < _count; slot++)
+        }
+
+        var kept = 0;
+        for (var slot = 0; slot < _count; slot++)
         {
             if (_slots[slot].Count > 0)
+            {
                 _slots[kept++] = _slots[slot];
+            }
         }
         Array.Clear(_slots, kept, _count - kept);
         (_count, _empty) = (kept, 0);

@@ -20,11 +20,13 @@ internal sealed class MetadataScan(RecordId after, long toRevision, int maxRecor
     /// <summary>False when keys stand in the payload, which is not at hand.</summary>
     public bool CanVisit(StoredMessage headers)
     {
-        RecordReader reader = headers.Records();
-        while (reader.TryRead(out StoredRecord record))
+        var reader = headers.Records();
+        while (reader.TryRead(out var record))
         {
             if (record.KeyInPayload > 0)
+            {
                 return false;
+            }
         }
         return true;
     }
@@ -32,11 +34,14 @@ internal sealed class MetadataScan(RecordId after, long toRevision, int maxRecor
     /// <summary>Visits the live records of a message; false when the scan is over.</summary>
     public bool Visit(in MessageEntry entry, StoredMessage message)
     {
-        RecordReader reader = message.Records();
-        for (int place = 0; reader.TryRead(out StoredRecord record); place++)
+        var reader = message.Records();
+        for (var place = 0; reader.TryRead(out var record); place++)
         {
             if (entry.IsDead(place) || record.Id.CompareTo(Position) <= 0)
+            {
                 continue;
+            }
+
             if (record.Metadata.Revision > toRevision || _left == 0)
             {
                 Full = true;
@@ -47,7 +52,10 @@ internal sealed class MetadataScan(RecordId after, long toRevision, int maxRecor
             Last = Position = record.Id;
         }
         if (entry.Last.CompareTo(Position) > 0)
+        {
             Position = entry.Last;
+        }
+
         return true;
     }
 }

@@ -23,7 +23,7 @@ internal static class NKey
         {
             throw new NatsLinkException($"the NKey seed file {seedFile} cannot be read: {error.Message}", sent: false, error) { Refused = true };
         }
-        string? seed = lines.Select(line => line.Trim()).FirstOrDefault(line => line.Length == 58 && line[0] == 'S');
+        var seed = lines.Select(line => line.Trim()).FirstOrDefault(line => line.Length == 58 && line[0] == 'S');
         return seed is not null && PublicKey(seed) is { } key
             ? key
             : throw new NatsLinkException($"the file {seedFile} holds no NKey seed", sent: false) { Refused = true };
@@ -33,29 +33,35 @@ internal static class NKey
     public static string? PublicKey(string seed)
     {
         if (Decode(seed) is not { Length: 36 } raw || (raw[0] & 0xF8) != SeedPrefix || Crc16(raw.AsSpan(0, 34)) != (raw[34] | (raw[35] << 8)))
+        {
             return null;
-        byte kind = (byte)(((raw[0] & 7) << 5) | (raw[1] >> 3));
+        }
+
+        var kind = (byte)(((raw[0] & 7) << 5) | (raw[1] >> 3));
         return Text([kind, .. Ed25519.PublicKey(raw.AsSpan(2, 32))]);
     }
 
     /// <summary>The text form of prefix and key: base32 with a CRC behind it.</summary>
     public static string Text(ReadOnlySpan<byte> bytes)
     {
-        int crc = Crc16(bytes);
+        var crc = Crc16(bytes);
         return Encode([.. bytes, (byte)crc, (byte)(crc >> 8)]);
     }
 
     private static byte[]? Decode(string text)
     {
-        byte[] bytes = new byte[text.Length * 5 / 8];
-        int bits = 0;
-        int buffer = 0;
-        int count = 0;
-        foreach (char letter in text)
+        var bytes = new byte[text.Length * 5 / 8];
+        var bits = 0;
+        var buffer = 0;
+        var count = 0;
+        foreach (var letter in text)
         {
-            int value = Base32.IndexOf(letter);
+            var value = Base32.IndexOf(letter);
             if (value < 0)
+            {
                 return null;
+            }
+
             buffer = (buffer << 5) | value;
             bits += 5;
             if (bits >= 8)
@@ -71,9 +77,9 @@ internal static class NKey
     private static string Encode(ReadOnlySpan<byte> bytes)
     {
         var text = new StringBuilder();
-        int bits = 0;
-        int buffer = 0;
-        foreach (byte value in bytes)
+        var bits = 0;
+        var buffer = 0;
+        foreach (var value in bytes)
         {
             buffer = (buffer << 8) | value;
             bits += 8;
@@ -85,19 +91,24 @@ internal static class NKey
             buffer &= (1 << bits) - 1;
         }
         if (bits > 0)
+        {
             text.Append(Base32[(buffer << (5 - bits)) & 31]);
+        }
+
         return text.ToString();
     }
 
     // CRC-16/XMODEM.
     private static int Crc16(ReadOnlySpan<byte> bytes)
     {
-        int crc = 0;
-        foreach (byte value in bytes)
+        var crc = 0;
+        foreach (var value in bytes)
         {
             crc ^= value << 8;
-            for (int bit = 0; bit < 8; bit++)
+            for (var bit = 0; bit < 8; bit++)
+            {
                 crc = ((crc & 0x8000) != 0 ? (crc << 1) ^ 0x1021 : crc << 1) & 0xFFFF;
+            }
         }
         return crc;
     }

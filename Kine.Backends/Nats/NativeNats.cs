@@ -55,7 +55,7 @@ internal static unsafe partial class NativeNats
     public static string LastError(int status)
     {
         int last;
-        string? text = Marshal.PtrToStringUTF8(nats_GetLastError(&last));
+        var text = Marshal.PtrToStringUTF8(nats_GetLastError(&last));
         return string.IsNullOrEmpty(text) || last != status ? Text(status) : $"{Text(status)}: {text}";
     }
 
@@ -184,17 +184,21 @@ internal static unsafe partial class NativeNats
 
     private static nint Find(string[] names)
     {
-        foreach (string name in names)
+        foreach (var name in names)
         {
-            if (NativeLibrary.TryLoad(name, out nint handle))
-                return handle;
-        }
-        foreach (string folder in Folders.Where(Directory.Exists))
-        {
-            foreach (string file in Directory.GetFiles(folder, names[0] + "*").Order(StringComparer.Ordinal))
+            if (NativeLibrary.TryLoad(name, out var handle))
             {
-                if (NativeLibrary.TryLoad(file, out nint handle))
+                return handle;
+            }
+        }
+        foreach (var folder in Folders.Where(Directory.Exists))
+        {
+            foreach (var file in Directory.GetFiles(folder, names[0] + "*").Order(StringComparer.Ordinal))
+            {
+                if (NativeLibrary.TryLoad(file, out var handle))
+                {
                     return handle;
+                }
             }
         }
         return 0;

@@ -10,24 +10,32 @@ internal sealed partial class NatsLink
     public async Task RequestAll(IReadOnlyList<OutgoingMessage> messages, Answered visit, TimeSpan timeout)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        int missing = messages.Count;
+        var missing = messages.Count;
         if (missing == 0)
+        {
             return;
+        }
+
         var tokens = new long[messages.Count];
         try
         {
-            for (int i = 0; i < tokens.Length; i++)
+            for (var i = 0; i < tokens.Length; i++)
             {
-                int place = i;
+                var place = i;
                 tokens[i] = Expect(answer =>
                 {
                     try
                     {
                         if (answer.IsLost)
+                        {
                             throw Lost();
+                        }
+
                         visit(place, answer);
                         if (Interlocked.Decrement(ref missing) == 0)
+                        {
                             done.TrySetResult();
+                        }
                     }
                     catch (Exception error)
                     {
@@ -40,8 +48,10 @@ internal sealed partial class NatsLink
         }
         finally
         {
-            foreach (long token in tokens)
+            foreach (var token in tokens)
+            {
                 Forget(token);
+            }
         }
     }
 
@@ -49,7 +59,7 @@ internal sealed partial class NatsLink
     {
         while (true)
         {
-            int before = missing();
+            var before = missing();
             try
             {
                 await done.WaitAsync(timeout).ConfigureAwait(false);
@@ -58,7 +68,10 @@ internal sealed partial class NatsLink
             catch (TimeoutException error)
             {
                 if (missing() < before)
+                {
                     continue;
+                }
+
                 Break($"no answer within {timeout.TotalSeconds:0.#} s");
                 throw new NatsLinkException($"NATS left {before} requests without an answer for {timeout.TotalSeconds:0.#} s", sent: true, error);
             }

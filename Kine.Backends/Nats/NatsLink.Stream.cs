@@ -15,8 +15,11 @@ internal sealed partial class NatsLink
     /// <summary>A subscription for one stream of messages; null tells the end of the connection. Throws <see cref="NatsLinkException"/>.</summary>
     public Inbox Listen(Action<NatsReply?> received)
     {
-        if (!_idle.TryTake(out Inbox? inbox))
+        if (!_idle.TryTake(out var inbox))
+        {
             inbox = Subscribe();
+        }
+
         inbox.Open(received);
         return inbox;
     }
@@ -29,7 +32,7 @@ internal sealed partial class NatsLink
         lock (_sending)
         {
             nint subscription = 0;
-            int status = _connection == 0 || !IsAlive
+            var status = _connection == 0 || !IsAlive
                 ? NativeNats.ConnectionClosed
                 : NativeNats.natsConnection_Subscribe(out subscription, _connection, inbox.Subject, &ReceivedStream, id);
             if (status != NativeNats.Ok)
@@ -45,7 +48,7 @@ internal sealed partial class NatsLink
     // The connection is closed, its reading thread gone.
     private void DestroyStreams()
     {
-        foreach ((nint id, nint subscription) in _streams)
+        foreach ((var id, var subscription) in _streams)
         {
             NativeNats.natsSubscription_Destroy(subscription);
             Inboxes.TryRemove(id, out _);
@@ -58,8 +61,10 @@ internal sealed partial class NatsLink
     {
         try
         {
-            if (Inboxes.TryGetValue(closure, out Inbox? inbox))
+            if (Inboxes.TryGetValue(closure, out var inbox))
+            {
                 inbox.Receive(new ArrivedMessage(message).Copy());
+            }
         }
         finally
         {
@@ -83,7 +88,9 @@ internal sealed partial class NatsLink
             get
             {
                 lock (_lock)
+                {
                     return _toCome == 0;
+                }
             }
         }
 
@@ -91,14 +98,20 @@ internal sealed partial class NatsLink
         public void Send(OutgoingMessage message, int messages)
         {
             lock (_lock)
+            {
                 _toCome += messages;
+            }
+
             link.Send(message, subject);
         }
 
         public void Open(Action<NatsReply?> received)
         {
             lock (_lock)
+            {
                 _received = received;
+            }
+
             _token = link.Expect(_ => received(null)); // only the end of the connection comes this way
         }
 
@@ -108,10 +121,12 @@ internal sealed partial class NatsLink
             lock (_lock)
             {
                 received = _received;
-                bool last = _toCome > 0 && (reply.Tail.Length == 0 || _toCome == 1);
+                var last = _toCome > 0 && (reply.Tail.Length == 0 || _toCome == 1);
                 _toCome = reply.Tail.Length == 0 ? 0 : Math.Max(_toCome - 1, 0);
                 if (last && received is null)
+                {
                     link._idle.Add(this);
+                }
             }
             received?.Invoke(reply);
         }
@@ -125,7 +140,9 @@ internal sealed partial class NatsLink
 
                 // What still comes must not be taken for the next one's.
                 if (_toCome == 0)
+                {
                     link._idle.Add(this);
+                }
             }
         }
     }

@@ -62,12 +62,16 @@ internal sealed partial class NatsLink : IDisposable
     public async Task<NatsReply> Request(OutgoingMessage message, TimeSpan timeout)
     {
         var answered = new TaskCompletionSource<NatsReply>(TaskCreationOptions.RunContinuationsAsynchronously);
-        long token = Expect(answer =>
+        var token = Expect(answer =>
         {
             if (answer.IsLost)
+            {
                 answered.TrySetException(Lost());
+            }
             else
+            {
                 answered.TrySetResult(answer.Copy());
+            }
         });
         try
         {
@@ -76,7 +80,7 @@ internal sealed partial class NatsLink : IDisposable
         }
         catch (TimeoutException error)
         {
-            string reason = LastError() is { Length: > 0 } said ? $" ({said})" : "";
+            var reason = LastError() is { Length: > 0 } said ? $" ({said})" : "";
             Break($"no answer within {timeout.TotalSeconds:0.#} s");
             throw new NatsLinkException($"NATS did not answer on {message.Subject} within {timeout.TotalSeconds:0.#} s{reason}", sent: true, error);
         }
@@ -89,10 +93,13 @@ internal sealed partial class NatsLink : IDisposable
     /// <summary>Registers who gets what comes in answer to what is sent with the token returned.</summary>
     public long Expect(AnswerReceiver received)
     {
-        long token = Interlocked.Increment(ref _lastToken);
+        var token = Interlocked.Increment(ref _lastToken);
         _waiting[token] = received;
         if (!IsAlive && _waiting.TryRemove(token, out _))
+        {
             received(default);
+        }
+
         return token;
     }
 
@@ -108,17 +115,26 @@ internal sealed partial class NatsLink : IDisposable
         lock (_sending)
         {
             if (_connection == 0 || !IsAlive)
+            {
                 throw new NatsLinkException($"the connection to NATS is gone: {_broken}", sent: false);
-            nint native = message.Create(reply);
+            }
+
+            var native = message.Create(reply);
             try
             {
-                int status = NativeNats.natsConnection_PublishMsg(_connection, native);
+                var status = NativeNats.natsConnection_PublishMsg(_connection, native);
                 if (status == NativeNats.Ok)
+                {
                     return;
-                bool sent = status is not NativeNats.ConnectionClosed and not NativeNats.MaxPayload;
-                string text = NativeNats.LastError(status);
+                }
+
+                var sent = status is not NativeNats.ConnectionClosed and not NativeNats.MaxPayload;
+                var text = NativeNats.LastError(status);
                 if (status != NativeNats.MaxPayload)
+                {
                     Break(text);
+                }
+
                 throw new NatsLinkException($"sending to NATS failed: {text}", sent);
             }
             finally
@@ -141,22 +157,33 @@ internal sealed partial class NatsLink : IDisposable
         }
         Links.TryRemove(_id, out _);
         if (connection == 0)
+        {
             return;
+        }
+
         NativeNats.natsConnection_Close(connection);
         DestroyStreams();
         if (subscription != 0)
+        {
             NativeNats.natsSubscription_Destroy(subscription);
+        }
+
         NativeNats.natsConnection_Destroy(connection);
     }
 
     private void Break(string reason)
     {
         if (Interlocked.CompareExchange(ref _broken, reason, null) is not null)
-            return;
-        foreach (long token in _waiting.Keys)
         {
-            if (_waiting.TryRemove(token, out AnswerReceiver? received))
+            return;
+        }
+
+        foreach (var token in _waiting.Keys)
+        {
+            if (_waiting.TryRemove(token, out var received))
+            {
                 received(default);
+            }
         }
     }
 
@@ -165,8 +192,11 @@ internal sealed partial class NatsLink : IDisposable
         lock (_sending)
         {
             if (_connection == 0)
+            {
                 return null;
-            NativeNats.natsConnection_GetLastError(_connection, out nint text);
+            }
+
+            NativeNats.natsConnection_GetLastError(_connection, out var text);
             return Marshal.PtrToStringUTF8(text);
         }
     }
@@ -176,8 +206,10 @@ internal sealed partial class NatsLink : IDisposable
     {
         try
         {
-            if (Links.TryGetValue(closure, out NatsLink? link))
+            if (Links.TryGetValue(closure, out var link))
+            {
                 link.Dispatch(message);
+            }
         }
         finally
         {
@@ -188,24 +220,31 @@ internal sealed partial class NatsLink : IDisposable
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void Closed(nint connection, nint closure)
     {
-        if (Links.TryGetValue(closure, out NatsLink? link))
+        if (Links.TryGetValue(closure, out var link))
+        {
             link.Break("closed by the server or the network");
+        }
     }
 
     // A full queue means answers were dropped: nothing on this connection can be waited for any more. A refused subject is named when its request times out.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void Failed(nint connection, nint subscription, int status, nint closure)
     {
-        if (status == NativeNats.SlowConsumer && Links.TryGetValue(closure, out NatsLink? link))
+        if (status == NativeNats.SlowConsumer && Links.TryGetValue(closure, out var link))
+        {
             link.Break("answers came faster than they were read");
+        }
     }
 
     private unsafe void Dispatch(nint message)
     {
-        ReadOnlySpan<byte> subject = MemoryMarshal.CreateReadOnlySpanFromNullTerminated((byte*)NativeNats.natsMsg_GetSubject(message));
-        int dot = subject.LastIndexOf((byte)'.');
-        if (!Utf8Parser.TryParse(subject[(dot + 1)..], out long token, out _) || !_waiting.TryGetValue(token, out AnswerReceiver? received))
+        var subject = MemoryMarshal.CreateReadOnlySpanFromNullTerminated((byte*)NativeNats.natsMsg_GetSubject(message));
+        var dot = subject.LastIndexOf((byte)'.');
+        if (!Utf8Parser.TryParse(subject[(dot + 1)..], out long token, out _) || !_waiting.TryGetValue(token, out var received))
+        {
             return;
+        }
+
         received(new ArrivedMessage(message));
     }
 

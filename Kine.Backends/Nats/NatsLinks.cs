@@ -25,13 +25,15 @@ internal sealed class NatsLinks(NatsOptions options, bool buffered = false) : ID
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
-                NatsLink link = await Get().ConfigureAwait(false);
+                var link = await Get().ConfigureAwait(false);
                 return await request(link).WaitAsync(cancellationToken).ConfigureAwait(false);
             }
             catch (NatsLinkException error)
             {
                 if (watch.Elapsed > Patience || error.Refused)
+                {
                     throw new StoreUnavailableException(error.Message, error);
+                }
             }
             await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
         }
@@ -54,7 +56,10 @@ internal sealed class NatsLinks(NatsOptions options, bool buffered = false) : ID
             {
                 ObjectDisposedException.ThrowIf(_disposed, this);
                 if (_link is { IsAlive: true } link)
+                {
                     return link;
+                }
+
                 _link?.Dispose();
                 _link = null;
                 try
@@ -62,7 +67,10 @@ internal sealed class NatsLinks(NatsOptions options, bool buffered = false) : ID
                     // Connecting blocks its thread.
                     _link = await Task.Run(() => NatsLink.Connect(options, buffered)).ConfigureAwait(false);
                     if (_disposed)
+                    {
                         _link.Dispose();
+                    }
+
                     return _link;
                 }
                 catch (NatsLinkException error) when (!error.Refused && watch.Elapsed < Patience)

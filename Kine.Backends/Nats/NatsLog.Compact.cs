@@ -16,13 +16,18 @@ internal sealed partial class NatsLog
         await _maintenance.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            FenceToken token = Holding();
+            var token = Holding();
             await Bury(token, ids).ConfigureAwait(false);
-            MessageIndex index = _state.Index;
+            var index = _state.Index;
             if (index.DeadBytes > Math.Max(SmallGarbage, index.LiveBytes / 2))
+            {
                 await MoveSparse(token, cancellationToken).ConfigureAwait(false);
+            }
+
             if (_state.GarbageBytes > Math.Max(SmallGarbage, index.LiveBytes / 4) || _state.SinceCheckpoint > Math.Max(ManyMessages, index.Messages / 2))
+            {
                 await Tidy(token, cancellationToken).ConfigureAwait(false);
+            }
         }
         finally
         {
@@ -36,7 +41,7 @@ internal sealed partial class NatsLog
         await _maintenance.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            FenceToken token = Holding();
+            var token = Holding();
             await MoveSparse(token, cancellationToken).ConfigureAwait(false);
             await Tidy(token, cancellationToken).ConfigureAwait(false);
         }
@@ -50,22 +55,27 @@ internal sealed partial class NatsLog
 
     private async Task Bury(FenceToken token, ReadOnlyMemory<RecordId> ids)
     {
-        RecordId[] sorted = ids.ToArray();
+        var sorted = ids.ToArray();
         Array.Sort(sorted);
 
         // In log order, several messages if need be: whatever is cut off, a tombstone never goes before what it ended.
-        for (int start = 0; start < sorted.Length;)
+        for (var start = 0; start < sorted.Length;)
         {
-            int from = start;
+            var from = start;
             await Write(
                 token,
                 async () =>
                 {
                     var deletion = new DeletionWriter(_state.Index);
                     for (start = from; start < sorted.Length && deletion.TryAdd(sorted[start]);)
+                    {
                         start++;
+                    }
+
                     if (deletion.Finish() is { } content)
+                    {
                         await Publish(MessageKind.Deletion, 0, _state.Tail.LastRevision, content, default).ConfigureAwait(false);
+                    }
                 }).ConfigureAwait(false);
         }
     }
@@ -73,11 +83,11 @@ internal sealed partial class NatsLog
     private async Task MoveSparse(FenceToken token, CancellationToken cancellationToken)
     {
         var group = new List<MessageEntry>();
-        int bytes = 0;
-        int count = 0;
-        foreach (MessageEntry entry in _state.Index.Snapshot())
+        var bytes = 0;
+        var count = 0;
+        foreach (var entry in _state.Index.Snapshot())
         {
-            bool sparse = entry.DeadCount * 2 >= entry.Count && entry.Chunks == 0;
+            var sparse = entry.DeadCount * 2 >= entry.Count && entry.Chunks == 0;
             if (group.Count > 0 && (!sparse || bytes + entry.LiveBytes > AppendPart.WholePayload || count + entry.Live > AppendPart.FullCount / 4))
             {
                 await Move(token, group, cancellationToken).ConfigureAwait(false);
@@ -85,30 +95,40 @@ internal sealed partial class NatsLog
                 (bytes, count) = (0, 0);
             }
             if (!sparse)
+            {
                 continue;
+            }
+
             group.Add(entry);
             bytes += (int)entry.LiveBytes;
             count += entry.Live;
         }
         if (group.Count > 0)
+        {
             await Move(token, group, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private async Task Move(FenceToken token, List<MessageEntry> sources, CancellationToken cancellationToken)
     {
-        StoredMessage?[] messages = await Fetch([.. sources], cancellationToken).ConfigureAwait(false);
+        var messages = await Fetch([.. sources], cancellationToken).ConfigureAwait(false);
         var records = new RecordWriter();
-        int moved = 0;
+        var moved = 0;
         for (; moved < sources.Count; moved++)
         {
-            StoredMessage message = messages[moved] ?? throw Moving();
+            var message = messages[moved] ?? throw Moving();
             if (moved > 0 && records.ContentLength + message.ContentLength > AppendPart.MaxContent - AppendPart.MoveRoom)
+            {
                 break;
-            RecordReader reader = message.Records();
-            for (int place = 0; reader.TryRead(out StoredRecord record); place++)
+            }
+
+            var reader = message.Records();
+            for (var place = 0; reader.TryRead(out var record); place++)
             {
                 if (!sources[moved].IsDead(place))
+                {
                     records.Add(message.Record(record));
+                }
             }
         }
         var content = new ByteWriter();
@@ -117,13 +137,18 @@ internal sealed partial class NatsLog
         records.WriteTo(content, 0);
         await Write(token, () => Publish(MessageKind.Moved, 0, _state.Tail.LastRevision, content, records.Payload)).ConfigureAwait(false);
         if (moved < sources.Count)
+        {
             await Move(token, sources.GetRange(moved, sources.Count - moved), cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private async Task Tidy(FenceToken token, CancellationToken cancellationToken)
     {
         if (_state.SinceCheckpoint > 0)
+        {
             await MakeCheckpoint(token).ConfigureAwait(false);
+        }
+
         await Collect(token, cancellationToken).ConfigureAwait(false);
     }
 
@@ -140,13 +165,13 @@ internal sealed partial class NatsLog
                 (entries, side, covered) = (_state.Index.Snapshot(), _state.Side.All(), _state.Tail.Sequence);
                 return Task.CompletedTask;
             }).ConfigureAwait(false);
-        ReadOnlyMemory<byte> bytes = Checkpoint.Encode(entries, side);
-        int pieceLength = AppendPart.MaxPayload((await Reading(link => Task.FromResult(link), CancellationToken.None).ConfigureAwait(false)).MaxPayload);
+        var bytes = Checkpoint.Encode(entries, side);
+        var pieceLength = AppendPart.MaxPayload((await Reading(link => Task.FromResult(link), CancellationToken.None).ConfigureAwait(false)).MaxPayload);
         var content = new ByteWriter();
         content.Varint(covered);
-        for (int start = 0; start < bytes.Length; start += pieceLength)
+        for (var start = 0; start < bytes.Length; start += pieceLength)
         {
-            ReadOnlyMemory<byte> piece = bytes[start..Math.Min(start + pieceLength, bytes.Length)];
+            var piece = bytes[start..Math.Min(start + pieceLength, bytes.Length)];
             await Write(
                 token,
                 async () =>
@@ -170,13 +195,15 @@ internal sealed partial class NatsLog
                 lowest = _state.LowestNeeded();
                 return Task.CompletedTask;
             }).ConfigureAwait(false);
-        StreamState stream = await Reading(_api.State, cancellationToken).ConfigureAwait(false);
+        var stream = await Reading(_api.State, cancellationToken).ConfigureAwait(false);
         await PurgeBelow(stream.First, lowest, cancellationToken).ConfigureAwait(false);
         garbage.RemoveAll(sequence => sequence < lowest);
         await DeleteMessages(garbage, cancellationToken).ConfigureAwait(false);
         stream = await Reading(_api.State, cancellationToken).ConfigureAwait(false);
         if (stream.Messages > _state.Needed + _state.Loose + ManyStrays)
+        {
             await DeleteStrays(token, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     // The server takes no appends during a purge: many short ones let them through.
@@ -184,7 +211,7 @@ internal sealed partial class NatsLog
     {
         while (first < lowest)
         {
-            ulong below = Math.Min(lowest, first + Math.Max(PurgedAtOnce, (lowest - first) / 64));
+            var below = Math.Min(lowest, first + Math.Max(PurgedAtOnce, (lowest - first) / 64));
             await Reading(link => Done(_api.Purge(link, below)), cancellationToken).ConfigureAwait(false);
             first = below;
         }
@@ -214,7 +241,10 @@ internal sealed partial class NatsLog
                     (_, tail) =>
                     {
                         if (!needed.Contains(tail.Sequence))
+                        {
                             strays.Add(tail.Sequence);
+                        }
+
                         return true;
                     },
                     cancellationToken).ConfigureAwait(false);
@@ -228,7 +258,10 @@ internal sealed partial class NatsLog
     private async Task DropOldRenewals()
     {
         if (_state.OldRenewals.Count < OldRenewalsKept)
+        {
             return;
+        }
+
         List<ulong> old = [];
         await _turn.WaitAsync().ConfigureAwait(false);
         old.AddRange(_state.OldRenewals);
@@ -249,7 +282,7 @@ internal sealed partial class NatsLog
 
     private async Task DeleteMessages(List<ulong> sequences, CancellationToken cancellationToken)
     {
-        foreach (ulong[] some in sequences.Chunk(DeletesUnderWay))
+        foreach (var some in sequences.Chunk(DeletesUnderWay))
         {
             await Task.WhenAll(some.Select(sequence => Reading(link => Done(_api.DeleteMessage(link, sequence)), cancellationToken))).ConfigureAwait(false);
         }

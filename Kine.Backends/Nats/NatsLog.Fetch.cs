@@ -16,12 +16,16 @@ internal sealed partial class NatsLog
     {
         var unknown = new List<int>();
         var found = new List<WantedValue>(wanted.Count);
-        foreach (int i in wanted)
+        foreach (var i in wanted)
         {
             if (_state.Index.Find(ids.Span[i]) is { } place)
+            {
                 found.Add(new WantedValue(place.Entry, place.Place, i));
+            }
             else
+            {
                 unknown.Add(i);
+            }
         }
 
         // The server reads its files in blocks.
@@ -31,14 +35,17 @@ internal sealed partial class NatsLog
         WantedValue[] sorted = [.. found];
         var whole = new List<Range>();
         var parts = new List<Range>();
-        bool small = _state.Index.LiveBytes <= CacheBytes;
-        for (int start = 0; start < sorted.Length;)
+        var small = _state.Index.LiveBytes <= CacheBytes;
+        for (var start = 0; start < sorted.Length;)
         {
-            int end = start + 1;
+            var end = start + 1;
             while (end < sorted.Length && sorted[end].Entry.Sequence == sorted[start].Entry.Sequence)
+            {
                 end++;
-            MessageEntry entry = sorted[start].Entry;
-            bool keep = small || entry.Chunks > 0 || (end - start) * LittleWanted >= entry.Live || _cache.Contains(entry.Sequence);
+            }
+
+            var entry = sorted[start].Entry;
+            var keep = small || entry.Chunks > 0 || (end - start) * LittleWanted >= entry.Live || _cache.Contains(entry.Sequence);
             (keep ? whole : parts).Add(start..end);
             start = end;
         }
@@ -50,40 +57,49 @@ internal sealed partial class NatsLog
 
     private async Task TakeFromWhole(WantedValue[] wanted, List<Range> ranges, byte[]?[] values, List<int> gone, CancellationToken cancellationToken)
     {
-        StoredMessage?[] messages = await Fetch([.. ranges.Select(range => wanted[range.Start].Entry)], cancellationToken).ConfigureAwait(false);
-        for (int i = 0; i < messages.Length; i++)
+        var messages = await Fetch([.. ranges.Select(range => wanted[range.Start].Entry)], cancellationToken).ConfigureAwait(false);
+        for (var i = 0; i < messages.Length; i++)
         {
             if (messages[i] is { } message)
+            {
                 message.Take(wanted.AsSpan(ranges[i]), values);
+            }
             else
+            {
                 gone.AddRange(wanted[ranges[i]].Select(value => value.Index));
+            }
         }
     }
 
     private async Task TakeFromParts(WantedValue[] wanted, List<Range> ranges, byte[]?[] values, List<int> gone, CancellationToken cancellationToken)
     {
-        bool[] there = new bool[ranges.Count];
-        foreach ((int start, int end) in Waves(ranges.Count, i => wanted[ranges[i].Start].Entry))
+        var there = new bool[ranges.Count];
+        foreach ((var start, var end) in Waves(ranges.Count, i => wanted[ranges[i].Start].Entry))
         {
             var sequences = new List<ulong>(end - start);
-            for (int i = start; i < end; i++)
+            for (var i = start; i < end; i++)
+            {
                 sequences.Add(wanted[ranges[i].Start].Entry.Sequence);
+            }
+
             await GetAll(
                 sequences,
                 (place, tail, content, data) =>
                 {
-                    bool moved = LogTail.Parse(tail).Kind == MessageKind.Moved;
-                    byte[] decoded = ArrayPool<byte>.Shared.Rent(content.Length);
+                    var moved = LogTail.Parse(tail).Kind == MessageKind.Moved;
+                    var decoded = ArrayPool<byte>.Shared.Rent(content.Length);
                     WantedValue.Take(wanted.AsSpan(ranges[start + place]), ByteReader.FromHeader(content, decoded), data, moved, values);
                     ArrayPool<byte>.Shared.Return(decoded);
                     there[start + place] = true;
                 },
                 cancellationToken).ConfigureAwait(false);
         }
-        for (int i = 0; i < there.Length; i++)
+        for (var i = 0; i < there.Length; i++)
         {
             if (!there[i])
+            {
                 gone.AddRange(wanted[ranges[i]].Select(value => value.Index));
+            }
         }
     }
 
@@ -92,15 +108,17 @@ internal sealed partial class NatsLog
     {
         var messages = new StoredMessage?[entries.Length];
         var missing = new List<int>();
-        for (int i = 0; i < messages.Length; i++)
+        for (var i = 0; i < messages.Length; i++)
         {
             messages[i] = _cache.Get(entries[i].Sequence);
             if (messages[i] is null)
+            {
                 missing.Add(i);
+            }
         }
-        foreach ((int start, int end) in Waves(missing.Count, i => entries[missing[i]]))
+        foreach ((var start, var end) in Waves(missing.Count, i => entries[missing[i]]))
         {
-            List<int> wave = missing.GetRange(start, end - start);
+            var wave = missing.GetRange(start, end - start);
             await FetchWave(entries, wave, messages, cancellationToken).ConfigureAwait(false);
         }
         return messages;
@@ -109,24 +127,28 @@ internal sealed partial class NatsLog
     private async Task FetchWave(MessageEntry[] entries, List<int> wave, StoredMessage?[] messages, CancellationToken cancellationToken)
     {
         var sequences = new List<ulong>(wave.Count);
-        foreach (int i in wave)
+        foreach (var i in wave)
         {
-            for (ulong sequence = entries[i].Sequence - entries[i].Chunks; sequence <= entries[i].Sequence; sequence++)
+            for (var sequence = entries[i].Sequence - entries[i].Chunks; sequence <= entries[i].Sequence; sequence++)
+            {
                 sequences.Add(sequence);
+            }
         }
         var replies = new NatsReply?[sequences.Count];
         await GetAll(
             sequences,
             (place, tail, content, data) => replies[place] = new NatsReply(data.ToArray(), 0, tail.ToArray(), content.ToArray()),
             cancellationToken).ConfigureAwait(false);
-        int next = 0;
-        foreach (int i in wave)
+        var next = 0;
+        foreach (var i in wave)
         {
-            int count = entries[i].Chunks + 1;
+            var count = entries[i].Chunks + 1;
             messages[i] = Join(replies.AsSpan(next, count));
             next += count;
             if (messages[i] is { } message)
+            {
                 _cache.Add(entries[i].Sequence, message);
+            }
         }
     }
 
@@ -136,21 +158,26 @@ internal sealed partial class NatsLog
     private static StoredMessage? Join(ReadOnlySpan<NatsReply?> replies)
     {
         if (replies.Contains(null))
+        {
             return null;
-        NatsReply last = replies[^1]!;
-        byte[] payload = replies.Length == 1 ? last.Data : [.. replies.ToArray().SelectMany(piece => piece!.Data)];
+        }
+
+        var last = replies[^1]!;
+        var payload = replies.Length == 1 ? last.Data : [.. replies.ToArray().SelectMany(piece => piece!.Data)];
         return new StoredMessage(ByteReader.FromHeader(last.Content), payload, LogTail.Parse(last.Tail).Kind == MessageKind.Moved);
     }
 
     // Each holds at least one message.
     private static IEnumerable<(int Start, int End)> Waves(int count, Func<int, MessageEntry> entry, long maxBytes = WaveBytes)
     {
-        for (int start = 0; start < count;)
+        for (var start = 0; start < count;)
         {
-            int end = start;
+            var end = start;
             long bytes = 0;
             do
+            {
                 bytes += entry(end++).Bytes;
+            }
             while (end < count && end - start < WaveMessages && bytes < maxBytes);
             yield return (start, end);
             start = end;

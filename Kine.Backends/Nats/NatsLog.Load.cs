@@ -8,7 +8,7 @@ internal sealed partial class NatsLog
 
     private async Task CatchUp(CancellationToken cancellationToken)
     {
-        for (int tries = 0; ; tries++)
+        for (var tries = 0; ; tries++)
         {
             try
             {
@@ -24,27 +24,34 @@ internal sealed partial class NatsLog
                 throw;
             }
             if (tries == CatchUpTries)
+            {
                 throw new StoreUnavailableException("the log changes faster than it can be read");
+            }
         }
     }
 
     // False when messages were deleted under the reader, so that it has to begin again.
     private async Task<bool> CatchUpOnce(NatsLink link, CancellationToken cancellationToken)
     {
-        StreamState stream = await _api.State(link).ConfigureAwait(false);
-        LogState state = _state;
+        var stream = await _api.State(link).ConfigureAwait(false);
+        var state = _state;
         if (stream.Last == state.Tail.Sequence && !_reload)
+        {
             return true;
-        LogTail last = await ReadLast(link, stream).ConfigureAwait(false);
-        ulong begun = state.Tail.Sequence;
-        bool lost = stream.Last < begun || (last.Fence <= begun && last.Epoch != state.Tail.Epoch);
+        }
+
+        var last = await ReadLast(link, stream).ConfigureAwait(false);
+        var begun = state.Tail.Sequence;
+        var lost = stream.Last < begun || (last.Fence <= begun && last.Epoch != state.Tail.Epoch);
         if (lost || _reload || begun < last.Checkpoint)
         {
             // Readers keep the old state until the new one is whole.
             state = new LogState();
             begun = last.Checkpoint;
             if (begun > 0 && !await LoadCheckpoint(link, state, begun).ConfigureAwait(false))
+            {
                 return false;
+            }
         }
         try
         {
@@ -54,14 +61,23 @@ internal sealed partial class NatsLog
         {
             _reload = true;
             if (!await CheckpointMoved(link, begun).ConfigureAwait(false))
+            {
                 throw;
+            }
+
             return false;
         }
         _reload = await CheckpointMoved(link, begun).ConfigureAwait(false);
         if (_reload)
+        {
             return false;
+        }
+
         if (state.Tail.Sequence < stream.Last)
+        {
             state.Skip(stream.Last);
+        }
+
         if (state != _state)
         {
             _cache.Clear();
@@ -73,19 +89,25 @@ internal sealed partial class NatsLog
     // The holder deletes what its newest checkpoint covers: whoever read on from before it may have missed something.
     private async Task<bool> CheckpointMoved(NatsLink link, ulong begun)
     {
-        LogTail last = await ReadLast(link, await _api.State(link).ConfigureAwait(false)).ConfigureAwait(false);
+        var last = await ReadLast(link, await _api.State(link).ConfigureAwait(false)).ConfigureAwait(false);
         return begun < last.Checkpoint;
     }
 
     private async Task<bool> LoadCheckpoint(NatsLink link, LogState state, ulong sequence)
     {
         if (await _api.Get(link, sequence).ConfigureAwait(false) is not { } message)
+        {
             return false;
-        (ulong covered, List<ulong> pieces) = LogState.ReadCheckpoint(ByteReader.FromHeader(message.Content));
-        LogTail tail = LogTail.Parse(message.Tail);
-        NatsReply?[] fetched = await Task.WhenAll(pieces.Select(piece => _api.Get(link, piece))).ConfigureAwait(false);
+        }
+
+        (var covered, var pieces) = LogState.ReadCheckpoint(ByteReader.FromHeader(message.Content));
+        var tail = LogTail.Parse(message.Tail);
+        var fetched = await Task.WhenAll(pieces.Select(piece => _api.Get(link, piece))).ConfigureAwait(false);
         if (fetched.Contains(null) || await FenceAt(link, tail.Fence).ConfigureAwait(false) is not { } fence)
+        {
             return false;
+        }
+
         byte[] bytes = [.. fetched.SelectMany(piece => piece!.Data)];
         Checkpoint.Decode(bytes, state.Index, state.Side);
         state.Begin(tail, covered, fence);
@@ -94,7 +116,7 @@ internal sealed partial class NatsLog
 
     private async Task Replay(NatsLink link, LogState state, ulong to, CancellationToken cancellationToken)
     {
-        ulong from = state.Tail.Sequence + 1;
+        var from = state.Tail.Sequence + 1;
         if (to >= from + SingleGets)
         {
             await _headers.Read(
@@ -110,12 +132,17 @@ internal sealed partial class NatsLog
             return;
         }
         var sequences = new List<ulong>();
-        for (ulong sequence = from; sequence <= to; sequence++)
+        for (var sequence = from; sequence <= to; sequence++)
+        {
             sequences.Add(sequence);
-        foreach (NatsReply? reply in await Task.WhenAll(sequences.Select(sequence => _api.Get(link, sequence))).ConfigureAwait(false))
+        }
+
+        foreach (var reply in await Task.WhenAll(sequences.Select(sequence => _api.Get(link, sequence))).ConfigureAwait(false))
         {
             if (reply is not null)
+            {
                 Apply(state, reply, LogTail.Parse(reply.Tail));
+            }
         }
     }
 

@@ -14,12 +14,15 @@ internal sealed partial class NatsLog
         NativeNats.Load();
         try
         {
-            NatsLink link = await _reading.Get().ConfigureAwait(false);
+            var link = await _reading.Get().ConfigureAwait(false);
             if (link.MaxPayload < AppendPart.SmallestMessage)
+            {
                 throw new StoreRefusedException($"the NATS server takes messages of at most {link.MaxPayload} bytes (max_payload); at least {AppendPart.SmallestMessage} are needed");
+            }
+
             await CheckJetStream(link).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
-            JsonObject configuration = (await FindOrCreate(link).ConfigureAwait(false))["config"]!.AsObject();
+            var configuration = (await FindOrCreate(link).ConfigureAwait(false))["config"]!.AsObject();
             StreamSetup.Check(options, configuration);
             Warn(configuration, warnings);
         }
@@ -53,7 +56,7 @@ internal sealed partial class NatsLog
     // Another process may be making the same stream: until that is done, it is neither found nor can it be made.
     private async Task<JsonObject> FindOrCreate(NatsLink link)
     {
-        for (int attempt = 1; ; attempt++)
+        for (var attempt = 1; ; attempt++)
         {
             try
             {
@@ -77,8 +80,10 @@ internal sealed partial class NatsLog
     private void Warn(JsonObject configuration, List<string> warnings)
     {
         warnings.Add("NATS confirms a write before it is on disk: an acknowledged write survives loss of power only where nats-server, 2.10 or newer, runs with sync_interval: always in its jetstream block");
-        int replicas = configuration["num_replicas"]?.GetValue<int>() ?? 1;
+        var replicas = configuration["num_replicas"]?.GetValue<int>() ?? 1;
         if (replicas != options.Replicas)
+        {
             warnings.Add($"the NATS stream {options.Stream} has {replicas} replicas, not {options.Replicas}: the parameter counts only when the stream is made");
+        }
     }
 }

@@ -12,15 +12,21 @@ internal sealed partial class NatsLog
     {
         var values = new byte[]?[ids.Length];
         var wanted = new List<int>(ids.Length);
-        for (int i = 0; i < ids.Length; i++)
+        for (var i = 0; i < ids.Length; i++)
+        {
             wanted.Add(i);
-        for (int tries = 0; tries < FindTries; tries++)
+        }
+
+        for (var tries = 0; tries < FindTries; tries++)
         {
             // The holder's index is complete; elsewhere what is not found may have been written or moved a moment ago.
-            bool complete = IsCurrent || tries > 0;
-            (List<int> unknown, List<int> gone) = await ReadValues(ids, values, wanted, cancellationToken).ConfigureAwait(false);
+            var complete = IsCurrent || tries > 0;
+            (var unknown, var gone) = await ReadValues(ids, values, wanted, cancellationToken).ConfigureAwait(false);
             if (gone.Count == 0 && (complete || unknown.Count == 0))
+            {
                 return values;
+            }
+
             await CatchUpAnyway(cancellationToken).ConfigureAwait(false);
             wanted = [.. unknown, .. gone];
         }
@@ -34,14 +40,17 @@ internal sealed partial class NatsLog
         var records = new List<LogRecord>();
         long bytes = 0;
         await Refresh(cancellationToken).ConfigureAwait(false);
-        for (int tries = 0; tries < FindTries && records.Count < maxRecords && (records.Count == 0 || bytes < maxBytes);)
+        for (var tries = 0; tries < FindTries && records.Count < maxRecords && (records.Count == 0 || bytes < maxBytes);)
         {
-            List<MessageEntry> entries = _state.Index.After(after, toRevision, maxRecords - records.Count, MessagesAtOnce);
+            var entries = _state.Index.After(after, toRevision, maxRecords - records.Count, MessagesAtOnce);
             if (entries.Count == 0)
+            {
                 return records;
-            int some = Waves(entries.Count, i => entries[i], Math.Min(maxBytes - bytes, WaveBytes)).First().End;
-            StoredMessage?[] messages = await Fetch([.. entries.Take(some)], cancellationToken).ConfigureAwait(false);
-            for (int i = 0; i < some; i++)
+            }
+
+            var some = Waves(entries.Count, i => entries[i], Math.Min(maxBytes - bytes, WaveBytes)).First().End;
+            var messages = await Fetch([.. entries.Take(some)], cancellationToken).ConfigureAwait(false);
+            for (var i = 0; i < some; i++)
             {
                 if (messages[i] is not { } message)
                 {
@@ -50,7 +59,10 @@ internal sealed partial class NatsLog
                     break;
                 }
                 if (!Collect(entries[i], message, toRevision, maxRecords, maxBytes, ref after, ref bytes, records))
+                {
                     return records;
+                }
+
                 tries = 0;
             }
         }
@@ -63,20 +75,32 @@ internal sealed partial class NatsLog
     {
         await Refresh(cancellationToken).ConfigureAwait(false);
         var scan = new MetadataScan(after, toRevision, maxRecords, visit);
-        for (int tries = 0; tries < FindTries && !scan.Over; tries++)
+        for (var tries = 0; tries < FindTries && !scan.Over; tries++)
         {
-            List<MessageEntry> entries = _state.Index.After(scan.Position, toRevision, maxRecords);
+            var entries = _state.Index.After(scan.Position, toRevision, maxRecords);
             if (entries.Count == 0)
+            {
                 return null;
-            RecordId before = scan.Position;
+            }
+
+            var before = scan.Position;
             if (entries.Count < SingleGets || entries.Sum(entry => (long)entry.Bytes) < SmallScan)
+            {
                 await ScanWhole(entries, scan, cancellationToken).ConfigureAwait(false);
+            }
             else
+            {
                 await ScanHeaders(entries, scan, cancellationToken).ConfigureAwait(false);
+            }
+
             if (scan.Position != before)
+            {
                 tries = 0;
+            }
             else if (!scan.Over)
+            {
                 await CatchUpAnyway(cancellationToken).ConfigureAwait(false);
+            }
         }
         return scan.Over ? scan.Last : throw Moving();
     }
@@ -93,13 +117,15 @@ internal sealed partial class NatsLog
     // False where a message is gone, or the scan is over.
     private async Task<bool> ScanWhole(List<MessageEntry> entries, MetadataScan scan, CancellationToken cancellationToken)
     {
-        foreach ((int start, int end) in Waves(entries.Count, i => entries[i]))
+        foreach ((var start, var end) in Waves(entries.Count, i => entries[i]))
         {
-            StoredMessage?[] messages = await Fetch([.. entries.Skip(start).Take(end - start)], cancellationToken).ConfigureAwait(false);
-            for (int i = start; i < end; i++)
+            var messages = await Fetch([.. entries.Skip(start).Take(end - start)], cancellationToken).ConfigureAwait(false);
+            for (var i = start; i < end; i++)
             {
                 if (messages[i - start] is not { } message || !scan.Visit(entries[i], message))
+                {
                     return false;
+                }
             }
         }
         return true;
@@ -108,16 +134,22 @@ internal sealed partial class NatsLog
     // Runs of messages that lie in the stream as their records do in the log; moved ones begin a new run.
     private async Task ScanHeaders(List<MessageEntry> entries, MetadataScan scan, CancellationToken cancellationToken)
     {
-        for (int start = 0; start < entries.Count && !scan.Full;)
+        for (var start = 0; start < entries.Count && !scan.Full;)
         {
-            int end = start + 1;
+            var end = start + 1;
             while (end < entries.Count && entries[end].Sequence > entries[end - 1].Sequence && entries[end].Sequence - entries[end - 1].Sequence < 256)
+            {
                 end++;
-            List<MessageEntry> run = entries.GetRange(start, end - start);
-            bool done = run.Count >= SingleGets
+            }
+
+            var run = entries.GetRange(start, end - start);
+            var done = run.Count >= SingleGets
                 && await Reading(link => ScanRun(link, run, scan, cancellationToken), cancellationToken).ConfigureAwait(false);
             if (!done && !await ScanWhole(run, scan, cancellationToken).ConfigureAwait(false))
+            {
                 return;
+            }
+
             start = end;
         }
     }
@@ -125,10 +157,13 @@ internal sealed partial class NatsLog
     // False where a message was not there, or keeps keys in its payload.
     private async Task<bool> ScanRun(NatsLink link, List<MessageEntry> run, MetadataScan scan, CancellationToken cancellationToken)
     {
-        int next = run.FindIndex(entry => entry.Last.CompareTo(scan.Position) > 0);
+        var next = run.FindIndex(entry => entry.Last.CompareTo(scan.Position) > 0);
         if (next < 0)
+        {
             return true;
-        bool complete = true;
+        }
+
+        var complete = true;
         await _headers.Read(
             link,
             run[next].Sequence,
@@ -136,12 +171,21 @@ internal sealed partial class NatsLog
             (reply, tail) =>
             {
                 if (tail.Sequence < run[next].Sequence)
+                {
                     return true;
+                }
+
                 if (tail.Sequence > run[next].Sequence)
+                {
                     return complete = false;
+                }
+
                 var message = new StoredMessage(ByteReader.FromHeader(reply.Content), [], tail.Kind == MessageKind.Moved);
                 if (!scan.CanVisit(message))
+                {
                     return complete = false;
+                }
+
                 return scan.Visit(run[next++], message) && next < run.Count;
             },
             cancellationToken).ConfigureAwait(false);
@@ -158,20 +202,29 @@ internal sealed partial class NatsLog
         ref long bytes,
         List<LogRecord> records)
     {
-        RecordReader reader = message.Records();
-        for (int place = 0; reader.TryRead(out StoredRecord record); place++)
+        var reader = message.Records();
+        for (var place = 0; reader.TryRead(out var record); place++)
         {
             if (entry.IsDead(place) || record.Id.CompareTo(after) <= 0)
+            {
                 continue;
+            }
+
             if (record.Metadata.Revision > toRevision || records.Count >= maxRecords || (records.Count > 0 && bytes >= maxBytes))
+            {
                 return false;
-            LogRecord whole = message.Record(record);
+            }
+
+            var whole = message.Record(record);
             records.Add(whole);
             bytes += whole.Key.Length + whole.Value.Length;
             after = whole.Id;
         }
         if (entry.Last.CompareTo(after) > 0)
+        {
             after = entry.Last;
+        }
+
         return true;
     }
 }

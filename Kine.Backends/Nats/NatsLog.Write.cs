@@ -16,19 +16,27 @@ internal sealed partial class NatsLog
         {
             // Loaded before it claims: a holder that is still loading could not renew.
             await CatchUp(cancellationToken).ConfigureAwait(false);
-            long started = Environment.TickCount64;
+            var started = Environment.TickCount64;
             while (seen.Epoch == _state.Tail.Epoch && seen.Counter == (long)_state.Tail.Sequence)
             {
                 if (await Claim(seen.Epoch + 1, claim).ConfigureAwait(false))
+                {
                     break;
+                }
 
                 // Repeating is safe: both messages want the same place, so that one of them lands at most.
                 if (Environment.TickCount64 - started > TakeOverPatience.TotalMilliseconds)
+                {
                     throw new StoreUnavailableException("NATS did not answer whether the log was taken over");
+                }
+
                 await CatchUp(cancellationToken).ConfigureAwait(false);
             }
             if (_state.Tail.Epoch != seen.Epoch + 1 || _state.Fence.Holder != claim.Holder)
+            {
                 return null;
+            }
+
             _held = new FenceToken(_state.Tail.Epoch, claim.Holder);
             return _state.ToFence();
         }
@@ -59,7 +67,7 @@ internal sealed partial class NatsLog
     /// <summary>See <see cref="IRevisionStore.Append"/>.</summary>
     public async Task Append(AppendBatch batch)
     {
-        long started = Environment.TickCount64;
+        var started = Environment.TickCount64;
         await Write(
             batch.Token,
             () => batch.ExpectedRevision == _state.Tail.LastRevision
@@ -102,12 +110,18 @@ internal sealed partial class NatsLog
         await _turn.WaitAsync().ConfigureAwait(false);
         try
         {
-            for (int tries = 1; ; tries++)
+            for (var tries = 1; ; tries++)
             {
                 if (_behind)
+                {
                     await CatchUp(CancellationToken.None).ConfigureAwait(false);
+                }
+
                 if (!Holds(token))
+                {
                     throw new FencedException($"epoch {token.Epoch} was refused: the fence is now {_state.ToFence()}");
+                }
+
                 try
                 {
                     await write().ConfigureAwait(false);
@@ -137,8 +151,8 @@ internal sealed partial class NatsLog
 
     private async Task AppendParts(AppendBatch batch)
     {
-        NatsLink link = await _writing.Get().ConfigureAwait(false);
-        List<AppendPart> parts = AppendPart.Split(batch, link.MaxPayload);
+        var link = await _writing.Get().ConfigureAwait(false);
+        var parts = AppendPart.Split(batch, link.MaxPayload);
         try
         {
             await SendParts(link, parts).ConfigureAwait(false);
@@ -148,14 +162,14 @@ internal sealed partial class NatsLog
             // The message that would make them count was never sent.
             throw new NatsLinkException(error.Message, sent: false, error);
         }
-        AppendPart last = parts[^1];
+        var last = parts[^1];
         await Publish(MessageKind.Append, parts.Count - 1, batch.LastRevision, last.Content, last.Payload).ConfigureAwait(false);
     }
 
     private async Task SendParts(NatsLink link, List<AppendPart> parts)
     {
-        ulong before = _state.Tail.Sequence;
-        for (int next = 0; next < parts.Count - 1;)
+        var before = _state.Tail.Sequence;
+        for (var next = 0; next < parts.Count - 1;)
         {
             var wave = new List<(LogTail Tail, AppendPart Part)>();
             long bytes = 0;
@@ -166,18 +180,22 @@ internal sealed partial class NatsLog
             }
             try
             {
-                ulong[] landed = await _api.PublishAll(
+                var landed = await _api.PublishAll(
                     link, [.. wave.Select(sent => Message(sent.Tail, sent.Part.Content, sent.Part.Payload))], options.Timeout).ConfigureAwait(false);
-                for (int i = 0; i < landed.Length; i++)
+                for (var i = 0; i < landed.Length; i++)
+                {
                     CheckPlace(wave[i].Tail, landed[i]);
+                }
             }
             catch
             {
                 _behind = true;
                 throw;
             }
-            foreach ((LogTail tail, AppendPart part) in wave)
+            foreach ((var tail, var part) in wave)
+            {
                 _state.Apply(tail, part.Content.Written.Span);
+            }
         }
     }
 
@@ -185,7 +203,7 @@ internal sealed partial class NatsLog
     private async Task Publish(
         MessageKind kind, int part, long lastRevision, ByteWriter? content, ReadOnlyMemory<byte> payload, long? epoch = null)
     {
-        ulong sequence = _state.Tail.Sequence + 1;
+        var sequence = _state.Tail.Sequence + 1;
         var tail = new LogTail(
             kind,
             sequence,
@@ -196,7 +214,7 @@ internal sealed partial class NatsLog
             kind == MessageKind.Checkpoint ? sequence : _state.Tail.Checkpoint);
         try
         {
-            NatsLink link = await _writing.Get().ConfigureAwait(false);
+            var link = await _writing.Get().ConfigureAwait(false);
             CheckPlace(tail, await _api.Publish(link, Message(tail, content, payload), options.Timeout).ConfigureAwait(false));
         }
         catch
@@ -217,6 +235,8 @@ internal sealed partial class NatsLog
     private static void CheckPlace(LogTail tail, ulong sequence)
     {
         if (sequence != tail.Sequence)
+        {
             throw new StoreBrokenException($"NATS stored a message of the log at {sequence} that was to be {tail.Sequence}: somebody else writes to the stream or changed its set-up");
+        }
     }
 }

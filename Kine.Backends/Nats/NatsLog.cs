@@ -36,7 +36,7 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
     public Task<Fence> ReadFence(CancellationToken cancellationToken) => Reading(
         async link =>
         {
-            (LogTail tail, FenceContent fence) = await ReadTail(link).ConfigureAwait(false);
+            (var tail, var fence) = await ReadTail(link).ConfigureAwait(false);
             return new Fence(tail.Epoch, fence.Holder, fence.Address, fence.LeaseTime, (long)tail.Sequence, tail.LastRevision);
         },
         cancellationToken);
@@ -45,12 +45,17 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
     public async Task Refresh(CancellationToken cancellationToken)
     {
         if (IsCurrent)
+        {
             return;
+        }
+
         await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             if (!IsCurrent)
+            {
                 await CatchUp(cancellationToken).ConfigureAwait(false);
+            }
         }
         finally
         {
@@ -61,7 +66,7 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
     /// <summary>Bytes of the stream and of what lives in it.</summary>
     public async Task<StoreSize> Size(CancellationToken cancellationToken)
     {
-        StreamState state = await Reading(_api.State, cancellationToken).ConfigureAwait(false);
+        var state = await Reading(_api.State, cancellationToken).ConfigureAwait(false);
         return IsCurrent
             ? new StoreSize(Math.Max(state.Bytes, _state.Index.LiveBytes), _state.Index.LiveBytes)
             : new StoreSize(state.Bytes, state.Bytes);
@@ -79,7 +84,7 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
 
     private async Task<T> Reading<T>(NatsLinks links, Func<NatsLink, Task<T>> request, CancellationToken cancellationToken)
     {
-        long started = Environment.TickCount64;
+        var started = Environment.TickCount64;
         try
         {
             return await links.Repeat(
@@ -108,27 +113,34 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
 
     private void ReportSlow(string what, long started)
     {
-        long milliseconds = Environment.TickCount64 - started;
+        var milliseconds = Environment.TickCount64 - started;
         if (options.SlowMethod > TimeSpan.Zero && milliseconds > options.SlowMethod.TotalMilliseconds)
+        {
             log.LogInformation("Slow NATS {What}: {Milliseconds} ms", what, milliseconds);
+        }
     }
 
     private async Task<(LogTail Tail, FenceContent Fence)> ReadTail(NatsLink link)
     {
-        for (int tries = 0; ; tries++)
+        for (var tries = 0; ; tries++)
         {
-            StreamState state = await _api.State(link).ConfigureAwait(false);
-            LogTail seen = _seen;
+            var state = await _api.State(link).ConfigureAwait(false);
+            var seen = _seen;
             if (seen.Sequence != state.Last)
+            {
                 seen = await ReadLast(link, state).ConfigureAwait(false);
-            FenceContent? fence = await FenceAt(link, seen.Fence).ConfigureAwait(false);
+            }
+
+            var fence = await FenceAt(link, seen.Fence).ConfigureAwait(false);
             if (fence is not null)
             {
                 _seen = seen;
                 return (seen, fence);
             }
             if (tries == CatchUpTries)
+            {
                 throw new StoreBrokenException($"message {seen.Fence} of the log, which names its holder, is gone");
+            }
         }
     }
 
@@ -136,16 +148,24 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
     private async Task<LogTail> ReadLast(NatsLink link, StreamState state)
     {
         if (state.Last == 0 || state.Messages == 0)
+        {
             return LogTail.Empty with { Sequence = state.Last };
-        NatsReply? last = await _api.Get(link, state.Last).ConfigureAwait(false) ?? await _api.GetLast(link).ConfigureAwait(false);
+        }
+
+        var last = await _api.Get(link, state.Last).ConfigureAwait(false) ?? await _api.GetLast(link).ConfigureAwait(false);
         if (last is null)
+        {
             return LogTail.Empty with { Sequence = state.Last };
-        LogTail tail = LogTail.Parse(last.Tail);
-        for (ulong sequence = tail.Sequence - 1; tail.Kind == MessageKind.Part && sequence >= state.First; sequence--)
+        }
+
+        var tail = LogTail.Parse(last.Tail);
+        for (var sequence = tail.Sequence - 1; tail.Kind == MessageKind.Part && sequence >= state.First; sequence--)
         {
             // A part may be of a writer that did not know it was replaced: only what came before all parts tells.
             if (await _api.Get(link, sequence).ConfigureAwait(false) is { } before)
+            {
                 tail = LogTail.Parse(before.Tail);
+            }
         }
         return tail with { Sequence = state.Last };
     }
@@ -153,13 +173,22 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
     private async Task<FenceContent?> FenceAt(NatsLink link, ulong sequence)
     {
         if (sequence == 0)
+        {
             return FenceContent.None;
+        }
+
         if (_seenFence is var known && known.Sequence == sequence)
+        {
             return known.Content;
-        NatsReply? reply = await _api.Get(link, sequence).ConfigureAwait(false);
+        }
+
+        var reply = await _api.Get(link, sequence).ConfigureAwait(false);
         if (reply is null)
+        {
             return null;
-        FenceContent content = FenceContent.Read(ByteReader.FromHeader(reply.Content));
+        }
+
+        var content = FenceContent.Read(ByteReader.FromHeader(reply.Content));
         _seenFence = (sequence, content);
         return content;
     }

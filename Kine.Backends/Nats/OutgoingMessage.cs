@@ -21,15 +21,27 @@ internal sealed record OutgoingMessage(string Subject, ReadOnlyMemory<byte> Data
     {
         nint message;
         fixed (byte* data = Data.Span)
+        {
             Must(NativeNats.natsMsg_Create(out message, Subject, reply, data, Data.Length));
+        }
+
         try
         {
             if (ExpectedLast is { } last)
+            {
                 Set(message, "Nats-Expected-Last-Sequence\0"u8, Encoding.ASCII.GetBytes($"{last}\0"));
+            }
+
             if (Tail is not null)
+            {
                 Set(message, "Kine-Tail\0"u8, Tail);
+            }
+
             if (Content is not null)
+            {
                 Set(message, "Kine-Content\0"u8, Content);
+            }
+
             return message;
         }
         catch
@@ -43,12 +55,16 @@ internal sealed record OutgoingMessage(string Subject, ReadOnlyMemory<byte> Data
     {
         fixed (byte* key = name)
         fixed (byte* text = value)
+        {
             Must(NativeNats.natsMsgHeader_Set(message, key, text));
+        }
     }
 
     private static void Must(int status)
     {
         if (status != NativeNats.Ok)
+        {
             throw new NatsLinkException($"building a message failed: {NativeNats.LastError(status)}", sent: false);
+        }
     }
 }

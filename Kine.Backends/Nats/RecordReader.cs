@@ -54,17 +54,17 @@ internal ref struct RecordReader
             _revision += _reader.Signed();
             _sub = _reader.Count();
         }
-        (long created, long version) = (flags & (RecordFlags.Created | RecordFlags.Ended)) switch
+        (var created, var version) = (flags & (RecordFlags.Created | RecordFlags.Ended)) switch
         {
             RecordFlags.Created => (_revision, 1L),
             RecordFlags.Ended => (0L, 0L),
             _ => (unchecked(_revision - _reader.Signed()), _reader.Signed()),
         };
-        long lease = (flags & RecordFlags.Leased) != 0 ? _reader.Signed() : 0;
-        int valueLength = _reader.Count();
-        int keyLength = _reader.Count();
-        bool keyInPayload = (flags & RecordFlags.KeyInPayload) != 0;
-        ReadOnlySpan<byte> key = keyInPayload ? default : _reader.Bytes(keyLength);
+        var lease = (flags & RecordFlags.Leased) != 0 ? _reader.Signed() : 0;
+        var valueLength = _reader.Count();
+        var keyLength = _reader.Count();
+        var keyInPayload = (flags & RecordFlags.KeyInPayload) != 0;
+        var key = keyInPayload ? default : _reader.Bytes(keyLength);
         var metadata = new RecordMetadata(_revision, _sub, created, version, lease, (flags & RecordFlags.Tombstone) != 0, valueLength);
         record = new StoredRecord(metadata, key, keyInPayload ? keyLength : 0, _offset);
         _offset += valueLength + (keyInPayload ? keyLength : 0);

@@ -26,12 +26,12 @@ internal sealed class RecordWriter
     /// <summary>Adds a record that follows all others; copies its bytes.</summary>
     public void Add(in LogRecord record)
     {
-        RecordId id = record.Id;
-        bool keyInPayload = record.Key.Length > LongestHeaderKey;
-        bool nextRevision = Count > 0 && id.Revision == _last.Revision + 1 && id.Sub == 0;
-        bool nextSub = Count > 0 && id.Revision == _last.Revision && id.Sub == _last.Sub + 1;
-        bool created = record.CreateRevision == record.Revision && record.Version == 1;
-        bool ended = record.CreateRevision == 0 && record.Version == 0;
+        var id = record.Id;
+        var keyInPayload = record.Key.Length > LongestHeaderKey;
+        var nextRevision = Count > 0 && id.Revision == _last.Revision + 1 && id.Sub == 0;
+        var nextSub = Count > 0 && id.Revision == _last.Revision && id.Sub == _last.Sub + 1;
+        var created = record.CreateRevision == record.Revision && record.Version == 1;
+        var ended = record.CreateRevision == 0 && record.Version == 0;
         _content.Byte((byte)((record.Tombstone ? RecordFlags.Tombstone : 0)
             | (keyInPayload ? RecordFlags.KeyInPayload : 0)
             | (nextRevision ? RecordFlags.NextRevision : 0)
@@ -50,7 +50,10 @@ internal sealed class RecordWriter
             _content.Signed(record.Version);
         }
         if (record.Lease != 0)
+        {
             _content.Signed(record.Lease);
+        }
+
         _content.Varint((ulong)record.Value.Length);
         _content.Varint((ulong)record.Key.Length);
         (keyInPayload ? _payload : _content).Bytes(record.Key.Span);

@@ -20,7 +20,9 @@ internal sealed class SideRows
     public List<SideRow> All()
     {
         lock (_lock)
+        {
             return [.. _rows.Values];
+        }
     }
 
     /// <summary>Puts or deletes a row, or notes the beginning of one whose rest is in the next.</summary>
@@ -41,9 +43,13 @@ internal sealed class SideRows
         lock (_lock)
         {
             if (row.Value is null)
+            {
                 _rows.Remove(name);
+            }
             else
+            {
                 _rows[name] = row;
+            }
         }
     }
 
@@ -69,8 +75,8 @@ internal sealed class SideRows
     public static SideRow Read(ref ByteReader reader)
     {
         var kind = (SideKind)reader.Count();
-        byte[] key = reader.Block().ToArray();
-        int length = reader.Count();
+        var key = reader.Block().ToArray();
+        var length = reader.Count();
         return new SideRow(kind, key, length == 0 ? null : reader.Bytes(length - 1).ToArray());
     }
 }

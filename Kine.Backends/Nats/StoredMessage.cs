@@ -20,7 +20,7 @@ internal sealed class StoredMessage(byte[] content, byte[] payload, bool moved)
         var reader = new ByteReader(content);
         if (moved)
         {
-            for (int i = 0; i < 2; i++)
+            for (var i = 0; i < 2; i++)
             {
                 reader.Signed();
                 reader.Count();
@@ -35,7 +35,7 @@ internal sealed class StoredMessage(byte[] content, byte[] payload, bool moved)
     /// <summary>A record, with its key and value pointing into this message where they stand in the payload.</summary>
     public LogRecord Record(in StoredRecord record)
     {
-        RecordMetadata metadata = record.Metadata;
+        var metadata = record.Metadata;
         return new LogRecord(
             metadata.Revision, metadata.Sub, Key(record).ToArray(), metadata.CreateRevision, metadata.Version, metadata.Lease, metadata.Tombstone,
             Value(record).ToArray());

@@ -41,30 +41,41 @@ internal static class StreamSetup
         Require(options, configuration, "retention", "limits");
         Require(options, configuration, "discard", "new");
         Require(options, configuration, "storage", "file");
-        foreach (string limit in Limits)
+        foreach (var limit in Limits)
         {
-            long value = configuration[limit]?.GetValue<long>() ?? -1;
+            var value = configuration[limit]?.GetValue<long>() ?? -1;
             if (value > 0)
+            {
                 throw Refused(options, $"{limit} is {value}, but a log without limits is needed");
+            }
         }
-        foreach (string flag in (string[])["no_ack", "sealed", "deny_delete", "deny_purge", "discard_new_per_subject"])
+        foreach (var flag in (string[])["no_ack", "sealed", "deny_delete", "deny_purge", "discard_new_per_subject"])
         {
             if (Flag(configuration, flag))
+            {
                 throw Refused(options, $"{flag} is on");
+            }
         }
         if (configuration["mirror"] is not null || configuration["sources"] is JsonArray { Count: > 0 })
+        {
             throw Refused(options, "it is a mirror, or has sources");
+        }
+
         if (configuration["subjects"] is not JsonArray { Count: 1 } subjects || subjects[0]!.GetValue<string>() != options.Subject)
+        {
             throw Refused(options, $"its subjects are not just {options.Subject}");
+        }
     }
 
     private static bool Flag(JsonObject configuration, string name) => configuration[name]?.GetValue<bool>() == true;
 
     private static void Require(NatsOptions options, JsonObject configuration, string name, string value)
     {
-        string? present = configuration[name]?.GetValue<string>();
+        var present = configuration[name]?.GetValue<string>();
         if (present != value)
+        {
             throw Refused(options, $"{name} is {present}, but must be {value}");
+        }
     }
 
     private static StoreRefusedException Refused(NatsOptions options, string reason) =>

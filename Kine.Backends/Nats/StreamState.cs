@@ -12,7 +12,7 @@ internal readonly record struct StreamState(ulong First, ulong Last, long Messag
     /// <summary>Reads the answer of STREAM.INFO or STREAM.CREATE.</summary>
     public static StreamState Of(JsonObject info)
     {
-        JsonNode state = info["state"]!;
+        var state = info["state"]!;
         return new StreamState(
             state["first_seq"]!.GetValue<ulong>(), state["last_seq"]!.GetValue<ulong>(), state["messages"]!.GetValue<long>(), state["bytes"]!.GetValue<long>());
     }

@@ -10,14 +10,19 @@ internal readonly record struct WantedValue(MessageEntry Entry, int Place, int I
     public static void Take(
         ReadOnlySpan<WantedValue> wanted, ReadOnlySpan<byte> content, ReadOnlySpan<byte> payload, bool moved, byte[]?[] values)
     {
-        RecordReader records = StoredMessage.Records(content, moved);
-        int next = 0;
-        for (int place = 0; next < wanted.Length; place++)
+        var records = StoredMessage.Records(content, moved);
+        var next = 0;
+        for (var place = 0; next < wanted.Length; place++)
         {
-            if (!records.TryRead(out StoredRecord record))
+            if (!records.TryRead(out var record))
+            {
                 throw ByteReader.Damaged();
+            }
+
             for (; next < wanted.Length && wanted[next].Place == place; next++)
+            {
                 values[wanted[next].Index] = StoredMessage.Slice(payload, record.ValueOffset, record.Metadata.ValueLength).ToArray();
+            }
         }
     }
 }

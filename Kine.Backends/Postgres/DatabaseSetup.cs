@@ -17,9 +17,12 @@ internal sealed class DatabaseSetup(PostgresServers servers, PostgresOptions opt
         options.Kerberos?.Prepare();
         try
         {
-            await using NpgsqlConnection connection = await ConnectOrCreate(cancellationToken).ConfigureAwait(false);
+            await using var connection = await ConnectOrCreate(cancellationToken).ConfigureAwait(false);
             if (connection.PostgreSqlVersion.Major < OldestServer)
+            {
                 throw new StoreRefusedException($"{options.Description} is PostgreSQL {connection.PostgreSqlVersion}; {OldestServer} is the oldest that works");
+            }
+
             await PostgresSchema.Upgrade(connection, options.Database, cancellationToken).ConfigureAwait(false);
             return await Warnings(connection, cancellationToken).ConfigureAwait(false);
         }
@@ -51,11 +54,11 @@ internal sealed class DatabaseSetup(PostgresServers servers, PostgresOptions opt
     private async Task Create(StoreUnavailableException missing, CancellationToken cancellationToken)
     {
         Exception? last = null;
-        foreach (PostgresHost host in options.Hosts)
+        foreach (var host in options.Hosts)
         {
             try
             {
-                await using NpgsqlConnection connection = await servers.ConnectOnce(host, "postgres", cancellationToken).ConfigureAwait(false);
+                await using var connection = await servers.ConnectOnce(host, "postgres", cancellationToken).ConfigureAwait(false);
                 await Create(connection, cancellationToken).ConfigureAwait(false);
                 return;
             }
@@ -70,8 +73,8 @@ internal sealed class DatabaseSetup(PostgresServers servers, PostgresOptions opt
 
     private async Task Create(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        string name = options.Database.Replace("\"", "\"\"", StringComparison.Ordinal);
-        for (int attempt = 1; ; attempt++)
+        var name = options.Database.Replace("\"", "\"\"", StringComparison.Ordinal);
+        for (var attempt = 1; ; attempt++)
         {
             try
             {
@@ -99,19 +102,34 @@ internal sealed class DatabaseSetup(PostgresServers servers, PostgresOptions opt
                 current_setting('synchronous_standby_names', true)
             """,
             connection);
-        await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
         var warnings = new List<string>();
         if (reader.GetString(0) == "off")
+        {
             warnings.Add("the server runs with fsync=off: a loss of power can take acknowledged writes back, or damage the database");
+        }
+
         if (reader.GetString(1) == "off")
+        {
             warnings.Add("the server runs with full_page_writes=off: a loss of power can damage the database unless its file system writes whole pages");
+        }
+
         if (reader.GetString(2) is "off" or "local" or "remote_write")
+        {
             warnings.Add($"the server's default is synchronous_commit={reader.GetString(2)}; kine asks for synchronous_commit=on for what it acknowledges");
+        }
+
         if (options is { PasswordProvider: not null, SslMode: SslMode.Require })
+        {
             warnings.Add("tokens of the identity provider go to a server whose certificate is not checked: use sslmode=verify-full, with its CA in --ca-file");
+        }
+
         if (options.Hosts.Count > 1 && (reader.IsDBNull(3) || reader.GetString(3).Length == 0))
+        {
             warnings.Add("several hosts are named, but synchronous_standby_names is empty: a switch to another host can take acknowledged writes back");
+        }
+
         return warnings;
     }
 }

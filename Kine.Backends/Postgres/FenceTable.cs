@@ -50,11 +50,11 @@ internal sealed class FenceTable(Writer writer, PostgresOptions options)
     public async Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime)
     {
         OutcomeUnknownException? lost = null;
-        for (int attempt = 1; ; attempt++)
+        for (var attempt = 1; ; attempt++)
         {
             try
             {
-                Fence? taken = await Change("a take-over", TakeOverStatement, command =>
+                var taken = await Change("a take-over", TakeOverStatement, command =>
                 {
                     Add(command, holder);
                     Add(command, address);
@@ -63,7 +63,9 @@ internal sealed class FenceTable(Writer writer, PostgresOptions options)
                     Add(command, seen.Counter);
                 }).ConfigureAwait(false);
                 if (taken is not null || lost is null)
+                {
                     return taken;
+                }
                 // An earlier attempt may have landed. A renewal proves it, and that it is as durable as what comes after it.
                 return await ChangeAs(RenewStatement, "a take-over", new FenceToken(seen.Epoch + 1, holder)).ConfigureAwait(false);
             }
@@ -82,14 +84,18 @@ internal sealed class FenceTable(Writer writer, PostgresOptions options)
     public async Task Renew(FenceToken token)
     {
         if (await ChangeAs(RenewStatement, "a renewal", token).ConfigureAwait(false) is null)
+        {
             throw Fenced("a renewal", token);
+        }
     }
 
     /// <summary>See <see cref="IRevisionStore.Release"/>.</summary>
     public async Task Release(FenceToken token)
     {
         if (await ChangeAs(ReleaseStatement, "a release", token).ConfigureAwait(false) is null)
+        {
             throw Fenced("a release", token);
+        }
     }
 
     private Task<Fence?> ChangeAs(string statement, string what, FenceToken token) => Change(what, statement, command =>
@@ -113,7 +119,10 @@ internal sealed class FenceTable(Writer writer, PostgresOptions options)
     {
         await using DbDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         if (!await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
             return null;
+        }
+
         var fence = new Fence(
             reader.GetInt64(0), reader.GetGuid(1), reader.GetString(2), TimeSpan.FromMilliseconds(reader.GetInt64(3)), reader.GetInt64(4), reader.GetInt64(5));
         // The commit's errors come after the row.

@@ -50,11 +50,14 @@ internal sealed class LogAppender(Writer writer, PostgresOptions options)
     /// <summary>See <see cref="IRevisionStore.Append"/>.</summary>
     public async Task Append(AppendBatch batch)
     {
-        ReadOnlyMemory<LogRecord> records = Records(batch);
+        var records = Records(batch);
         long bytes = 0;
-        foreach (ref readonly LogRecord record in records.Span)
+        foreach (ref readonly var record in records.Span)
+        {
             bytes += Size(in record);
-        bool moved = records.Length <= PartRecords && bytes <= PartBytes
+        }
+
+        var moved = records.Length <= PartRecords && bytes <= PartBytes
             ? await writer.Run("an append", options.AppendTimeout, connection => AppendAtOnce(connection, batch, records, bytes)).ConfigureAwait(false)
             : await writer.Run("a large append", Limit(records.Length, bytes), connection => AppendInParts(connection, batch, records, bytes)).ConfigureAwait(false);
         if (!moved)
@@ -74,7 +77,10 @@ internal sealed class LogAppender(Writer writer, PostgresOptions options)
         BindFence(command.Parameters, batch, bytes);
         BindRecords(command.Parameters, records.Span);
         if (batch.Side.Count > 0)
+        {
             BindSide(command.Parameters, batch.Side);
+        }
+
         connection.Committing();
         return (long)(await command.ExecuteScalarAsync().ConfigureAwait(false))! == 1;
     }
@@ -88,7 +94,7 @@ internal sealed class LogAppender(Writer writer, PostgresOptions options)
         }
         while (records.Length > 0)
         {
-            int count = PartLength(records.Span);
+            var count = PartLength(records.Span);
             await using var insert = new NpgsqlCommand(InsertPart, connection.Connection) { CommandTimeout = 0 };
             BindRecords(insert.Parameters, records.Span[..count]);
             await insert.ExecuteNonQueryAsync().ConfigureAwait(false);
@@ -113,9 +119,12 @@ internal sealed class LogAppender(Writer writer, PostgresOptions options)
 
     private static int PartLength(ReadOnlySpan<LogRecord> records)
     {
-        int count = 0;
+        var count = 0;
         for (long bytes = 0; count < records.Length && count < PartRecords && bytes < PartBytes; count++)
+        {
             bytes += Size(in records[count]);
+        }
+
         return count;
     }
 
@@ -143,9 +152,9 @@ internal sealed class LogAppender(Writer writer, PostgresOptions options)
         var tombstones = new bool[records.Length];
         var keys = new ReadOnlyMemory<byte>[records.Length];
         var values = new ReadOnlyMemory<byte>[records.Length];
-        for (int i = 0; i < records.Length; i++)
+        for (var i = 0; i < records.Length; i++)
         {
-            ref readonly LogRecord record = ref records[i];
+            ref readonly var record = ref records[i];
             ids[i] = RecordKey.Of(record.Id);
             createRevisions[i] = record.CreateRevision;
             versions[i] = record.Version;
@@ -167,8 +176,11 @@ internal sealed class LogAppender(Writer writer, PostgresOptions options)
     private static void BindSide(NpgsqlParameterCollection parameters, List<SideRow> rows)
     {
         var last = new Dictionary<(SideKind, string), SideRow>();
-        foreach (ref readonly SideRow row in CollectionsMarshal.AsSpan(rows))
+        foreach (ref readonly var row in CollectionsMarshal.AsSpan(rows))
+        {
             last[(row.Kind, Convert.ToHexString(row.Key))] = row;
+        }
+
         SideRow[] gone = [.. last.Values.Where(row => row.Value is null)];
         SideRow[] put = [.. last.Values.Where(row => row.Value is not null)];
         AddArray(parameters, NpgsqlDbType.Integer, Array.ConvertAll(gone, row => (int)row.Kind));
@@ -183,10 +195,12 @@ internal sealed class LogAppender(Writer writer, PostgresOptions options)
         batch.Check();
         var records = new LogRecord[batch.Records.Count];
         batch.Records.CopyTo(records);
-        foreach (ref readonly LogRecord record in records.AsSpan())
+        foreach (ref readonly var record in records.AsSpan())
         {
             if (!RecordKey.Fits(record.Id))
+            {
                 throw new ArgumentException($"record {record.Id} is past what this store can number ({RecordKey.MaxRevision}, {RecordKey.MaxSub})");
+            }
         }
         return records;
     }

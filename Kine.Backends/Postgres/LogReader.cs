@@ -47,21 +47,21 @@ internal sealed class LogReader(PostgresServers servers, PostgresOptions options
     public async Task<RecordId?> ScanMetadata(
         RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken)
     {
-        long position = RecordKey.NotPast(after);
-        long last = RecordKey.LastOf(toRevision);
+        var position = RecordKey.NotPast(after);
+        var last = RecordKey.LastOf(toRevision);
         long visited = -1;
         while (maxRecords > 0 && position < last)
         {
-            int limit = Math.Min(maxRecords, RecordsPerQuery);
+            var limit = Math.Min(maxRecords, RecordsPerQuery);
             // Asked again after a loss, it goes on behind what was visited.
-            int got = 0;
+            var got = 0;
             await Run("a scan", async (connection, cancellation) =>
             {
                 await using var command = new NpgsqlCommand(Metadata, connection);
                 Add(command, NpgsqlDbType.Bigint, position);
                 Add(command, NpgsqlDbType.Bigint, last);
                 Add(command, NpgsqlDbType.Bigint, (long)(limit - got));
-                await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
+                await using var reader = await command.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
                 while (await reader.ReadAsync(cancellation).ConfigureAwait(false))
                 {
                     position = visited = reader.GetInt64(0);
@@ -71,7 +71,10 @@ internal sealed class LogReader(PostgresServers servers, PostgresOptions options
                 return true;
             }, cancellationToken).ConfigureAwait(false);
             if (got < limit)
+            {
                 break;
+            }
+
             maxRecords -= got;
         }
         return visited < 0 ? null : RecordKey.IdOf(visited);
@@ -79,7 +82,7 @@ internal sealed class LogReader(PostgresServers servers, PostgresOptions options
 
     private static void Visit(NpgsqlDataReader reader, MetadataVisitor visit)
     {
-        RecordId id = RecordKey.IdOf(reader.GetInt64(0));
+        var id = RecordKey.IdOf(reader.GetInt64(0));
         var record = new RecordMetadata(
             id.Revision, id.Sub, reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetBoolean(4), reader.GetInt32(5));
         visit(in record, reader.GetFieldValue<byte[]>(6));
@@ -89,16 +92,19 @@ internal sealed class LogReader(PostgresServers servers, PostgresOptions options
     public async Task<List<LogRecord>> ReadRecords(RecordId after, long toRevision, int maxRecords, long maxBytes, CancellationToken cancellationToken)
     {
         var records = new List<LogRecord>();
-        long position = RecordKey.NotPast(after);
-        long last = RecordKey.LastOf(toRevision);
+        var position = RecordKey.NotPast(after);
+        var last = RecordKey.LastOf(toRevision);
         while (records.Count < maxRecords && maxBytes > 0 && position < last)
         {
-            int limit = Math.Min(maxRecords - records.Count, WholeRecordsPerQuery);
-            int before = records.Count;
+            var limit = Math.Min(maxRecords - records.Count, WholeRecordsPerQuery);
+            var before = records.Count;
             maxBytes -= await Run("a read of records", (connection, cancellation) => ReadPage(connection, position, last, limit, maxBytes, records, before, cancellation), cancellationToken)
                 .ConfigureAwait(false);
             if (records.Count - before < limit)
+            {
                 break;
+            }
+
             position = RecordKey.Of(records[^1].Id);
         }
         return records;
@@ -113,13 +119,13 @@ internal sealed class LogReader(PostgresServers servers, PostgresOptions options
         Add(command, NpgsqlDbType.Bigint, last);
         Add(command, NpgsqlDbType.Bigint, (long)limit);
         Add(command, NpgsqlDbType.Bigint, maxBytes);
-        await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         long bytes = 0;
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            RecordId id = RecordKey.IdOf(reader.GetInt64(0));
-            byte[] key = reader.GetFieldValue<byte[]>(5);
-            byte[] value = reader.GetFieldValue<byte[]>(6);
+            var id = RecordKey.IdOf(reader.GetInt64(0));
+            var key = reader.GetFieldValue<byte[]>(5);
+            var value = reader.GetFieldValue<byte[]>(6);
             bytes += key.Length + value.Length;
             records.Add(new LogRecord(
                 id.Revision, id.Sub, key, reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetBoolean(4), value));
@@ -131,11 +137,11 @@ internal sealed class LogReader(PostgresServers servers, PostgresOptions options
     public async Task<byte[]?[]> ReadValues(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
     {
         var values = new byte[]?[ids.Length];
-        (long[] keys, int[] places) = Sorted(ids.Span);
-        for (int start = 0; start < keys.Length; start += ValuesPerQuery)
+        (var keys, var places) = Sorted(ids.Span);
+        for (var start = 0; start < keys.Length; start += ValuesPerQuery)
         {
-            int from = start;
-            int to = Math.Min(start + ValuesPerQuery, keys.Length);
+            var from = start;
+            var to = Math.Min(start + ValuesPerQuery, keys.Length);
             await Run("a read of values", (connection, cancellation) => ReadSorted(connection, keys, places, from, to, values, cancellation), cancellationToken)
                 .ConfigureAwait(false);
         }
@@ -146,10 +152,13 @@ internal sealed class LogReader(PostgresServers servers, PostgresOptions options
     {
         var keys = new List<long>(ids.Length);
         var places = new List<int>(ids.Length);
-        for (int i = 0; i < ids.Length; i++)
+        for (var i = 0; i < ids.Length; i++)
         {
             if (!RecordKey.Fits(ids[i]))
+            {
                 continue;
+            }
+
             keys.Add(RecordKey.Of(ids[i]));
             places.Add(i);
         }
@@ -164,16 +173,21 @@ internal sealed class LogReader(PostgresServers servers, PostgresOptions options
     {
         await using var command = new NpgsqlCommand(Values, connection);
         Add(command, NpgsqlDbType.Array | NpgsqlDbType.Bigint, keys[from..to]);
-        await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            long key = reader.GetInt64(0);
-            byte[] value = reader.GetFieldValue<byte[]>(1);
-            int at = Array.BinarySearch(keys, from, to - from, key);
+            var key = reader.GetInt64(0);
+            var value = reader.GetFieldValue<byte[]>(1);
+            var at = Array.BinarySearch(keys, from, to - from, key);
             while (at > from && keys[at - 1] == key)
+            {
                 at--;
+            }
+
             for (; at < to && keys[at] == key; at++)
+            {
                 values[places[at]] = value;
+            }
         }
         return true;
     }
@@ -193,10 +207,13 @@ internal sealed class LogReader(PostgresServers servers, PostgresOptions options
     public Task<List<SideRow>> ReadSide(CancellationToken cancellationToken) => Run("a read of side state", async (connection, cancellation) =>
     {
         await using var command = new NpgsqlCommand("SELECT kind, key, value FROM kine_side", connection);
-        await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
+        await using var reader = await command.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
         var rows = new List<SideRow>();
         while (await reader.ReadAsync(cancellation).ConfigureAwait(false))
+        {
             rows.Add(new SideRow((SideKind)reader.GetInt32(0), reader.GetFieldValue<byte[]>(1), reader.GetFieldValue<byte[]>(2)));
+        }
+
         return rows;
     }, cancellationToken);
 
@@ -204,35 +221,37 @@ internal sealed class LogReader(PostgresServers servers, PostgresOptions options
     public Task<StoreSize> Size(CancellationToken cancellationToken) => Run("a look at the size", async (connection, cancellation) =>
     {
         await using var command = new NpgsqlCommand(SizeQuery, connection);
-        await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
+        await using var reader = await command.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
         await reader.ReadAsync(cancellation).ConfigureAwait(false);
-        (long total, long inUse) = (reader.GetInt64(0), reader.GetInt64(1));
+        (var total, var inUse) = (reader.GetInt64(0), reader.GetInt64(1));
         return new StoreSize(Math.Max(total, inUse), inUse);
     }, cancellationToken);
 
     /// <summary>Runs a query on a connection of its own, again on another one when that was lost. Throws <see cref="StoreUnavailableException"/>.</summary>
     public async Task<T> Run<T>(string what, Func<NpgsqlConnection, CancellationToken, Task<T>> query, CancellationToken cancellationToken)
     {
-        for (int attempt = 1; ; attempt++)
+        for (var attempt = 1; ; attempt++)
         {
-            NpgsqlConnection connection = await servers.Connect(ConnectPatience, cancellationToken).ConfigureAwait(false);
-            long start = Stopwatch.GetTimestamp();
+            var connection = await servers.Connect(ConnectPatience, cancellationToken).ConfigureAwait(false);
+            var start = Stopwatch.GetTimestamp();
             try
             {
-                T result = await query(connection, cancellationToken).ConfigureAwait(false);
+                var result = await query(connection, cancellationToken).ConfigureAwait(false);
                 slow.Note(what, start);
                 return result;
             }
             catch (Exception error) when (PostgresError.IsFailure(error) && !cancellationToken.IsCancellationRequested)
             {
-                bool again = attempt < Attempts && PostgresError.IsConflict(error);
+                var again = attempt < Attempts && PostgresError.IsConflict(error);
                 if (!PostgresError.IsRefusal(error) || PostgresError.IsReadOnly(error))
                 {
                     servers.Lost();
                     again = attempt < Attempts && !PostgresError.IsTimeout(error);
                 }
                 if (!again)
+                {
                     throw new StoreUnavailableException($"{options.Description} failed at {what}: {PostgresError.Text(error)}", error);
+                }
             }
             finally
             {

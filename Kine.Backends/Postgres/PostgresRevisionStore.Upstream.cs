@@ -34,7 +34,7 @@ public sealed partial class PostgresRevisionStore : IUpstreamTable
             await using var command = new NpgsqlCommand(UpstreamRows, connection);
             command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = afterId });
             command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = maxRows });
-            await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
+            await using var reader = await command.ExecuteReaderAsync(cancellation).ConfigureAwait(false);
             var rows = new List<UpstreamRow>();
             while (await reader.ReadAsync(cancellation).ConfigureAwait(false))
             {

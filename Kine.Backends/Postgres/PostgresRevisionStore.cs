@@ -97,13 +97,15 @@ public sealed partial class PostgresRevisionStore : IRevisionStore
     public async Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
     {
         var keys = new List<long>(ids.Length);
-        foreach (RecordId id in ids.Span)
+        foreach (var id in ids.Span)
         {
             if (RecordKey.Fits(id))
+            {
                 keys.Add(RecordKey.Of(id));
+            }
         }
         keys.Sort();
-        foreach (long[] piece in keys.Chunk(DeletesPerStatement))
+        foreach (var piece in keys.Chunk(DeletesPerStatement))
         {
             await _reader.Delete(piece, cancellationToken).ConfigureAwait(false);
             Interlocked.Increment(ref _changes);
@@ -116,8 +118,8 @@ public sealed partial class PostgresRevisionStore : IRevisionStore
     /// <inheritdoc/>
     public ValueTask<StoreSize> Size(CancellationToken cancellationToken)
     {
-        SizeSample? last = Volatile.Read(ref _size);
-        long changes = Interlocked.Read(ref _changes);
+        var last = Volatile.Read(ref _size);
+        var changes = Interlocked.Read(ref _changes);
         // Other processes write as well, or the vacuum does.
         return last is not null && last.Changes == changes && Stopwatch.GetElapsedTime(last.Taken) < SizeAge
             ? new(last.Size)
@@ -126,7 +128,7 @@ public sealed partial class PostgresRevisionStore : IRevisionStore
 
     private async Task<StoreSize> AskSize(long changes, CancellationToken cancellationToken)
     {
-        StoreSize size = await _reader.Size(cancellationToken).ConfigureAwait(false);
+        var size = await _reader.Size(cancellationToken).ConfigureAwait(false);
         Volatile.Write(ref _size, new SizeSample(changes, Stopwatch.GetTimestamp(), size));
         return size;
     }
@@ -134,7 +136,7 @@ public sealed partial class PostgresRevisionStore : IRevisionStore
     /// <summary>Marks free space as such and cuts it off where it is at a table's end; VACUUM FULL would give back more, but hold up writes for its whole time.</summary>
     public async Task Defragment(CancellationToken cancellationToken)
     {
-        foreach (string table in PostgresSchema.Tables)
+        foreach (var table in PostgresSchema.Tables)
         {
             await _reader.Run("a vacuum", async (connection, cancellation) =>
             {

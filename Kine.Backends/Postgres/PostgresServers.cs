@@ -45,17 +45,17 @@ internal sealed class PostgresServers : IAsyncDisposable
     /// </summary>
     public async Task<NpgsqlConnection> Connect(TimeSpan patience, CancellationToken cancellationToken)
     {
-        long start = Stopwatch.GetTimestamp();
-        for (TimeSpan wait = FirstWait; ; wait = wait * 2 < LongestWait ? wait * 2 : LongestWait)
+        var start = Stopwatch.GetTimestamp();
+        for (var wait = FirstWait; ; wait = wait * 2 < LongestWait ? wait * 2 : LongestWait)
         {
             var failures = new List<(PostgresHost Host, Exception Error)>();
-            int first = Volatile.Read(ref _current);
-            for (int i = 0; i < _options.Hosts.Count; i++)
+            var first = Volatile.Read(ref _current);
+            for (var i = 0; i < _options.Hosts.Count; i++)
             {
-                int host = (first + i) % _options.Hosts.Count;
+                var host = (first + i) % _options.Hosts.Count;
                 try
                 {
-                    NpgsqlConnection connection = await OpenOn(host, cancellationToken).ConfigureAwait(false);
+                    var connection = await OpenOn(host, cancellationToken).ConfigureAwait(false);
                     Volatile.Write(ref _current, host);
                     return connection;
                 }
@@ -66,8 +66,8 @@ internal sealed class PostgresServers : IAsyncDisposable
             }
             if (Stopwatch.GetElapsedTime(start) + wait > patience || !failures.Exists(failure => PostgresError.MayPass(failure.Error)))
             {
-                string reasons = string.Join("; ", failures.Select(failure => $"{failure.Host}: {PostgresError.Text(failure.Error)}"));
-                Exception telling = failures.Find(failure => failure.Error is PostgresException).Error ?? failures[^1].Error;
+                var reasons = string.Join("; ", failures.Select(failure => $"{failure.Host}: {PostgresError.Text(failure.Error)}"));
+                var telling = failures.Find(failure => failure.Error is PostgresException).Error ?? failures[^1].Error;
                 throw new StoreUnavailableException($"no connection to database {_options.Database} at {reasons}", telling);
             }
             await Task.Delay(wait, cancellationToken).ConfigureAwait(false);
@@ -78,15 +78,17 @@ internal sealed class PostgresServers : IAsyncDisposable
     public void Lost()
     {
         Interlocked.Increment(ref _generation);
-        foreach (NpgsqlDataSource pool in Volatile.Read(ref _pools))
+        foreach (var pool in Volatile.Read(ref _pools))
+        {
             pool.Clear();
+        }
     }
 
     private async Task<NpgsqlConnection> OpenOn(int host, CancellationToken cancellationToken)
     {
-        for (bool renewed = false; ;)
+        for (var renewed = false; ;)
         {
-            NpgsqlDataSource pool = Volatile.Read(ref _pools)[host];
+            var pool = Volatile.Read(ref _pools)[host];
             try
             {
                 return await pool.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
@@ -99,7 +101,10 @@ internal sealed class PostgresServers : IAsyncDisposable
             {
                 // The server's key, or our own, may be a new one.
                 if (renewed || !_options.Kerberos.Renew())
+                {
                     throw await Explained(error, _options.Kerberos, _options.Hosts[host]).ConfigureAwait(false);
+                }
+
                 renewed = true;
             }
             catch (ObjectDisposedException) when (pool != Volatile.Read(ref _pools)[host])
@@ -112,7 +117,7 @@ internal sealed class PostgresServers : IAsyncDisposable
     // Npgsql knows no more than that GSSAPI failed. Asking the KDC blocks.
     private async Task<NpgsqlException> Explained(NpgsqlException error, KerberosLogin kerberos, PostgresHost host)
     {
-        string? reason = await Task.Run(() => kerberos.Explain(host.Name, _options.KerberosService)).ConfigureAwait(false);
+        var reason = await Task.Run(() => kerberos.Explain(host.Name, _options.KerberosService)).ConfigureAwait(false);
         return reason is null ? error : new NpgsqlException($"{PostgresError.Text(error)}: Kerberos as {kerberos}: {reason}");
     }
 
@@ -122,13 +127,18 @@ internal sealed class PostgresServers : IAsyncDisposable
         lock (_lock)
         {
             if (!_prepare)
+            {
                 return;
+            }
+
             _prepare = false;
             old = _pools;
             Volatile.Write(ref _pools, CreatePools());
         }
-        foreach (NpgsqlDataSource pool in old)
+        foreach (var pool in old)
+        {
             pool.Dispose();
+        }
     }
 
     private NpgsqlDataSource[] CreatePools() => [.. _options.Hosts.Select(CreatePool)];
@@ -158,19 +168,28 @@ internal sealed class PostgresServers : IAsyncDisposable
         bool direct;
         await using (var command = new NpgsqlCommand(
             "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only'), pg_backend_pid()", connection))
-        await using (NpgsqlDataReader reader = await command.ExecuteReaderAsync().ConfigureAwait(false))
+        await using (var reader = await command.ExecuteReaderAsync().ConfigureAwait(false))
         {
             await reader.ReadAsync().ConfigureAwait(false);
             if (_options.Target != TargetSessionAttributes.Any && reader.GetBoolean(0))
+            {
                 throw new WrongServerException("is a standby");
+            }
+
             if (_options.Target == TargetSessionAttributes.ReadWrite && reader.GetString(1) != "off")
+            {
                 throw new WrongServerException("is read-only (default_transaction_read_only)");
+            }
+
             direct = reader.GetInt32(2) == connection.ProcessID;
         }
         if (!direct)
         {
             if (prepare && _options.Prepare is null)
+            {
                 throw new PoolerFoundException();
+            }
+
             return;
         }
         // A client that vanished without a word must not keep its locks for hours.
@@ -186,15 +205,15 @@ internal sealed class PostgresServers : IAsyncDisposable
     /// <summary>A single connection to another database of the server in use, outside of the pools.</summary>
     public async Task<NpgsqlConnection> ConnectOnce(PostgresHost host, string database, CancellationToken cancellationToken)
     {
-        NpgsqlConnectionStringBuilder settings = ConnectionString(host, database, prepare: false);
+        var settings = ConnectionString(host, database, prepare: false);
         settings.Pooling = false;
-        await using NpgsqlDataSource source = CreateSource(host, settings, prepare: false);
+        await using var source = CreateSource(host, settings, prepare: false);
         return await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private NpgsqlConnectionStringBuilder ConnectionString(PostgresHost host, string database, bool prepare)
     {
-        int idle = _options.MaxIdleTime > TimeSpan.Zero ? Seconds(_options.MaxIdleTime) : Forever;
+        var idle = _options.MaxIdleTime > TimeSpan.Zero ? Seconds(_options.MaxIdleTime) : Forever;
         var text = new NpgsqlConnectionStringBuilder
         {
             Host = host.Name,
@@ -232,7 +251,10 @@ internal sealed class PostgresServers : IAsyncDisposable
             WriteBufferSize = BufferBytes,
         };
         if (_options.SslNegotiation is { } negotiation)
+        {
             text.SslNegotiation = negotiation;
+        }
+
         return text;
     }
 
@@ -241,7 +263,9 @@ internal sealed class PostgresServers : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        foreach (NpgsqlDataSource pool in Volatile.Read(ref _pools))
+        foreach (var pool in Volatile.Read(ref _pools))
+        {
             await pool.DisposeAsync().ConfigureAwait(false);
+        }
     }
 }

@@ -13,10 +13,14 @@ internal sealed class SlowStatements(PostgresOptions options)
     /// <param name="start">Timestamp of its beginning.</param>
     public void Note(string what, long start)
     {
-        TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
+        var elapsed = Stopwatch.GetElapsedTime(start);
         if (options.SlowSqlWarningThreshold > TimeSpan.Zero && elapsed >= options.SlowSqlWarningThreshold)
+        {
             _log.LogWarning("Slow SQL: {What} took {Elapsed:n0} ms", what, elapsed.TotalMilliseconds);
+        }
         else if (options.SlowSqlThreshold > TimeSpan.Zero && elapsed >= options.SlowSqlThreshold)
+        {
             _log.LogInformation("Slow SQL: {What} took {Elapsed:n0} ms", what, elapsed.TotalMilliseconds);
+        }
     }
 }

@@ -41,7 +41,9 @@ internal sealed class WriteConnection : IAsyncDisposable
     public void Committing()
     {
         if (Interlocked.CompareExchange(ref _state, Sent, Open) == GivenUp)
+        {
             throw new OperationCanceledException("the transaction took too long");
+        }
     }
 
     /// <summary>True when nothing that can commit was sent, and now never will be.</summary>
@@ -51,9 +53,11 @@ internal sealed class WriteConnection : IAsyncDisposable
     // server warns of at a commit is taken for the same, but for the reminders that transaction numbers run out.
     private void Noted(object sender, NpgsqlNoticeEventArgs arguments)
     {
-        PostgresNotice notice = arguments.Notice;
+        var notice = arguments.Notice;
         if (notice.InvariantSeverity == "WARNING" && notice.File is not ("varsup.c" or "multixact.c"))
+        {
             Doubt = $"{notice.MessageText} ({notice.SqlState})";
+        }
     }
 
     /// <inheritdoc/>

@@ -30,13 +30,13 @@ internal sealed class Writer(PostgresServers servers, PostgresOptions options, S
         await _turn.WaitAsync().ConfigureAwait(false);
         try
         {
-            for (int attempt = 1; ; attempt++)
+            for (var attempt = 1; ; attempt++)
             {
-                WriteConnection connection = await Ready().ConfigureAwait(false);
-                long start = Stopwatch.GetTimestamp();
+                var connection = await Ready().ConfigureAwait(false);
+                var start = Stopwatch.GetTimestamp();
                 try
                 {
-                    T result = await RunOnce(connection, what, limit, transaction).ConfigureAwait(false);
+                    var result = await RunOnce(connection, what, limit, transaction).ConfigureAwait(false);
                     slow.Note(what, start);
                     return result;
                 }
@@ -52,7 +52,10 @@ internal sealed class Writer(PostgresServers servers, PostgresOptions options, S
                 catch (Exception error) when (PostgresError.IsRefusal(error))
                 {
                     if (PostgresError.IsReadOnly(error))
+                    {
                         await Drop().ConfigureAwait(false);
+                    }
+
                     throw new StoreUnavailableException($"{options.Description} refused {what}: {PostgresError.Text(error)}", error);
                 }
             }
@@ -66,7 +69,7 @@ internal sealed class Writer(PostgresServers servers, PostgresOptions options, S
     private async Task<T> RunOnce<T>(WriteConnection connection, string what, TimeSpan limit, Func<WriteConnection, Task<T>> transaction)
     {
         connection.Begin();
-        Task<T> running = transaction(connection);
+        var running = transaction(connection);
         T result;
         try
         {
@@ -74,25 +77,28 @@ internal sealed class Writer(PostgresServers servers, PostgresOptions options, S
         }
         catch (TimeoutException error) when (!running.IsCompleted)
         {
-            bool certain = connection.GiveUp();
+            var certain = connection.GiveUp();
             _connection = null;
             servers.Lost();
             _ = CloseAfter(running, connection);
-            string message = $"{options.Description} gave no answer to {what} within {limit.TotalSeconds:n0} s";
+            var message = $"{options.Description} gave no answer to {what} within {limit.TotalSeconds:n0} s";
             throw certain ? new StoreUnavailableException(message, error) : new OutcomeUnknownException(message, error);
         }
         catch (Exception error) when (PostgresError.IsFailure(error) && !PostgresError.IsRefusal(error))
         {
-            bool certain = connection.GiveUp();
+            var certain = connection.GiveUp();
             await Drop().ConfigureAwait(false);
-            string message = $"the connection to {options.Description} was lost during {what}: {PostgresError.Text(error)}";
+            var message = $"the connection to {options.Description} was lost during {what}: {PostgresError.Text(error)}";
             throw certain ? new StoreUnavailableException(message, error) : new OutcomeUnknownException(message, error);
         }
         catch
         {
             // Refused by the server, or by the transaction itself after a part of it: then there is something to roll back.
             if (connection.GiveUp())
+            {
                 await Discard().ConfigureAwait(false);
+            }
+
             throw;
         }
         if (connection.Doubt is { } doubt)
@@ -107,12 +113,15 @@ internal sealed class Writer(PostgresServers servers, PostgresOptions options, S
     {
         if (_connection is { } present)
         {
-            bool old = options.MaxLifetime > TimeSpan.Zero && DateTime.UtcNow - present.OpenedAt > options.MaxLifetime;
+            var old = options.MaxLifetime > TimeSpan.Zero && DateTime.UtcNow - present.OpenedAt > options.MaxLifetime;
             if (!old && present.Generation == servers.Generation && present.Connection.FullState == ConnectionState.Open)
+            {
                 return present;
+            }
+
             await Discard().ConfigureAwait(false);
         }
-        int generation = servers.Generation;
+        var generation = servers.Generation;
         return _connection = new WriteConnection(await servers.Connect(ConnectPatience, CancellationToken.None).ConfigureAwait(false), generation);
     }
 
@@ -126,7 +135,10 @@ internal sealed class Writer(PostgresServers servers, PostgresOptions options, S
     private async Task Discard()
     {
         if (_connection is not { } connection)
+        {
             return;
+        }
+
         _connection = null;
         await connection.DisposeAsync().ConfigureAwait(false);
     }

@@ -50,7 +50,9 @@ internal sealed class Checkpointer : IDisposable
     public void Committed()
     {
         if (_log.PagesWritten - Volatile.Read(ref _pagesAtLastPass) >= _pagesBetween)
+        {
             _wake.Set();
+        }
     }
 
     private void Run()
@@ -59,18 +61,25 @@ internal sealed class Checkpointer : IDisposable
         {
             _wake.WaitOne();
             if (_stopping)
+            {
                 return;
+            }
+
             try
             {
-                (int frames, int copied) = Pass();
+                (var frames, var copied) = Pass();
                 if (frames >= _frameLimit)
+                {
                     StartOver(frames, copied);
+                }
             }
             catch (SqliteError error)
             {
                 // No space or a lock: the frames stay in the WAL, and the next pass begins with them.
                 if (error.ForCaller(_path) is StoreBrokenException broken)
+                {
                     _writer.Break(broken);
+                }
             }
             catch (StoreBrokenException)
             {
@@ -82,7 +91,10 @@ internal sealed class Checkpointer : IDisposable
     private (int Frames, int Copied) Pass()
     {
         if (_log.Commits == _commitsAtLastPass)
+        {
             return (0, 0);
+        }
+
         Volatile.Write(ref _pagesAtLastPass, _log.PagesWritten);
         try
         {
@@ -96,18 +108,27 @@ internal sealed class Checkpointer : IDisposable
 
     private void StartOver(int frames, int copied)
     {
-        for (int pass = 0; frames - copied > CloseEnoughFrames || HasMoved(CloseEnoughFrames); pass++)
+        for (var pass = 0; frames - copied > CloseEnoughFrames || HasMoved(CloseEnoughFrames); pass++)
         {
             if (pass == MaxApproach || _stopping)
+            {
                 break;
-            (int nowFrames, int nowCopied) = Pass();
+            }
+
+            (var nowFrames, var nowCopied) = Pass();
             if (nowFrames == 0)
+            {
                 break;
+            }
+
             (frames, copied) = (nowFrames, nowCopied);
         }
-        using IDisposable? hold = _readers.HoldAll(ReaderPatience);
+        using var hold = _readers.HoldAll(ReaderPatience);
         if (hold is null)
+        {
             return; // A long query of ours: the WAL grows a little further, and the next pass tries again.
+        }
+
         using var patience = new CancellationTokenSource(WriterPatience);
         try
         {

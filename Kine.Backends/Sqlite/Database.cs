@@ -25,8 +25,8 @@ internal sealed class Database : IDisposable
     /// <param name="readOnly">True for connections that only read.</param>
     public Database(string path, bool readOnly)
     {
-        int flags = (readOnly ? raw.SQLITE_OPEN_READONLY : raw.SQLITE_OPEN_READWRITE) | raw.SQLITE_OPEN_NOMUTEX;
-        int code = raw.sqlite3_open_v2(path, out _handle, flags, null);
+        var flags = (readOnly ? raw.SQLITE_OPEN_READONLY : raw.SQLITE_OPEN_READWRITE) | raw.SQLITE_OPEN_NOMUTEX;
+        var code = raw.sqlite3_open_v2(path, out _handle, flags, null);
         if (code != raw.SQLITE_OK)
         {
             var error = new SqliteError(code & 0xff, code, raw.sqlite3_errstr(code).utf8_to_string());
@@ -45,14 +45,14 @@ internal sealed class Database : IDisposable
     public int TakePagesWritten()
     {
         const int CacheWrite = 9;
-        Check(raw.sqlite3_db_status(_handle, CacheWrite, out int pages, out _, 1));
+        Check(raw.sqlite3_db_status(_handle, CacheWrite, out var pages, out _, 1));
         return pages;
     }
 
     /// <summary>Prepares a statement that lives as long as the connection.</summary>
     public Statement Prepare(string sql)
     {
-        Check(raw.sqlite3_prepare_v2(_handle, sql, out sqlite3_stmt handle));
+        Check(raw.sqlite3_prepare_v2(_handle, sql, out var handle));
         var statement = new Statement(this, handle);
         _statements.Add(statement);
         return statement;
@@ -64,7 +64,7 @@ internal sealed class Database : IDisposable
     /// <summary>First column of the first row, 0 when there is none.</summary>
     public long QueryLong(string sql)
     {
-        Check(raw.sqlite3_prepare_v2(_handle, sql, out sqlite3_stmt handle));
+        Check(raw.sqlite3_prepare_v2(_handle, sql, out var handle));
         using var statement = new Statement(this, handle);
         return statement.Step() ? statement.Long(0) : 0;
     }
@@ -72,11 +72,14 @@ internal sealed class Database : IDisposable
     /// <summary>First column of every row.</summary>
     public List<string> QueryTexts(string sql)
     {
-        Check(raw.sqlite3_prepare_v2(_handle, sql, out sqlite3_stmt handle));
+        Check(raw.sqlite3_prepare_v2(_handle, sql, out var handle));
         using var statement = new Statement(this, handle);
         var texts = new List<string>();
         while (statement.Step())
+        {
             texts.Add(statement.Text(0));
+        }
+
         return texts;
     }
 
@@ -96,7 +99,7 @@ internal sealed class Database : IDisposable
     /// <summary>Copies what it can of the WAL into the database file, waiting for nobody. Returns the frames in the WAL and how many are copied.</summary>
     public (int Frames, int Copied) CheckpointPassive()
     {
-        Check(raw.sqlite3_wal_checkpoint_v2(_handle, "main", raw.SQLITE_CHECKPOINT_PASSIVE, out int frames, out int copied));
+        Check(raw.sqlite3_wal_checkpoint_v2(_handle, "main", raw.SQLITE_CHECKPOINT_PASSIVE, out var frames, out var copied));
         return (frames, copied);
     }
 
@@ -104,7 +107,9 @@ internal sealed class Database : IDisposable
     public void Check(int code)
     {
         if (code != raw.SQLITE_OK)
+        {
             throw Error(code);
+        }
     }
 
     /// <summary>The error behind a result code of this connection.</summary>
@@ -114,8 +119,11 @@ internal sealed class Database : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (Statement statement in _statements)
+        foreach (var statement in _statements)
+        {
             statement.Dispose();
+        }
+
         _statements.Clear();
         _handle.Dispose();
     }

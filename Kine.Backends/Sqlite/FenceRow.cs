@@ -12,7 +12,10 @@ internal static class FenceRow
         try
         {
             if (!statement.Step())
+            {
                 throw new StoreBrokenException("the fence row is gone from the database");
+            }
+
             return new Fence(
                 statement.Long(0),
                 new Guid(statement.Bytes(1), bigEndian: true),

@@ -46,16 +46,19 @@ internal sealed class LogReader : IDisposable
     /// <summary>See <see cref="IRevisionStore.ScanMetadata"/>.</summary>
     public RecordId? ScanMetadata(RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken)
     {
-        long position = RecordKey.NotPast(after);
-        long last = RecordKey.LastOf(toRevision);
+        var position = RecordKey.NotPast(after);
+        var last = RecordKey.LastOf(toRevision);
         long visited = -1;
         while (maxRecords > 0 && position < last)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            int limit = Math.Min(maxRecords, RecordsPerQuery);
-            int got = ScanOnce(position, last, limit, visit, ref visited);
+            var limit = Math.Min(maxRecords, RecordsPerQuery);
+            var got = ScanOnce(position, last, limit, visit, ref visited);
             if (got < limit)
+            {
                 break;
+            }
+
             maxRecords -= got;
             position = visited;
         }
@@ -67,13 +70,13 @@ internal sealed class LogReader : IDisposable
         _metadata.Bind(1, after);
         _metadata.Bind(2, last);
         _metadata.Bind(3, limit);
-        int got = 0;
+        var got = 0;
         try
         {
             while (_metadata.Step())
             {
                 visited = _metadata.Long(0);
-                RecordId id = RecordKey.IdOf(visited);
+                var id = RecordKey.IdOf(visited);
                 var record = new RecordMetadata(
                     id.Revision, id.Sub, _metadata.Long(2), _metadata.Long(3), _metadata.Long(4), _metadata.Long(5) != 0, (int)_metadata.Long(6));
                 visit(in record, _metadata.Bytes(1));
@@ -99,14 +102,16 @@ internal sealed class LogReader : IDisposable
             long bytes = 0;
             while (_records.Step())
             {
-                RecordId id = RecordKey.IdOf(_records.Long(0));
-                byte[] key = _records.Bytes(1).ToArray();
-                byte[] value = _records.Bytes(6).ToArray();
+                var id = RecordKey.IdOf(_records.Long(0));
+                var key = _records.Bytes(1).ToArray();
+                var value = _records.Bytes(6).ToArray();
                 bytes += key.Length + value.Length;
                 records.Add(new LogRecord(
                     id.Revision, id.Sub, key, _records.Long(2), _records.Long(3), _records.Long(4), _records.Long(5) != 0, value));
                 if (bytes >= maxBytes)
+                {
                     break;
+                }
             }
             return records;
         }
@@ -120,10 +125,10 @@ internal sealed class LogReader : IDisposable
     public byte[]?[] ReadValues(ReadOnlySpan<RecordId> ids)
     {
         var values = new byte[]?[ids.Length];
-        ReadOnlySpan<long> keys = RecordKey.Sort(ids, out int[] places).Span;
-        for (int start = 0; start < keys.Length; start += ValuesPerQuery)
+        var keys = RecordKey.Sort(ids, out var places).Span;
+        for (var start = 0; start < keys.Length; start += ValuesPerQuery)
         {
-            int count = Math.Min(ValuesPerQuery, keys.Length - start);
+            var count = Math.Min(ValuesPerQuery, keys.Length - start);
             ReadSorted(keys.Slice(start, count), places.AsSpan(start, count), values);
         }
         return values;
@@ -135,13 +140,15 @@ internal sealed class LogReader : IDisposable
         _begin.Run();
         try
         {
-            for (int i = 0; i < keys.Length; i++)
+            for (var i = 0; i < keys.Length; i++)
             {
                 _value.Bind(1, keys[i]);
                 try
                 {
                     if (_value.Step())
+                    {
                         values[places[i]] = _value.Bytes(0).ToArray();
+                    }
                 }
                 finally
                 {
@@ -162,7 +169,10 @@ internal sealed class LogReader : IDisposable
         try
         {
             while (_side.Step())
+            {
                 rows.Add(new SideRow((SideKind)_side.Long(0), _side.Bytes(1).ToArray(), _side.Bytes(2).ToArray()));
+            }
+
             return rows;
         }
         finally
@@ -204,7 +214,7 @@ internal sealed class LogReader : IDisposable
         _begin.Run();
         try
         {
-            long total = Pragma(_pageCount);
+            var total = Pragma(_pageCount);
             return new StoreSize(total * _pageSize, (total - Pragma(_freePages)) * _pageSize);
         }
         finally
@@ -216,7 +226,7 @@ internal sealed class LogReader : IDisposable
     private static long Pragma(Statement statement)
     {
         statement.Step();
-        long value = statement.Long(0);
+        var value = statement.Long(0);
         statement.Reset();
         return value;
     }

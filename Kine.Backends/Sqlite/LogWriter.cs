@@ -76,11 +76,20 @@ internal sealed class LogWriter : IDisposable
         _moveFence.Bind(4, batch.ExpectedRevision);
         _moveFence.Run();
         if (_database.Changes != 1)
+        {
             throw Fenced($"an append of epoch {batch.Token.Epoch} after revision {batch.ExpectedRevision}");
-        foreach (ref readonly LogRecord record in CollectionsMarshal.AsSpan(batch.Records))
+        }
+
+        foreach (ref readonly var record in CollectionsMarshal.AsSpan(batch.Records))
+        {
             Insert(in record);
-        foreach (ref readonly SideRow row in CollectionsMarshal.AsSpan(batch.Side))
+        }
+
+        foreach (ref readonly var row in CollectionsMarshal.AsSpan(batch.Side))
+        {
             Write(in row);
+        }
+
         return true;
     });
 
@@ -105,8 +114,8 @@ internal sealed class LogWriter : IDisposable
     /// <summary>Deletes as many of the records, in order, as a piece allows; returns how many, at least one.</summary>
     public int Delete(ReadOnlyMemory<long> keys) => Piece(() =>
     {
-        ReadOnlySpan<long> piece = keys.Span[..Math.Min(keys.Length, _deletes.Length)];
-        foreach (long key in piece)
+        var piece = keys.Span[..Math.Min(keys.Length, _deletes.Length)];
+        foreach (var key in piece)
         {
             _delete.Bind(1, key);
             _delete.Run();
@@ -121,7 +130,7 @@ internal sealed class LogWriter : IDisposable
     {
         _database.Execute($"PRAGMA incremental_vacuum({_vacuums.Length})");
         _freePages.Step();
-        long free = _freePages.Long(0);
+        var free = _freePages.Long(0);
         _freePages.Reset();
         return free;
     }, _vacuums);
@@ -129,20 +138,25 @@ internal sealed class LogWriter : IDisposable
     // A power loss may undo what a piece did, and nobody would miss it: it needs no fsync of its own. The next append's covers it.
     private T Piece<T>(Func<T> body, PieceLength length)
     {
-        long start = Stopwatch.GetTimestamp();
+        var start = Stopwatch.GetTimestamp();
         if (_relaxPieces)
+        {
             Synchronous(SqliteSynchronous.Normal);
+        }
+
         try
         {
-            long pages = _pagesWritten;
-            T result = Transact(body);
+            var pages = _pagesWritten;
+            var result = Transact(body);
             length.Adapt(Stopwatch.GetElapsedTime(start), _pagesWritten - pages);
             return result;
         }
         finally
         {
             if (_relaxPieces)
+            {
                 Synchronous(_synchronous);
+            }
         }
     }
 
@@ -182,11 +196,14 @@ internal sealed class LogWriter : IDisposable
 
     private void Write(in SideRow row)
     {
-        Statement statement = row.Value is null ? _deleteSide : _putSide;
+        var statement = row.Value is null ? _deleteSide : _putSide;
         statement.Bind(1, (long)row.Kind);
         statement.Bind(2, row.Key);
         if (row.Value is not null)
+        {
             statement.Bind(3, row.Value);
+        }
+
         statement.Run();
     }
 
@@ -205,7 +222,7 @@ internal sealed class LogWriter : IDisposable
         Begin();
         try
         {
-            T result = body();
+            var result = body();
             Commit();
             return result;
         }
@@ -240,7 +257,9 @@ internal sealed class LogWriter : IDisposable
         {
             // SQLite has rolled back by itself after some errors.
             if (!_database.IsAutoCommit)
+            {
                 _rollback.Run();
+            }
         }
         catch (SqliteError second)
         {

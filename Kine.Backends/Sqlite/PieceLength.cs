@@ -19,9 +19,9 @@ internal sealed class PieceLength(int most)
     /// <param name="pages">What it wrote.</param>
     public void Adapt(TimeSpan time, long pages)
     {
-        double over = Math.Max(time / Target, (double)pages / MostPages);
+        var over = Math.Max(time / Target, (double)pages / MostPages);
         // Down at once, up slowly: one slow piece is one late append.
-        double factor = over > 1 ? Math.Max(1 / over, 0.25) : Math.Min(1 / Math.Max(over, 0.1), 1.5);
+        var factor = over > 1 ? Math.Max(1 / over, 0.25) : Math.Min(1 / Math.Max(over, 0.1), 1.5);
         Length = Math.Clamp((int)Math.Ceiling(Length * factor), Least, most);
     }
 }

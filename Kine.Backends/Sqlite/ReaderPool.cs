@@ -27,7 +27,10 @@ internal sealed class ReaderPool : IDisposable
     public async Task<T> Run<T>(Func<LogReader, T> query, CancellationToken cancellationToken)
     {
         while (Volatile.Read(ref _held) is { } held)
+        {
             await held.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+
         await _slots.WaitAsync(cancellationToken).ConfigureAwait(false);
         // Into the pool's shared queue: from its own queue a thread would serve a busy reader for ever, and the end of an append,
         // which comes from the writer's thread, would wait behind it.
@@ -41,7 +44,10 @@ internal sealed class ReaderPool : IDisposable
     {
         result = default;
         if (Volatile.Read(ref _held) is not null || !_slots.Wait(0))
+        {
             return false;
+        }
+
         result = RunAndReturn(query);
         return true;
     }
@@ -54,13 +60,19 @@ internal sealed class ReaderPool : IDisposable
     {
         var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Volatile.Write(ref _held, held);
-        long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
-        int taken = 0;
+        var deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
+        var taken = 0;
         while (taken < _readers.Length && _slots.Wait((int)Math.Max(0, deadline - Environment.TickCount64)))
+        {
             taken++;
+        }
+
         var hold = new Hold(this, held, taken);
         if (taken == _readers.Length)
+        {
             return hold;
+        }
+
         hold.Dispose();
         return null;
     }
@@ -72,14 +84,20 @@ internal sealed class ReaderPool : IDisposable
         {
             _writer.ThrowIfBroken();
             lock (_idle)
+            {
                 reader = _idle.Pop();
+            }
+
             return query(reader);
         }
         catch (SqliteError error)
         {
-            Exception outcome = error.ForCaller(_path);
+            var outcome = error.ForCaller(_path);
             if (outcome is StoreBrokenException broken)
+            {
                 _writer.Break(broken);
+            }
+
             throw outcome;
         }
         finally
@@ -87,7 +105,9 @@ internal sealed class ReaderPool : IDisposable
             if (reader is not null)
             {
                 lock (_idle)
+                {
                     _idle.Push(reader);
+                }
             }
             _slots.Release();
         }
@@ -96,10 +116,16 @@ internal sealed class ReaderPool : IDisposable
     /// <summary>Closes the connections, each once its query has ended.</summary>
     public void Dispose()
     {
-        for (int i = 0; i < _readers.Length; i++)
+        for (var i = 0; i < _readers.Length; i++)
+        {
             _slots.Wait();
-        foreach (LogReader reader in _readers)
+        }
+
+        foreach (var reader in _readers)
+        {
             reader.Dispose();
+        }
+
         _slots.Dispose();
     }
 
@@ -109,7 +135,10 @@ internal sealed class ReaderPool : IDisposable
         {
             Volatile.Write(ref pool._held, null);
             if (taken > 0)
+            {
                 pool._slots.Release(taken);
+            }
+
             held.SetResult();
         }
     }

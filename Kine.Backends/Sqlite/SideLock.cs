@@ -30,8 +30,11 @@ internal sealed partial class SideLock : IDisposable
         {
             handle = TryOpen(path);
             if (handle is null || !TryLock(handle))
+            {
                 throw new StoreRefusedException($"{databasePath} is in use by another kine process{Owner(path)}: it holds the lock on {path}");
-            byte[] pid = Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n");
+            }
+
+            var pid = Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n");
             RandomAccess.SetLength(handle, 0);
             RandomAccess.Write(handle, pid, 0);
             return new SideLock(handle);
@@ -48,7 +51,10 @@ internal sealed partial class SideLock : IDisposable
     {
         var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = 0 };
         if (!OperatingSystem.IsWindows())
+        {
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
         try
         {
             return new FileStream(path, options).SafeFileHandle;
@@ -67,10 +73,16 @@ internal sealed partial class SideLock : IDisposable
     private static bool TryLock(SafeFileHandle handle)
     {
         if (OperatingSystem.IsWindows() || Flock(handle, Exclusive | NonBlocking) == 0)
+        {
             return true;
-        int errno = Marshal.GetLastPInvokeError();
+        }
+
+        var errno = Marshal.GetLastPInvokeError();
         if (errno is WouldBlockLinux or WouldBlockMac)
+        {
             return false;
+        }
+
         throw new StoreRefusedException($"the file system refuses locks, which the database needs: {Marshal.GetPInvokeErrorMessage(errno)}");
     }
 
@@ -78,13 +90,19 @@ internal sealed partial class SideLock : IDisposable
     private static string Owner(string path)
     {
         if (OperatingSystem.IsWindows())
+        {
             return "";
-        int descriptor = OpenReadOnly(path, 0);
+        }
+
+        var descriptor = OpenReadOnly(path, 0);
         if (descriptor < 0)
+        {
             return "";
+        }
+
         using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
         Span<byte> text = stackalloc byte[20];
-        string pid = Encoding.ASCII.GetString(text[..RandomAccess.Read(handle, text, 0)]).Trim();
+        var pid = Encoding.ASCII.GetString(text[..RandomAccess.Read(handle, text, 0)]).Trim();
         return pid.Length > 0 && pid.All(char.IsAsciiDigit) ? $" (pid {pid})" : "";
     }
 

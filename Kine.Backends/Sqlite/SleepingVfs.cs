@@ -15,26 +15,36 @@ internal static unsafe partial class SleepingVfs
     public static void Register()
     {
         if (OperatingSystem.IsWindows())
+        {
             return;
-        Vfs* original = Find(0);
+        }
+
+        var original = Find(0);
         // Never freed: SQLite keeps it for the life of the process. The functions find all their state in what is copied.
         var copy = (Vfs*)NativeMemory.Alloc((nuint)sizeof(Vfs));
         *copy = *original;
         copy->Next = null;
         copy->Name = Marshal.StringToCoTaskMemUTF8("kine");
         copy->Sleep = &Sleep;
-        int code = Register(copy, makeDefault: 1);
+        var code = Register(copy, makeDefault: 1);
         if (code != SQLitePCL.raw.SQLITE_OK)
+        {
             throw new InvalidOperationException($"SQLite refused its replacement layer (code {code})");
+        }
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int Sleep(Vfs* vfs, int microseconds)
     {
         if (microseconds < ShortMicroseconds)
+        {
             Thread.Yield();
+        }
         else
+        {
             Thread.Sleep((microseconds + 999) / 1000);
+        }
+
         return microseconds;
     }
 

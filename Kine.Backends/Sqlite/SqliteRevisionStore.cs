@@ -41,14 +41,14 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
 
     private void OpenHere()
     {
-        SqliteFile file = SqliteFile.Claim(options);
+        var file = SqliteFile.Claim(options);
         var opened = new Stack<IDisposable>([file]);
         try
         {
-            Database main = file.OpenWriter(WriterCacheKib);
+            var main = file.OpenWriter(WriterCacheKib);
             opened.Push(main);
             var readers = new LogReader[ReaderCount];
-            for (int i = 0; i < ReaderCount; i++)
+            for (var i = 0; i < ReaderCount; i++)
             {
                 readers[i] = new LogReader(file.OpenAnother(ReaderCacheKib, readOnly: true));
                 opened.Push(readers[i]);
@@ -64,28 +64,45 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
             _writer = new WriterThread();
             _readers = new ReaderPool(file.Path, _writer, readers);
             if (checkpoints is not null)
+            {
                 _checkpointer = new Checkpointer(checkpoints, file.Path, options, _log, _writer, _readers);
+            }
+
             Warn();
         }
         catch (Exception error)
         {
-            while (opened.TryPop(out IDisposable? part))
+            while (opened.TryPop(out var part))
+            {
                 part.Dispose();
+            }
+
             if (error is SqliteError failure)
+            {
                 throw new StoreRefusedException($"{file.Path} cannot be opened: {failure.Message}", failure);
+            }
+
             throw;
         }
     }
 
     private void Warn()
     {
-        bool rollback = options.JournalMode != SqliteJournalMode.Wal;
+        var rollback = options.JournalMode != SqliteJournalMode.Wal;
         if (options.Synchronous == SqliteSynchronous.Off || (options.Synchronous == SqliteSynchronous.Normal && !rollback))
+        {
             _warnings.Add($"synchronous={options.Synchronous.ToString().ToUpperInvariant()}: a loss of power can take acknowledged writes back");
+        }
+
         if (options.JournalMode == SqliteJournalMode.Memory)
+        {
             _warnings.Add("journal_mode=MEMORY: a killed process can leave a damaged database");
+        }
+
         if (rollback)
+        {
             _warnings.Add("without journal_mode=WAL reads and writes wait for each other");
+        }
     }
 
     /// <inheritdoc/>
@@ -105,10 +122,12 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
     public Task Append(AppendBatch batch)
     {
         batch.Check();
-        foreach (LogRecord record in batch.Records)
+        foreach (var record in batch.Records)
         {
             if (!RecordKey.Fits(record.Id))
+            {
                 throw new ArgumentException($"record {record.Id} is past what this store can number ({RecordKey.MaxRevision}, {RecordKey.MaxSub})");
+            }
         }
         return Write(log => log.Append(batch), CancellationToken.None);
     }
@@ -131,14 +150,16 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
     public async Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
     {
         var keys = new long[ids.Length];
-        int count = 0;
-        foreach (RecordId id in ids.Span)
+        var count = 0;
+        foreach (var id in ids.Span)
         {
             if (RecordKey.Fits(id))
+            {
                 keys[count++] = RecordKey.Of(id);
+            }
         }
         Array.Sort(keys, 0, count);
-        for (int done = 0; done < count;)
+        for (var done = 0; done < count;)
         {
             ReadOnlyMemory<long> rest = keys.AsMemory(done, count - done);
             done += await Background(log => log.Delete(rest), cancellationToken).ConfigureAwait(false);
@@ -158,11 +179,14 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
     /// <inheritdoc/>
     public ValueTask<StoreSize> Size(CancellationToken cancellationToken)
     {
-        SizeSample last = Volatile.Read(ref _size);
-        long commits = Log.Commits;
+        var last = Volatile.Read(ref _size);
+        var commits = Log.Commits;
         if (last.Commits == commits)
+        {
             return new(last.Size);
-        return Readers.TryRun(static reader => reader.Size(), out StoreSize pages)
+        }
+
+        return Readers.TryRun(static reader => reader.Size(), out var pages)
             ? new(Remember(commits, pages))
             : new(Ask(commits, cancellationToken));
     }
@@ -172,7 +196,7 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
 
     private StoreSize Remember(long commits, StoreSize pages)
     {
-        StoreSize size = pages with { Total = pages.Total + _file!.WalLength };
+        var size = pages with { Total = pages.Total + _file!.WalLength };
         Volatile.Write(ref _size, new SizeSample(commits, size));
         return size;
     }
@@ -207,7 +231,7 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
 
     private T Noted<T>(Func<LogWriter, T> work)
     {
-        T result = work(Log);
+        var result = work(Log);
         _checkpointer?.Committed();
         return result;
     }
@@ -216,7 +240,10 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
     public async ValueTask DisposeAsync()
     {
         if (_writer is null)
+        {
             return;
+        }
+
         await Task.Run(() => _checkpointer?.Dispose()).ConfigureAwait(false);
         await _writer.Stop().ConfigureAwait(false);
         await Task.Run(Close).ConfigureAwait(false);

@@ -58,18 +58,26 @@ internal static class SqliteSchema
         {
             throw new StoreRefusedException($"{path} is not an SQLite database", error);
         }
-        bool ours = tables.Contains("fence") && tables.Contains("log") && database.QueryLong("PRAGMA application_id") == ApplicationId;
+        var ours = tables.Contains("fence") && tables.Contains("log") && database.QueryLong("PRAGMA application_id") == ApplicationId;
         if (ours)
         {
-            long version = database.QueryLong("PRAGMA user_version");
+            var version = database.QueryLong("PRAGMA user_version");
             if (version > Version)
+            {
                 throw new StoreRefusedException($"{path} has schema version {version}, written by a newer kine; this one knows versions up to {Version}");
+            }
+
             return;
         }
         if (HasUpstreamTable(database) && !tables.Intersect(["fence", "log", "side"]).Any())
+        {
             return; // ours come beside it
+        }
+
         if (tables.Count > 0)
+        {
             throw new StoreRefusedException($"{path} is a database of some other program (table \"{tables[0]}\"); name another file");
+        }
     }
 
     /// <summary>True when the file holds upstream kine's table, with the columns that all its releases have.</summary>
@@ -83,14 +91,23 @@ internal static class SqliteSchema
     public static void Upgrade(Database database)
     {
         if (database.QueryLong("PRAGMA user_version") == Version)
+        {
             return;
-        using (Statement begin = database.Prepare("BEGIN IMMEDIATE"))
+        }
+
+        using (var begin = database.Prepare("BEGIN IMMEDIATE"))
+        {
             begin.Run();
+        }
+
         try
         {
             // Read again under the write lock.
-            for (long version = database.QueryLong("PRAGMA user_version"); version < Version; version++)
+            for (var version = database.QueryLong("PRAGMA user_version"); version < Version; version++)
+            {
                 database.Execute(Upgrades[version]);
+            }
+
             database.Execute($"PRAGMA user_version = {Version}");
             database.Execute($"PRAGMA application_id = {ApplicationId}");
             database.Execute("COMMIT");
@@ -98,7 +115,10 @@ internal static class SqliteSchema
         catch
         {
             if (!database.IsAutoCommit)
+            {
                 database.Execute("ROLLBACK");
+            }
+
             throw;
         }
     }

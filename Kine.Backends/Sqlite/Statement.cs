@@ -28,17 +28,29 @@ internal sealed class Statement(Database database, sqlite3_stmt handle) : IDispo
         long start = 0;
         while (true)
         {
-            int code = raw.sqlite3_step(handle);
+            var code = raw.sqlite3_step(handle);
             if (code == raw.SQLITE_ROW)
+            {
                 return _started = true;
+            }
+
             if (code == raw.SQLITE_DONE)
+            {
                 return false;
-            SqliteError error = database.Error(code);
+            }
+
+            var error = database.Error(code);
             raw.sqlite3_reset(handle);
             if (start == 0)
+            {
                 start = Stopwatch.GetTimestamp();
+            }
+
             if (!error.IsBusy || _started || Stopwatch.GetElapsedTime(start) >= database.Patience)
+            {
                 throw error;
+            }
+
             Thread.Sleep(1);
         }
     }
@@ -63,7 +75,7 @@ internal sealed class Statement(Database database, sqlite3_stmt handle) : IDispo
     /// <summary>Bytes of a column, valid until the next step or reset.</summary>
     public unsafe ReadOnlySpan<byte> Bytes(int column)
     {
-        byte* first = SqliteColumns.Blob(_columns, column);
+        var first = SqliteColumns.Blob(_columns, column);
         return new ReadOnlySpan<byte>(first, SqliteColumns.Bytes(_columns, column));
     }
 

@@ -39,7 +39,9 @@ internal sealed class WriterThread
     public void ThrowIfBroken()
     {
         if (Volatile.Read(ref _broken) is { } broken)
+        {
             throw new StoreBrokenException(broken.Message, broken);
+        }
     }
 
     /// <summary>Takes no more work, finishes what is queued and returns when the thread has ended.</summary>
@@ -67,9 +69,9 @@ internal sealed class WriterThread
 
     private void Run()
     {
-        while (TakeNext(out bool background) is { } work)
+        while (TakeNext(out var background) is { } work)
         {
-            long start = Stopwatch.GetTimestamp();
+            var start = Stopwatch.GetTimestamp();
             try
             {
                 ThrowIfBroken();
@@ -79,14 +81,19 @@ internal sealed class WriterThread
             {
                 // Nothing is lost here: the caller awaits it, and a broken store answers everybody alike.
                 if (error is StoreBrokenException broken)
+                {
                     Break(broken);
+                }
+
                 work.Fail(error);
             }
             if (background)
             {
-                long end = Stopwatch.GetTimestamp();
+                var end = Stopwatch.GetTimestamp();
                 lock (_lock)
+                {
                     _backgroundFrom = end + (PausePerPiece * (end - start));
+                }
             }
         }
     }
@@ -98,7 +105,7 @@ internal sealed class WriterThread
         {
             while (true)
             {
-                if (_urgent.TryDequeue(out WriterWork? work))
+                if (_urgent.TryDequeue(out var work))
                 {
                     background = false;
                     _busy = true;
@@ -108,11 +115,14 @@ internal sealed class WriterThread
                 if (_background.Count == 0)
                 {
                     if (_stopping)
+                    {
                         return null;
+                    }
+
                     Monitor.Wait(_lock);
                     continue;
                 }
-                TimeSpan pause = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), _backgroundFrom);
+                var pause = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), _backgroundFrom);
                 if (_busy && !_stopping && pause > TimeSpan.Zero)
                 {
                     Monitor.Wait(_lock, pause);
@@ -150,7 +160,10 @@ internal sealed class WriterThread
         {
             // Work that has begun is never cut short.
             if (Interlocked.Exchange(ref _taken, 1) != 0)
+            {
                 return;
+            }
+
             _registration.Unregister();
             _done.SetResult(_body());
         }
@@ -163,7 +176,9 @@ internal sealed class WriterThread
         {
             var work = (WriterWork<T>)state!;
             if (Interlocked.Exchange(ref work._taken, 1) == 0)
+            {
                 work._done.SetCanceled(cancellationToken);
+            }
         }
     }
 }

@@ -34,14 +34,14 @@ internal sealed class BoltFile : IDisposable
     /// <exception cref="BoltException">It is none.</exception>
     public static BoltFile Open(SafeFileHandle file, long length)
     {
-        BoltMeta meta = FindMeta(file, length) ?? throw new BoltException("the file is not a bbolt database, or its first pages are damaged");
+        var meta = FindMeta(file, length) ?? throw new BoltException("the file is not a bbolt database, or its first pages are damaged");
         if (meta.Pages > (ulong)(length / meta.PageSize))
         {
             throw new BoltException($"the file is cut off: {meta.Pages} pages of {meta.PageSize} bytes are missing some of their {length} bytes");
         }
 
         var opened = new BoltFile(file, length, meta);
-        foreach ((BoltEntry bucket, uint flags) in opened.Walk(opened.ReadPage(meta.Root), 0))
+        foreach ((var bucket, var flags) in opened.Walk(opened.ReadPage(meta.Root), 0))
         {
             if ((flags & BoltFormat.BucketElement) != 0)
             {
@@ -61,7 +61,7 @@ internal sealed class BoltFile : IDisposable
         }
 
         ReadOnlyMemory<byte>? previous = null;
-        foreach ((BoltEntry entry, _) in Walk(root, 0))
+        foreach ((var entry, _) in Walk(root, 0))
         {
             if (previous is { } before && entry.Key.Span.SequenceCompareTo(before.Span) <= 0)
             {
@@ -81,9 +81,9 @@ internal sealed class BoltFile : IDisposable
             return null;
         }
 
-        for (int depth = 0; ; depth++)
+        for (var depth = 0; ; depth++)
         {
-            (ushort flags, int count) = Header(page.Span, depth);
+            (var flags, var count) = Header(page.Span, depth);
             if (count == 0)
             {
                 return null;
@@ -101,7 +101,7 @@ internal sealed class BoltFile : IDisposable
     /// <summary>The value of a key; null when it is not there. For small buckets: it looks at every entry.</summary>
     public ReadOnlyMemory<byte>? Find(byte[] bucket, byte[] key)
     {
-        foreach (BoltEntry entry in Entries(bucket))
+        foreach (var entry in Entries(bucket))
         {
             if (entry.Key.Span.SequenceEqual(key))
             {
@@ -120,8 +120,8 @@ internal sealed class BoltFile : IDisposable
     private static BoltMeta? FindMeta(SafeFileHandle file, long length)
     {
         // The second meta page stands one page behind the first, whose size only a meta page tells: when the first is damaged, try all.
-        BoltMeta? best = MetaAt(file, 0, length);
-        foreach (int size in best is { } first ? [(int)first.PageSize] : PossiblePageSizes)
+        var best = MetaAt(file, 0, length);
+        foreach (var size in best is { } first ? [(int)first.PageSize] : PossiblePageSizes)
         {
             if (MetaAt(file, size, length) is { } second && second.PageSize == size && (best is null || second.Transaction > best.Value.Transaction))
             {
@@ -134,7 +134,7 @@ internal sealed class BoltFile : IDisposable
 
     private static BoltMeta? MetaAt(SafeFileHandle file, long offset, long length)
     {
-        byte[] page = new byte[BoltFormat.HeaderLength + BoltFormat.MetaLength];
+        var page = new byte[BoltFormat.HeaderLength + BoltFormat.MetaLength];
         if (offset + page.Length > length || RandomAccess.Read(file, page, offset) < page.Length)
         {
             return null;
@@ -146,7 +146,7 @@ internal sealed class BoltFile : IDisposable
     // The page itself when it is inline.
     private ReadOnlyMemory<byte>? Root(byte[] bucket)
     {
-        if (!_buckets.TryGetValue(Name(bucket), out ReadOnlyMemory<byte> value))
+        if (!_buckets.TryGetValue(Name(bucket), out var value))
         {
             return null;
         }
@@ -156,14 +156,14 @@ internal sealed class BoltFile : IDisposable
             throw new BoltException($"bucket \"{Name(bucket)}\" is damaged");
         }
 
-        ulong root = BinaryPrimitives.ReadUInt64LittleEndian(value.Span);
+        var root = BinaryPrimitives.ReadUInt64LittleEndian(value.Span);
         return root == 0 ? value[BoltFormat.BucketLength..] : ReadPage(root);
     }
 
     private IEnumerable<(BoltEntry Entry, uint Flags)> Walk(ReadOnlyMemory<byte> page, int depth)
     {
-        (ushort flags, int count) = Header(page.Span, depth);
-        for (int i = 0; i < count; i++)
+        (var flags, var count) = Header(page.Span, depth);
+        for (var i = 0; i < count; i++)
         {
             if (flags == BoltFormat.Leaf)
             {
@@ -171,7 +171,7 @@ internal sealed class BoltFile : IDisposable
                 continue;
             }
 
-            foreach ((BoltEntry, uint) below in Walk(ReadPage(Child(page.Span, i)), depth + 1))
+            foreach (var below in Walk(ReadPage(Child(page.Span, i)), depth + 1))
             {
                 yield return below;
             }
@@ -185,7 +185,7 @@ internal sealed class BoltFile : IDisposable
             throw Damaged("a page is too short");
         }
 
-        ushort flags = BinaryPrimitives.ReadUInt16LittleEndian(page[8..]);
+        var flags = BinaryPrimitives.ReadUInt16LittleEndian(page[8..]);
         int count = BinaryPrimitives.ReadUInt16LittleEndian(page[10..]);
         if (flags is not (BoltFormat.Leaf or BoltFormat.Branch) || depth > DeepestTree)
         {
@@ -197,10 +197,10 @@ internal sealed class BoltFile : IDisposable
 
     private static (BoltEntry Entry, uint Flags) LeafEntry(ReadOnlyMemory<byte> page, int index)
     {
-        int at = BoltFormat.HeaderLength + (index * BoltFormat.ElementLength);
-        ReadOnlySpan<byte> element = page.Span.Slice(at, BoltFormat.ElementLength);
-        uint flags = BinaryPrimitives.ReadUInt32LittleEndian(element);
-        long position = at + (long)BinaryPrimitives.ReadUInt32LittleEndian(element[4..]);
+        var at = BoltFormat.HeaderLength + (index * BoltFormat.ElementLength);
+        var element = page.Span.Slice(at, BoltFormat.ElementLength);
+        var flags = BinaryPrimitives.ReadUInt32LittleEndian(element);
+        var position = at + (long)BinaryPrimitives.ReadUInt32LittleEndian(element[4..]);
         long keyLength = BinaryPrimitives.ReadUInt32LittleEndian(element[8..]);
         long valueLength = BinaryPrimitives.ReadUInt32LittleEndian(element[12..]);
         if (position + keyLength + valueLength > page.Length)
@@ -221,25 +221,25 @@ internal sealed class BoltFile : IDisposable
             throw Damaged($"there is no page {id}");
         }
 
-        long offset = (long)id * _meta.PageSize;
-        byte[] header = new byte[BoltFormat.HeaderLength];
+        var offset = (long)id * _meta.PageSize;
+        var header = new byte[BoltFormat.HeaderLength];
         Read(header, offset);
-        ulong pages = 1ul + BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(12));
+        var pages = 1ul + BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(12));
         if (BinaryPrimitives.ReadUInt64LittleEndian(header) != id || pages > _meta.Pages - id || pages * _meta.PageSize > (ulong)Array.MaxLength)
         {
             throw Damaged($"page {id} is not what it should be");
         }
 
-        byte[] page = new byte[pages * _meta.PageSize];
+        var page = new byte[pages * _meta.PageSize];
         Read(page, offset);
         return page;
     }
 
     private void Read(byte[] target, long offset)
     {
-        for (int read = 0; read < target.Length;)
+        for (var read = 0; read < target.Length;)
         {
-            int got = RandomAccess.Read(_file, target.AsSpan(read), offset + read);
+            var got = RandomAccess.Read(_file, target.AsSpan(read), offset + read);
             read += got > 0 ? got : throw Damaged($"it ends at byte {_length}");
         }
     }

@@ -61,7 +61,7 @@ internal static class BoltFormat
     public static void WriteMeta(Span<byte> page, ulong id, ulong freelist, BoltPlan plan, ulong transaction)
     {
         WriteHeader(page, id, Meta, 0, 0);
-        Span<byte> meta = page.Slice(HeaderLength, MetaLength);
+        var meta = page.Slice(HeaderLength, MetaLength);
         BinaryPrimitives.WriteUInt32LittleEndian(meta, Magic);
         BinaryPrimitives.WriteUInt32LittleEndian(meta[4..], FileVersion);
         BinaryPrimitives.WriteUInt32LittleEndian(meta[8..], PageSize);
@@ -75,8 +75,8 @@ internal static class BoltFormat
     /// <summary>Reads the meta record of a page (at least <see cref="HeaderLength"/> + <see cref="MetaLength"/> bytes); null when it is none or damaged.</summary>
     public static BoltMeta? ReadMeta(ReadOnlySpan<byte> page)
     {
-        ReadOnlySpan<byte> meta = page.Slice(HeaderLength, MetaLength);
-        bool valid = BinaryPrimitives.ReadUInt32LittleEndian(meta) == Magic
+        var meta = page.Slice(HeaderLength, MetaLength);
+        var valid = BinaryPrimitives.ReadUInt32LittleEndian(meta) == Magic
             && BinaryPrimitives.ReadUInt32LittleEndian(meta[4..]) == FileVersion
             && BinaryPrimitives.ReadUInt64LittleEndian(meta[56..]) == Checksum(meta[..56]);
         return !valid ? null : new BoltMeta(
@@ -89,8 +89,8 @@ internal static class BoltFormat
     // FNV-1a, 64 bits.
     private static ulong Checksum(ReadOnlySpan<byte> bytes)
     {
-        ulong hash = 0xcbf29ce484222325;
-        foreach (byte one in bytes)
+        var hash = 0xcbf29ce484222325;
+        foreach (var one in bytes)
         {
             hash = (hash ^ one) * 0x100000001b3;
         }

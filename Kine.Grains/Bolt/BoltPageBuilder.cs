@@ -37,7 +37,7 @@ internal sealed class BoltPageBuilder(ushort flags, bool countsOnly)
     /// <summary>Takes the last child of a branch away again.</summary>
     public (byte[] FirstKey, ulong Page) TakeLastChild()
     {
-        Element last = _elements[^1];
+        var last = _elements[^1];
         _elements.RemoveAt(_elements.Count - 1);
         _dataLength -= last.KeyLength;
         return (last.Key!, last.Page);
@@ -55,17 +55,17 @@ internal sealed class BoltPageBuilder(ushort flags, bool countsOnly)
     /// <summary>Writes the page and, behind it, what overflows it.</summary>
     public void Write(ulong id, IBufferWriter<byte> output)
     {
-        int length = checked((int)Pages * BoltFormat.PageSize);
-        Span<byte> page = output.GetSpan(length)[..length];
+        var length = checked((int)Pages * BoltFormat.PageSize);
+        var page = output.GetSpan(length)[..length];
         page.Clear();
         BoltFormat.WriteHeader(page, id, flags, _elements.Count, Pages - 1);
-        int at = BoltFormat.HeaderLength;
-        int data = at + (_elements.Count * BoltFormat.ElementLength);
+        var at = BoltFormat.HeaderLength;
+        var data = at + (_elements.Count * BoltFormat.ElementLength);
         // A child that was taken away left its key behind at the end.
         _data.WrittenSpan[..(int)_dataLength].CopyTo(page[data..]);
-        foreach (Element element in _elements)
+        foreach (var element in _elements)
         {
-            Span<byte> target = page.Slice(at, BoltFormat.ElementLength);
+            var target = page.Slice(at, BoltFormat.ElementLength);
             if (flags == BoltFormat.Leaf)
             {
                 BinaryPrimitives.WriteUInt32LittleEndian(target, element.Flags);

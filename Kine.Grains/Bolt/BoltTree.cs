@@ -41,7 +41,7 @@ internal sealed class BoltTree(BoltWriter file)
         }
 
         AddChild(0, _leaf);
-        for (int level = 0; level < _branches.Count - 1; level++)
+        for (var level = 0; level < _branches.Count - 1; level++)
         {
             AddChild(level + 1, _branches[level]);
         }
@@ -51,19 +51,19 @@ internal sealed class BoltTree(BoltWriter file)
 
     private void AddChild(int level, BoltPageBuilder child)
     {
-        byte[] firstKey = child.FirstKey;
-        ulong page = file.Emit(child);
+        var firstKey = child.FirstKey;
+        var page = file.Emit(child);
         child.Clear();
         if (_branches.Count == level)
         {
             _branches.Add(file.NewPage(BoltFormat.Branch));
         }
 
-        BoltPageBuilder branch = _branches[level];
+        var branch = _branches[level];
         if (!branch.Fits(firstKey.Length))
         {
             // The last child moves on with the new one: bbolt cannot delete below a branch that has only one child.
-            (byte[] movedKey, ulong movedPage) = branch.TakeLastChild();
+            (var movedKey, var movedPage) = branch.TakeLastChild();
             AddChild(level + 1, branch);
             branch.AddChild(movedKey, movedPage);
         }

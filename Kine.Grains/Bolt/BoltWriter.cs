@@ -31,7 +31,7 @@ internal sealed class BoltWriter
         _output = output;
         for (ulong id = 0; id < FirstPage; id++)
         {
-            Span<byte> page = output.GetSpan(BoltFormat.PageSize)[..BoltFormat.PageSize];
+            var page = output.GetSpan(BoltFormat.PageSize)[..BoltFormat.PageSize];
             page.Clear();
             if (id == FreelistPage)
             {
@@ -65,14 +65,14 @@ internal sealed class BoltWriter
     {
         EndBucket();
         var root = new BoltTree(this);
-        byte[] bucket = new byte[BoltFormat.BucketLength];
-        foreach ((byte[] name, ulong page) in _buckets)
+        var bucket = new byte[BoltFormat.BucketLength];
+        foreach ((var name, var page) in _buckets)
         {
             BinaryPrimitives.WriteUInt64LittleEndian(bucket, page);
             root.Add(name, BoltFormat.BucketElement, bucket.Length, bucket);
         }
 
-        ulong rootPage = root.Finish();
+        var rootPage = root.Finish();
         return new BoltPlan(rootPage, _next, _entries, _bytes);
     }
 
@@ -80,7 +80,7 @@ internal sealed class BoltWriter
 
     internal ulong Emit(BoltPageBuilder page)
     {
-        ulong id = _next;
+        var id = _next;
         _next += page.Pages;
         if (_output is not null)
         {

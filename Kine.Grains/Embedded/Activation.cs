@@ -58,7 +58,9 @@ internal sealed class Activation(GrainHost host, GrainClass grainClass, string k
         {
             Wait(call);
             if (_state == ActivationState.New)
+            {
                 _ = ActivateAsync(); // ends in a state, never in an exception
+            }
         }
     }
 
@@ -68,7 +70,10 @@ internal sealed class Activation(GrainHost host, GrainClass grainClass, string k
     public IGrainTimer RegisterTimer(Func<CancellationToken, Task> callback, GrainTimerCreationOptions options)
     {
         if (_state == ActivationState.Ended)
+        {
             throw new InvalidOperationException($"{this} has ended and takes no timers.");
+        }
+
         lock (_timersGate)
         {
             var timer = new GrainTimer(this, callback, options, host.Time);
@@ -80,7 +85,9 @@ internal sealed class Activation(GrainHost host, GrainClass grainClass, string k
     public void Forget(GrainTimer timer)
     {
         lock (_timersGate)
+        {
             _timers?.Remove(timer);
+        }
     }
 
     public void DelayDeactivation(TimeSpan timeSpan) => Volatile.Write(
@@ -96,7 +103,9 @@ internal sealed class Activation(GrainHost host, GrainClass grainClass, string k
     public void CollectIfUnusedSince(long before)
     {
         if (LooksIdle(before))
+        {
             Send(CheckIdle);
+        }
     }
 
     public override string ToString() => GrainId.ToString();
@@ -106,7 +115,9 @@ internal sealed class Activation(GrainHost host, GrainClass grainClass, string k
     protected override void OnSettled()
     {
         if (_leaving is { } reason && _state == ActivationState.Active && !IsBusy)
+        {
             _ = LeaveAsync(reason);
+        }
     }
 
     private bool LooksIdle(long before) =>
@@ -119,7 +130,9 @@ internal sealed class Activation(GrainHost host, GrainClass grainClass, string k
     private void OnCheckIdle()
     {
         if (LooksIdle(host.IdleBefore))
+        {
             OnLeave(new DeactivationReason(DeactivationReasonCode.ActivationIdle, "Nobody called for a while."), default);
+        }
     }
 
     private async Task ActivateAsync()
@@ -128,10 +141,15 @@ internal sealed class Activation(GrainHost host, GrainClass grainClass, string k
         try
         {
             if (!host.IsRunning)
+            {
                 throw GrainHost.NotRunning(GrainId); // the stop came between the call and its turn
+            }
+
             GrainInstance = grainClass.Create(host.Services);
             if (GrainInstance is IGrainBase grain)
+            {
                 await grain.OnActivateAsync(host.Stopping);
+            }
         }
         catch (Exception exception)
         {
@@ -143,15 +161,22 @@ internal sealed class Activation(GrainHost host, GrainClass grainClass, string k
         Touch();
         _state = ActivationState.Active;
         if (_leaving is null)
+        {
             Resume();
+        }
         else
+        {
             OnSettled();
+        }
     }
 
     private void OnLeave(DeactivationReason reason, CancellationToken cancellationToken)
     {
         if (_leaving is not null || _state == ActivationState.Ended)
+        {
             return;
+        }
+
         _leaving = reason;
         _leavingToken = cancellationToken;
         WatchSettling();
@@ -173,7 +198,10 @@ internal sealed class Activation(GrainHost host, GrainClass grainClass, string k
     private void OnOverdue()
     {
         if (_state != ActivationState.Active || _leaving is not { } reason)
+        {
             return;
+        }
+
         Logger.LogWarning("{Grain} is deactivated though calls in it have not ended", this);
         _ = LeaveAsync(reason);
     }
@@ -203,13 +231,20 @@ internal sealed class Activation(GrainHost host, GrainClass grainClass, string k
     {
         EndTimers();
         if (_overdueTimer is not null)
+        {
             await _overdueTimer.DisposeAsync();
+        }
+
         try
         {
             if (GrainInstance is IAsyncDisposable asyncDisposable)
+            {
                 await asyncDisposable.DisposeAsync();
+            }
             else if (GrainInstance is IDisposable disposable)
+            {
                 disposable.Dispose();
+            }
         }
         catch (Exception exception)
         {
@@ -221,9 +256,14 @@ internal sealed class Activation(GrainHost host, GrainClass grainClass, string k
     {
         GrainTimer[] timers;
         lock (_timersGate)
+        {
             timers = _timers?.ToArray() ?? [];
+        }
+
         foreach (var timer in timers)
+        {
             timer.Dispose();
+        }
     }
 
     private void End(Exception? failure)
@@ -233,9 +273,13 @@ internal sealed class Activation(GrainHost host, GrainClass grainClass, string k
         while (TryTakeWaiting(out var call))
         {
             if (failure is not null)
+            {
                 call.Reject(failure);
+            }
             else
+            {
                 PassOn(call);
+            }
         }
 
         _deactivated.SetResult();
@@ -244,10 +288,17 @@ internal sealed class Activation(GrainHost host, GrainClass grainClass, string k
     private void PassOn(ICall call)
     {
         if (call.EndsWithActivation)
+        {
             return;
+        }
+
         if (host.Find(grainClass, key) is { } successor)
+        {
             successor.Send(call);
+        }
         else
+        {
             call.Reject(GrainHost.NotRunning(GrainId));
+        }
     }
 }

@@ -46,9 +46,13 @@ internal abstract class Call<TResult>(CallOptions options) : TaskCompletionSourc
     public void Reject(Exception reason)
     {
         if (IsOneWay)
+        {
             TrySetCanceled(); // nobody has the task: an exception in it would surface as an unobserved one
+        }
         else
+        {
             TrySetException(reason);
+        }
     }
 
     protected abstract Task Begin(object instance);
@@ -68,8 +72,12 @@ internal abstract class Call<TResult>(CallOptions options) : TaskCompletionSourc
     {
         var outcome = _outcome!;
         if (!IsOneWay)
+        {
             Settle(outcome);
+        }
         else if (outcome.Exception is { } exception)
+        {
             _target!.Logger.LogError(exception.InnerException, "A one-way call failed in {Target}", _target);
+        }
     }
 }

@@ -56,18 +56,27 @@ internal abstract class CallTarget
     {
         Interlocked.Increment(ref _outlastingEnded);
         if (Blocks(call))
+        {
             Send(Unblock);
+        }
+
         if (_watchSettling)
+        {
             Send(Settled);
+        }
     }
 
     /// <summary>Starts the call, or keeps it until those before it are through.</summary>
     protected void StartOrWait(ICall call, object instance)
     {
         if (Blocks(call) && (_blocked || _waiting is { Count: > 0 }))
+        {
             Wait(call);
+        }
         else
+        {
             Start(call, instance);
+        }
     }
 
     protected void Wait(ICall call) => (_waiting ??= new Queue<ICall>()).Enqueue(call);
@@ -75,7 +84,10 @@ internal abstract class CallTarget
     protected bool TryTakeWaiting(out ICall call)
     {
         if (_waiting is not null)
+        {
             return _waiting.TryDequeue(out call!);
+        }
+
         call = null!;
         return false;
     }
@@ -88,7 +100,10 @@ internal abstract class CallTarget
         for (var i = 0; _waiting is { Count: > 0 } waiting && ReadyInstance is { } instance; i++)
         {
             if (_blocked && Blocks(waiting.Peek()))
+            {
                 return;
+            }
+
             if (i == ResumedPerItem)
             {
                 Send(ResumeMore);
@@ -118,21 +133,34 @@ internal abstract class CallTarget
     {
         _blocked = false;
         if (_watchSettling)
+        {
             OnSettled();
+        }
+
         Resume();
     }
 
     private void Start(ICall call, object instance)
     {
         if (call.CountsAsUse)
+        {
             Touch();
+        }
+
         var blocks = Blocks(call);
         if (blocks)
+        {
             _blocked = true; // before the call, whose end may come from another thread while Run returns
+        }
+
         if (!call.Run(this, instance))
+        {
             _outlasting++;
+        }
         else if (blocks)
+        {
             _blocked = false;
+        }
     }
 
     private bool Blocks(ICall call) => !_reentrant && (call.Options & CallOptions.AlwaysInterleave) == 0;

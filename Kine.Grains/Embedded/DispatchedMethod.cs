@@ -17,9 +17,15 @@ internal abstract class DispatchedMethod(MethodInfo method)
     public static DispatchedMethod Of(MethodInfo method) => Known.GetOrAdd(method, static method =>
     {
         if (method.ReturnType == typeof(Task))
+        {
             return new Plain(method);
+        }
+
         if (method.ReturnType == typeof(void))
+        {
             return new Void(method);
+        }
+
         if (method.ReturnType.IsGenericType && method.ReturnType.GetGenericTypeDefinition() == typeof(Task<>))
         {
             var withResult = typeof(WithResult<>).MakeGenericType(method.ReturnType.GetGenericArguments());

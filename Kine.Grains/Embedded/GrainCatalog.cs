@@ -17,7 +17,10 @@ public sealed class GrainCatalog
         where TGrain : class, TInterface
     {
         if (!_classes.TryGetValue(typeof(TGrain), out var grainClass))
+        {
             _classes.Add(typeof(TGrain), grainClass = new GrainClass(typeof(TGrain)));
+        }
+
         _grains.Add(typeof(TInterface), (grainClass, reference ?? DispatchReference.Create<TInterface>));
         return this;
     }

@@ -23,7 +23,10 @@ internal sealed class GrainFactory(GrainHost host, GrainCatalog catalog) : IGrai
     {
         ArgumentNullException.ThrowIfNull(obj);
         if (obj is not TGrainObserverInterface)
+        {
             throw new ArgumentException($"{obj.GetType()} is no {typeof(TGrainObserverInterface)}.", nameof(obj));
+        }
+
         var id = new GrainId(obj.GetType().FullName!, Interlocked.Increment(ref _observers).ToString(CultureInfo.InvariantCulture));
         var route = new ObserverRoute(new ObserverTarget(obj, host.Logger), id);
         return (TGrainObserverInterface)catalog.ObserverReference<TGrainObserverInterface>(route);
@@ -32,7 +35,10 @@ internal sealed class GrainFactory(GrainHost host, GrainCatalog catalog) : IGrai
     public void DeleteObjectReference<TGrainObserverInterface>(IGrainObserver obj) where TGrainObserverInterface : IGrainObserver
     {
         if ((obj as IGrainReference)?.Route is not ObserverRoute route)
+        {
             throw new ArgumentException("Not a reference to an observer.", nameof(obj));
+        }
+
         route.Close();
     }
 }

@@ -72,12 +72,18 @@ public sealed class GrainHost : IHostedService, IAsyncDisposable
         _running = false;
         await _stopping.CancelAsync();
         if (_collector is not null)
+        {
             await _collector.DisposeAsync();
+        }
+
         var reason = new DeactivationReason(DeactivationReasonCode.ShuttingDown, "The process is being shut down.");
         while (_catalog.Classes.SelectMany(grainClass => grainClass.Live.Values).ToArray() is { Length: > 0 } live)
         {
             foreach (var activation in live)
+            {
                 activation.Deactivate(reason, cancellationToken);
+            }
+
             await Task.WhenAll(live.Select(activation => activation.Deactivated)).WaitAsync(cancellationToken);
         }
     }
@@ -98,7 +104,10 @@ public sealed class GrainHost : IHostedService, IAsyncDisposable
     internal Activation? Find(GrainClass grainClass, string key)
     {
         if (!_running)
+        {
             return grainClass.Live.GetValueOrDefault(key);
+        }
+
         return grainClass.Live.GetOrAdd(
             key, static (key, made) => new Activation(made.Host, made.Class, key), (Host: this, Class: grainClass));
     }
@@ -113,9 +122,14 @@ public sealed class GrainHost : IHostedService, IAsyncDisposable
         foreach (var grainClass in _catalog.Classes)
         {
             if (grainClass.KeepsAlive)
+            {
                 continue;
+            }
+
             foreach (var (_, activation) in grainClass.Live)
+            {
                 activation.CollectIfUnusedSince(before);
+            }
         }
     }
 }

@@ -27,7 +27,10 @@ internal sealed class GrainTimer : IGrainTimer, ICall
         CountsAsUse = options.KeepAlive;
         var restoreFlow = !ExecutionContext.IsFlowSuppressed();
         if (restoreFlow)
+        {
             ExecutionContext.SuppressFlow(); // a tick is nobody's call: it takes no caller's context along
+        }
+
         try
         {
             _timer = time.CreateTimer(
@@ -36,7 +39,9 @@ internal sealed class GrainTimer : IGrainTimer, ICall
         finally
         {
             if (restoreFlow)
+            {
                 ExecutionContext.RestoreFlow();
+            }
         }
 
         _timer.Change(options.DueTime, Timeout.InfiniteTimeSpan); // after the field is set, for a time of zero may tick at once
@@ -64,7 +69,10 @@ internal sealed class GrainTimer : IGrainTimer, ICall
         lock (_gate)
         {
             if (_disposed)
+            {
                 return;
+            }
+
             _disposed = true;
             _timer.Dispose();
         }
@@ -80,7 +88,9 @@ internal sealed class GrainTimer : IGrainTimer, ICall
         lock (_gate)
         {
             if (_disposed)
+            {
                 return true;
+            }
         }
 
         try
@@ -105,7 +115,9 @@ internal sealed class GrainTimer : IGrainTimer, ICall
     public void Reject(Exception reason)
     {
         lock (_gate)
+        {
             _ticking = false;
+        }
     }
 
     private void Tick()
@@ -113,7 +125,10 @@ internal sealed class GrainTimer : IGrainTimer, ICall
         lock (_gate)
         {
             if (_disposed || _ticking)
+            {
                 return;
+            }
+
             _ticking = true;
             _changed = false;
         }
@@ -131,14 +146,21 @@ internal sealed class GrainTimer : IGrainTimer, ICall
     {
         var stopped = _ended.IsCancellationRequested;
         if (_outcome!.Exception is { } exception)
+        {
             _activation.Logger.LogError(exception.InnerException, "A timer of {Grain} failed", _activation);
+        }
         else if (_outcome.IsCanceled && !stopped)
+        {
             _activation.Logger.LogError("A timer of {Grain} was cancelled though it had not ended", _activation);
+        }
+
         lock (_gate)
         {
             _ticking = false;
             if (!_disposed && !_changed)
+            {
                 _timer.Change(_period, Timeout.InfiniteTimeSpan);
+            }
         }
     }
 }

@@ -17,9 +17,13 @@ internal sealed class ObserverTarget(object observer, ILogger logger) : CallTarg
     public override void Arrive(ICall call)
     {
         if (_closed)
+        {
             call.Reject(new ClientNotAvailableException("The observer's reference has been deleted."));
+        }
         else
+        {
             StartOrWait(call, observer);
+        }
     }
 
     public void Close() => _closed = true;

@@ -10,10 +10,16 @@ internal sealed class PlainCall<TGrain, TArg>(Func<TGrain, TArg, Task> method, T
     protected override void Settle(Task outcome)
     {
         if (outcome.IsCompletedSuccessfully)
+        {
             SetResult(true);
+        }
         else if (outcome.Exception is { } exception)
+        {
             SetException(exception.InnerExceptions);
+        }
         else
+        {
             SetCanceled(new TaskCanceledException(outcome).CancellationToken);
+        }
     }
 }

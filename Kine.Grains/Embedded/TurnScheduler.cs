@@ -48,7 +48,9 @@ internal sealed class TurnScheduler(CallTarget owner) : TaskScheduler, IThreadPo
         Volatile.Write(ref _scheduled, 0);
         Interlocked.MemoryBarrier(); // the emptiness is read after the flag is down, or an item between them would be left lying
         if (!_items.IsEmpty)
+        {
             Schedule();
+        }
     }
 
     protected override void QueueTask(Task task)
@@ -65,7 +67,9 @@ internal sealed class TurnScheduler(CallTarget owner) : TaskScheduler, IThreadPo
     private void Schedule()
     {
         if (Volatile.Read(ref _scheduled) == 0 && Interlocked.Exchange(ref _scheduled, 1) == 0)
+        {
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
     }
 
     private void RunItems()
@@ -73,9 +77,13 @@ internal sealed class TurnScheduler(CallTarget owner) : TaskScheduler, IThreadPo
         for (var i = 0; i < ItemsPerTurn && _items.TryDequeue(out var item); i++)
         {
             if (item is IWorkItem work)
+            {
                 work.Execute(owner);
+            }
             else
+            {
                 TryExecuteTask((Task)item);
+            }
         }
     }
 }

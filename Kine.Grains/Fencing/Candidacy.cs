@@ -37,7 +37,7 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
             return null;
         }
 
-        Fence fence = await store.ReadFence(cancellationToken);
+        var fence = await store.ReadFence(cancellationToken);
         _askedAt = time.GetTimestamp();
         _waiting = false;
         _unreachable = null;

@@ -16,7 +16,7 @@ public partial class ProofClock
 
     private static long SinceBoot()
     {
-        if (OperatingSystem.IsLinux() && GetTime(BootTime, out TimeSpec time) == 0)
+        if (OperatingSystem.IsLinux() && GetTime(BootTime, out var time) == 0)
         {
             return (time.Seconds * TimeSpan.TicksPerSecond) + (time.Nanoseconds / TimeSpan.NanosecondsPerTick);
         }

@@ -8,8 +8,8 @@ public readonly record struct ProofTime(long Boot, long Wall)
     /// <summary>What has passed since <paramref name="earlier"/>: the larger advance of the two clocks, or for ever when one of them was set back.</summary>
     public TimeSpan Since(ProofTime earlier)
     {
-        long boot = Boot - earlier.Boot;
-        long wall = Wall - earlier.Wall;
+        var boot = Boot - earlier.Boot;
+        var wall = Wall - earlier.Wall;
         return boot < 0 || wall < 0 ? TimeSpan.MaxValue : new TimeSpan(Math.Max(boot, wall));
     }
 }

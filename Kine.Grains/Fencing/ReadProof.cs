@@ -45,7 +45,7 @@ public sealed class ReadProof(ProofClock clock, bool always)
     /// <summary>Completes when the proof holds; Unavailable "etcdserver: request timed out" when it does not within <paramref name="limit"/>.</summary>
     public async Task Wait(TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
     {
-        long start = time.GetTimestamp();
+        var start = time.GetTimestamp();
         while (!Holds)
         {
             Task renewed;
@@ -59,7 +59,7 @@ public sealed class ReadProof(ProofClock clock, bool always)
                 return; // renewed between the two looks
             }
 
-            TimeSpan left = limit - time.GetElapsedTime(start);
+            var left = limit - time.GetElapsedTime(start);
             if (left <= TimeSpan.Zero)
             {
                 throw EtcdErrors.TimedOut;

@@ -58,12 +58,12 @@ public sealed class ServerBackend : IServerBackend
                 throw new BackendException(error.Message, innerException: error);
             }
 
-            foreach (string warning in _store.Warnings)
+            foreach (var warning in _store.Warnings)
             {
                 _log.LogWarning("{Warning}", warning);
             }
 
-            foreach (IHostedService service in _services.GetServices<IHostedService>())
+            foreach (var service in _services.GetServices<IHostedService>())
             {
                 await service.StartAsync(cancellationToken);
             }
@@ -89,7 +89,7 @@ public sealed class ServerBackend : IServerBackend
         catch (EtcdException error) when (!_store.IsExclusive
             && (error.Message == EtcdErrors.NoLeader.Message || (RemoteCall.GrainsMove && error.Code == StatusCode.Unavailable)))
         {
-            LocalKeyspace local = _services.GetRequiredService<LocalKeyspace>();
+            var local = _services.GetRequiredService<LocalKeyspace>();
             _services.GetRequiredService<WatchHub>().LoseLeader(() => local.Writer is null);
         }
         catch (Exception error) when (error is StoreRefusedException or ImportException)
@@ -113,7 +113,7 @@ public sealed class ServerBackend : IServerBackend
                 await _services.GetRequiredService<IGrainFactory>().GetGrain<IRevisionGrain>(RevisionGrain.Key).Stop().WaitAsync(cancellationToken);
             }
 
-            foreach (IHostedService service in _services.GetServices<IHostedService>().Reverse())
+            foreach (var service in _services.GetServices<IHostedService>().Reverse())
             {
                 await service.StopAsync(cancellationToken);
             }

@@ -13,16 +13,16 @@ public static class HistoryImport
     public static async Task<ImportSummary> Run(
         IHistorySource source, IRevisionStore store, TimeProvider time, Action<long> progress, CancellationToken cancellationToken)
     {
-        await using StoreClaim claim = await StoreClaim.Take(store, time, cancellationToken);
-        await using LogImport import = await LogImport.Begin(store, claim.Held, source.Identity, cancellationToken);
-        await foreach (LogRecord record in source.Records(cancellationToken))
+        await using var claim = await StoreClaim.Take(store, time, cancellationToken);
+        await using var import = await LogImport.Begin(store, claim.Held, source.Identity, cancellationToken);
+        await foreach (var record in source.Records(cancellationToken))
         {
             await import.Add(record);
             progress(record.Revision);
         }
 
         await import.Check(cancellationToken);
-        ImportEnd end = source.End;
+        var end = source.End;
         await import.End(end);
         return new ImportSummary(import.Records, import.Checksum, end.Revision, end.CompactRevision, end.Leases.Count, import.Resumed);
     }

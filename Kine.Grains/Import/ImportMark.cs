@@ -18,7 +18,7 @@ public sealed record ImportMark(string Source, long Records, uint Checksum)
     /// <summary>The mark among the rows of side state; null when no import is unfinished.</summary>
     public static ImportMark? Find(IEnumerable<SideRow> side)
     {
-        foreach (SideRow row in side)
+        foreach (var row in side)
         {
             if (row.Kind == SideKind.Meta && row.Key.AsSpan().SequenceEqual(RowKey))
             {
@@ -38,7 +38,7 @@ public sealed record ImportMark(string Source, long Records, uint Checksum)
     /// <summary>The row that keeps it.</summary>
     internal SideRow Row()
     {
-        byte[] value = new byte[12 + Encoding.UTF8.GetByteCount(Source)];
+        var value = new byte[12 + Encoding.UTF8.GetByteCount(Source)];
         BinaryPrimitives.WriteInt64BigEndian(value, Records);
         BinaryPrimitives.WriteUInt32BigEndian(value.AsSpan(8), Checksum);
         Encoding.UTF8.GetBytes(Source, value.AsSpan(12));

@@ -58,7 +58,7 @@ public sealed class LogImport : IAsyncDisposable
     /// </summary>
     public static async Task<LogImport> Begin(IRevisionStore store, Fence held, string source, CancellationToken cancellationToken)
     {
-        List<SideRow> side = await store.ReadSide(cancellationToken);
+        var side = await store.ReadSide(cancellationToken);
         if (ImportMark.Find(side) is { } mark)
         {
             return mark.Source == source
@@ -83,7 +83,7 @@ public sealed class LogImport : IAsyncDisposable
         }
 
         CheckPassed();
-        List<LogRecord> records = _batch.Records;
+        var records = _batch.Records;
         if (records.Count > 0 && records[^1].Revision != record.Revision && (records.Count >= BatchRecords || _batch.Bytes >= BatchBytes))
         {
             await Append();
@@ -109,13 +109,13 @@ public sealed class LogImport : IAsyncDisposable
         var after = new RecordId(0, 0);
         while (true)
         {
-            List<LogRecord> page = await _store.ReadRecords(after, long.MaxValue, CheckRecords, BatchBytes, cancellationToken);
+            var page = await _store.ReadRecords(after, long.MaxValue, CheckRecords, BatchBytes, cancellationToken);
             if (page.Count == 0)
             {
                 break;
             }
 
-            foreach (LogRecord record in page)
+            foreach (var record in page)
             {
                 found.Add(record);
             }
@@ -165,7 +165,7 @@ public sealed class LogImport : IAsyncDisposable
     private async Task Append()
     {
         await _appending;
-        AppendBatch full = _batch;
+        var full = _batch;
         full.Side.Add(new ImportMark(_source, Records, Checksum).Row());
         _appended = full.LastRevision;
         _batch = NewBatch();

@@ -26,7 +26,7 @@ public sealed class SnapshotSource(SnapshotFile file, string description, string
     public async IAsyncEnumerable<LogRecord> Records([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await Task.CompletedTask;
-        foreach (LogRecord record in file.Records())
+        foreach (var record in file.Records())
         {
             cancellationToken.ThrowIfCancellationRequested();
             yield return record;

@@ -25,11 +25,11 @@ public sealed class StoreClaim : IAsyncDisposable
     /// <summary>Waits out the claim of a process that died; throws <see cref="StoreRefusedException"/> when one is alive.</summary>
     public static async Task<StoreClaim> Take(IRevisionStore store, TimeProvider time, CancellationToken cancellationToken)
     {
-        Fence seen = await store.ReadFence(cancellationToken);
+        var seen = await store.ReadFence(cancellationToken);
         if (!seen.Released && !store.IsExclusive)
         {
             await Task.Delay(seen.LeaseTime > Lease ? seen.LeaseTime : Lease, time, cancellationToken);
-            Fence later = await store.ReadFence(cancellationToken);
+            var later = await store.ReadFence(cancellationToken);
             if (!later.Released && (later.Epoch, later.Counter) != (seen.Epoch, seen.Counter))
             {
                 throw InUse(store, later);
@@ -38,7 +38,7 @@ public sealed class StoreClaim : IAsyncDisposable
             seen = later;
         }
 
-        Fence? taken = await store.TakeOver(seen, Guid.NewGuid(), "", Lease, cancellationToken);
+        var taken = await store.TakeOver(seen, Guid.NewGuid(), "", Lease, cancellationToken);
         return taken is null ? throw InUse(store, await store.ReadFence(cancellationToken)) : new StoreClaim(store, taken, time);
     }
 

@@ -52,7 +52,7 @@ public sealed class StoreSource : IHistorySource
         {
             await store.Open(cancellationToken);
             claim = await StoreClaim.Take(store, time, cancellationToken);
-            List<SideRow> side = await store.ReadSide(cancellationToken);
+            var side = await store.ReadSide(cancellationToken);
             if (ImportMark.Find(side) is { } unfinished)
             {
                 throw new StoreRefusedException($"{store.Description} holds an unfinished import ({unfinished.Source}) itself");
@@ -60,7 +60,7 @@ public sealed class StoreSource : IHistorySource
 
             if (!LogImport.IsEmpty(claim.Held, side))
             {
-                long cluster = MetaRow.Read(side, MetaRow.ClusterId) ?? 0;
+                var cluster = MetaRow.Read(side, MetaRow.ClusterId) ?? 0;
                 return new StoreSource(store, claim, null, $"kine cluster {cluster:x}", ReadEnd(claim.Held, side));
             }
 
@@ -96,7 +96,7 @@ public sealed class StoreSource : IHistorySource
         var after = new RecordId(0, 0);
         while (await _store.ReadRecords(after, End.Revision, PageRecords, PageBytes, cancellationToken) is { Count: > 0 } page)
         {
-            foreach (LogRecord record in page)
+            foreach (var record in page)
             {
                 yield return record;
             }
@@ -112,7 +112,7 @@ public sealed class StoreSource : IHistorySource
         var rows = new UpstreamConverter();
         while (await table.ReadUpstreamRows(rows.LastId, PageRows, cancellationToken) is { Count: > 0 } page)
         {
-            foreach (UpstreamRow row in page)
+            foreach (var row in page)
             {
                 if (rows.Convert(row) is { } record)
                 {

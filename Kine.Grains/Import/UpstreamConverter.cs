@@ -60,19 +60,19 @@ internal sealed class UpstreamConverter
                 $"the row with id {row.Id} of upstream kine's table (key \"{Encoding.UTF8.GetString(row.Name)}\") cannot be taken: keys have names and begin at revision 2");
         }
 
-        bool ofApiServer = row.Name.AsSpan().SequenceEqual(ApiServerName);
-        byte[] key = ofApiServer ? MarkName : row.Name;
+        var ofApiServer = row.Name.AsSpan().SequenceEqual(ApiServerName);
+        var key = ofApiServer ? MarkName : row.Name;
         if (row.Deleted)
         {
             _alive.Remove(key);
             return new LogRecord(row.Id, 0, key, 0, 0, 0, true, default);
         }
 
-        Generation generation = Next(key, row);
+        var generation = Next(key, row);
         ReadOnlyMemory<byte> value = row.Value;
         if (ofApiServer)
         {
-            (long version, value) = ReadVersion(row.Value);
+            (var version, value) = ReadVersion(row.Value);
             generation = generation with { Version = version > 0 ? version : generation.Version };
         }
 
@@ -82,15 +82,15 @@ internal sealed class UpstreamConverter
 
     private Generation Next(byte[] key, in UpstreamRow row)
     {
-        long lease = Math.Max(row.Lease, 0);
+        var lease = Math.Max(row.Lease, 0);
         if (row.Created)
         {
             return new Generation(row.Id, 1, lease);
         }
 
         // Without the rows before it, at least the one that created the key is missing.
-        bool known = _alive.TryGetValue(key, out Generation before);
-        long create = row.CreateRevision > 0 && row.CreateRevision < row.Id ? row.CreateRevision : known ? before.Create : row.Id;
+        var known = _alive.TryGetValue(key, out var before);
+        var create = row.CreateRevision > 0 && row.CreateRevision < row.Id ? row.CreateRevision : known ? before.Create : row.Id;
         return new Generation(create, create == row.Id ? 1 : known ? before.Version + 1 : 2, lease);
     }
 
@@ -101,9 +101,9 @@ internal sealed class UpstreamConverter
     // "version|value"; releases before the value was kept wrote the version alone, and answered 0.
     private static (long Version, byte[] Value) ReadVersion(byte[] stored)
     {
-        int bar = Array.IndexOf(stored, (byte)'|');
+        var bar = Array.IndexOf(stored, (byte)'|');
         ReadOnlySpan<byte> version = bar < 0 ? stored : stored.AsSpan(0, bar);
-        return (long.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out long parsed) ? parsed : 0, bar < 0 ? [(byte)'0'] : stored[(bar + 1)..]);
+        return (long.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out var parsed) ? parsed : 0, bar < 0 ? [(byte)'0'] : stored[(bar + 1)..]);
     }
 
     private readonly record struct Generation(long Create, long Version, long Lease);

@@ -22,8 +22,8 @@ public static class UpstreamImport
     /// </summary>
     public static async Task<Fence> Run(IRevisionStore store, Fence held, ILogger log, TimeProvider time, CancellationToken cancellationToken)
     {
-        List<SideRow> side = await store.ReadSide(cancellationToken);
-        ImportMark? unfinished = ImportMark.Find(side);
+        var side = await store.ReadSide(cancellationToken);
+        var unfinished = ImportMark.Find(side);
         if (unfinished is not null && unfinished.Source != Source)
         {
             throw new StoreRefusedException($"{store.Description} holds an unfinished import ({unfinished.Source}); run that command again, or empty the store");
@@ -47,14 +47,14 @@ public static class UpstreamImport
         IRevisionStore store, IUpstreamTable table, Fence held, ILogger log, TimeProvider time, CancellationToken cancellationToken)
     {
         var rows = new UpstreamConverter();
-        await using LogImport import = await LogImport.Begin(store, held, Source, cancellationToken);
-        long reported = time.GetTimestamp();
-        Task<List<UpstreamRow>> next = table.ReadUpstreamRows(0, PageRows, cancellationToken);
+        await using var import = await LogImport.Begin(store, held, Source, cancellationToken);
+        var reported = time.GetTimestamp();
+        var next = table.ReadUpstreamRows(0, PageRows, cancellationToken);
         while (await next is { Count: > 0 } page)
         {
             // The next rows are on their way while these are appended.
             next = table.ReadUpstreamRows(page[^1].Id, PageRows, cancellationToken);
-            foreach (UpstreamRow row in page)
+            foreach (var row in page)
             {
                 if (rows.Convert(row) is { } record)
                 {
@@ -70,7 +70,7 @@ public static class UpstreamImport
         }
 
         await import.Check(cancellationToken);
-        long last = Math.Max(rows.LastId, 1);
+        var last = Math.Max(rows.LastId, 1);
         await import.End(
             new ImportEnd(last, rows.CompactRevision, rows.Leases, []),
             new SideRow(SideKind.Meta, MetaRow.UpstreamId, LeaseEntry.RowKey(rows.LastId)));

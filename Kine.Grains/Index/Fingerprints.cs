@@ -16,16 +16,22 @@ internal struct Fingerprints
     /// <summary>The byte that stands for a key.</summary>
     public static byte Of(ReadOnlySpan<byte> key)
     {
-        uint hash = (uint)key.Length;
+        var hash = (uint)key.Length;
         if (key.Length < sizeof(ulong))
         {
-            foreach (byte part in key)
+            foreach (var part in key)
+            {
                 hash = BitOperations.Crc32C(hash, part);
+            }
+
             return (byte)hash;
         }
 
-        for (int i = 0; i + sizeof(ulong) < key.Length; i += sizeof(ulong))
+        for (var i = 0; i + sizeof(ulong) < key.Length; i += sizeof(ulong))
+        {
             hash = BitOperations.Crc32C(hash, MemoryMarshal.Read<ulong>(key[i..]));
+        }
+
         return (byte)BitOperations.Crc32C(hash, MemoryMarshal.Read<ulong>(key[^sizeof(ulong)..]));
     }
 
@@ -33,8 +39,8 @@ internal struct Fingerprints
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint Candidates(ref readonly Fingerprints prints, byte print, int count)
     {
-        Vector256<byte> all = Vector256.LoadUnsafe(in prints._first);
-        uint equal = Vector256.Equals(all, Vector256.Create(print)).ExtractMostSignificantBits();
+        var all = Vector256.LoadUnsafe(in prints._first);
+        var equal = Vector256.Equals(all, Vector256.Create(print)).ExtractMostSignificantBits();
         return count == Leaf.MaxEntries ? equal : equal & ((1u << count) - 1);
     }
 }

@@ -40,11 +40,14 @@ internal sealed class History
     public long Append(in VersionRow row, in KeyVersion newer)
     {
         if (_last is null || _last.IsFull)
+        {
             _last = AddChunk();
+        }
+
         _last.Add(row, newer);
         if (_last.IsFull)
         {
-            int open = _last.Bytes;
+            var open = _last.Bytes;
             _last.Pack();
             Volatile.Write(ref _chunkBytes, _chunkBytes + _last.Bytes - open);
         }
@@ -55,10 +58,13 @@ internal sealed class History
     /// <summary>Any thread: replaces a version by the one before it; false when there is none, or compaction dropped it.</summary>
     public bool TryGetOlder(ref VersionRow version)
     {
-        Table table = Volatile.Read(ref _table);
-        long chunk = (version.Older >> HistoryChunk.Shift) - table.First;
+        var table = Volatile.Read(ref _table);
+        var chunk = (version.Older >> HistoryChunk.Shift) - table.First;
         if (chunk < 0)
+        {
             return false;
+        }
+
         version = Volatile.Read(ref table.Chunks[chunk])!.Read((int)(version.Older & (HistoryChunk.Size - 1)), version);
         return true;
     }
@@ -69,7 +75,9 @@ internal sealed class History
         while (TryGetOlder(ref version))
         {
             if (version.Mod <= revision)
+            {
                 return true;
+            }
         }
 
         return false;
@@ -78,7 +86,7 @@ internal sealed class History
     /// <summary>Writer: takes the version before <paramref name="undone"/> back, which becomes the newest again.</summary>
     public VersionRow Restore(in VersionRow undone)
     {
-        VersionRow older = undone;
+        var older = undone;
         TryGetOlder(ref older);
         Chunk(undone.Older).Kill((int)(undone.Older & (HistoryChunk.Size - 1)));
         return older;
@@ -90,18 +98,23 @@ internal sealed class History
     /// </summary>
     public int Drop(long revision, int maxRows, List<RecordId> dropped)
     {
-        int passed = 0;
+        var passed = 0;
         while (passed < maxRows && _examined < _next)
         {
-            HistoryChunk chunk = Chunk(_examined);
-            int index = (int)(_examined & (HistoryChunk.Size - 1));
+            var chunk = Chunk(_examined);
+            var index = (int)(_examined & (HistoryChunk.Size - 1));
             if (!chunk.IsDead(index))
             {
                 if (chunk.Superseded(index) > revision)
+                {
                     break;
-                RecordId id = chunk.Id(index, out bool isTombstone);
+                }
+
+                var id = chunk.Id(index, out var isTombstone);
                 if (!isTombstone)
+                {
                     dropped.Add(id);
+                }
             }
 
             passed++;
@@ -114,14 +127,14 @@ internal sealed class History
 
     private HistoryChunk Chunk(long row)
     {
-        Table table = _table;
+        var table = _table;
         return table.Chunks[(row >> HistoryChunk.Shift) - table.First]!;
     }
 
     private HistoryChunk AddChunk()
     {
-        Table table = _table;
-        long slot = (_next >> HistoryChunk.Shift) - table.First;
+        var table = _table;
+        var slot = (_next >> HistoryChunk.Shift) - table.First;
         if (slot == table.Chunks.Length)
         {
             var chunks = new HistoryChunk?[table.Chunks.Length * 2];
@@ -138,9 +151,9 @@ internal sealed class History
 
     private void DropChunks(long revision)
     {
-        Table table = _table;
-        int drop = 0;
-        int passed = (int)((_examined >> HistoryChunk.Shift) - table.First);
+        var table = _table;
+        var drop = 0;
+        var passed = (int)((_examined >> HistoryChunk.Shift) - table.First);
         while (drop < passed && table.Chunks[drop] is { } chunk && chunk != _last && chunk.MaxSuperseded <= revision)
         {
             Volatile.Write(ref _chunkBytes, _chunkBytes - chunk.Bytes);
@@ -148,9 +161,12 @@ internal sealed class History
         }
 
         if (drop == 0)
+        {
             return;
-        int used = (int)((_next >> HistoryChunk.Shift) - table.First) + 1;
-        int kept = Math.Max(0, used - drop);
+        }
+
+        var used = (int)((_next >> HistoryChunk.Shift) - table.First) + 1;
+        var kept = Math.Max(0, used - drop);
         var chunks = new HistoryChunk?[Math.Max(16, kept * 2)];
         Array.Copy(table.Chunks, drop, chunks, 0, Math.Min(kept, table.Chunks.Length - drop));
         Volatile.Write(ref _table, new Table(table.First + drop, chunks));

@@ -28,8 +28,10 @@ internal sealed class IndexLoader : IAsyncDisposable
     public IndexLoader(MetadataVisitor apply)
     {
         _apply = apply;
-        for (int i = 1; i < Pages; i++)
+        for (var i = 1; i < Pages; i++)
+        {
             _empty.Add(new MetadataPage());
+        }
         // Not a thread of the pool: while scans wait for this one, the pool may have no other to give.
         _thread = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
@@ -39,7 +41,9 @@ internal sealed class IndexLoader : IAsyncDisposable
     {
         _page.Add(record, key);
         if (_page.IsFull)
+        {
             Pass();
+        }
     }
 
     /// <summary>Returns when every record has been applied; throws what applying one has thrown.</summary>
@@ -70,12 +74,14 @@ internal sealed class IndexLoader : IAsyncDisposable
 
     private void Run()
     {
-        foreach (MetadataPage page in _filled.GetConsumingEnumerable())
+        foreach (var page in _filled.GetConsumingEnumerable())
         {
             try
             {
                 if (_failure is null && !_abandoned)
+                {
                     page.Visit(_apply);
+                }
             }
             catch (Exception error)
             {

@@ -28,8 +28,10 @@ internal sealed class InnerNode : IndexNode
         _separators = separators.Bytes;
         Slots = slots;
         _heads = new ulong[separators.Count];
-        for (int i = 0; i < _heads.Length; i++)
+        for (var i = 0; i < _heads.Length; i++)
+        {
             _heads[i] = Head(separators.Suffix(i));
+        }
     }
 
     /// <summary>One slot a child; the writer changes them in place by <see cref="Volatile"/>.</summary>
@@ -44,9 +46,12 @@ internal sealed class InnerNode : IndexNode
     {
         get
         {
-            int live = 0;
-            foreach (ref readonly Slot slot in Slots.AsSpan())
+            var live = 0;
+            foreach (ref readonly var slot in Slots.AsSpan())
+            {
                 live += slot.Live;
+            }
+
             return live;
         }
     }
@@ -57,36 +62,49 @@ internal sealed class InnerNode : IndexNode
     /// <summary>The slot whose range holds <paramref name="key"/>.</summary>
     public int Find(ReadOnlySpan<byte> key)
     {
-        PackedKeys separators = Separators;
-        ReadOnlySpan<byte> prefix = separators.Prefix;
+        var separators = Separators;
+        var prefix = separators.Prefix;
         if (!key.StartsWith(prefix))
+        {
             return key.SequenceCompareTo(prefix) < 0 ? 0 : _heads.Length;
+        }
+
         key = key[prefix.Length..];
-        ulong head = Head(key);
+        var head = Head(key);
         ReadOnlySpan<ulong> heads = _heads;
-        int low = 0;
-        int high = heads.Length;
+        var low = 0;
+        var high = heads.Length;
         while (low < high)
         {
-            int middle = (low + high) >>> 1;
+            var middle = (low + high) >>> 1;
             if (heads[middle] < head)
+            {
                 low = middle + 1;
+            }
             else
+            {
                 high = middle;
+            }
         }
 
         if (low == heads.Length || heads[low] != head)
+        {
             return low;
+        }
 
         // Equal heads say nothing: the whole suffix decides.
         high = heads.Length;
         while (low < high)
         {
-            int middle = (low + high) >>> 1;
+            var middle = (low + high) >>> 1;
             if (heads[middle] == head && separators.Suffix(middle).SequenceCompareTo(key) <= 0)
+            {
                 low = middle + 1;
+            }
             else
+            {
                 high = middle;
+            }
         }
 
         return low;
@@ -95,10 +113,16 @@ internal sealed class InnerNode : IndexNode
     private static ulong Head(ReadOnlySpan<byte> suffix)
     {
         if (suffix.Length >= sizeof(ulong))
+        {
             return BinaryPrimitives.ReadUInt64BigEndian(suffix);
+        }
+
         ulong head = 0;
-        for (int i = 0; i < suffix.Length; i++)
+        for (var i = 0; i < suffix.Length; i++)
+        {
             head |= (ulong)suffix[i] << (56 - i * 8);
+        }
+
         return head;
     }
 }

@@ -30,7 +30,7 @@ public sealed partial class KeyIndex
     /// </summary>
     internal int DropHistory(CompactionRun run, int maxRows, List<RecordId> deleted)
     {
-        int abandoned = _handedTo == run ? 0 : _handedOut.Count;
+        var abandoned = _handedTo == run ? 0 : _handedOut.Count;
         _handedTo = run;
         if (abandoned > 0)
         {
@@ -38,10 +38,13 @@ public sealed partial class KeyIndex
             return abandoned;
         }
 
-        int before = deleted.Count;
-        int passed = _history.Drop(run.Revision, maxRows, deleted);
+        var before = deleted.Count;
+        var passed = _history.Drop(run.Revision, maxRows, deleted);
         if (passed < maxRows)
+        {
             passed += _tombstones.Drop(run.Revision, maxRows - passed, deleted);
+        }
+
         _handedOut.Clear();
         _handedOut.AddRange(CollectionsMarshal.AsSpan(deleted)[before..]);
         return passed;
@@ -53,16 +56,22 @@ public sealed partial class KeyIndex
     /// </summary>
     internal byte[]? Sweep(long revision, byte[] from, int maxLeaves)
     {
-        byte[]? next = from;
-        for (int seen = 0; seen < maxLeaves && next is not null && _deadEntries > 0; seen++)
+        var next = from;
+        for (var seen = 0; seen < maxLeaves && next is not null && _deadEntries > 0; seen++)
         {
-            Leaf leaf = Descend(next);
+            var leaf = Descend(next);
             if (_depth > 0)
+            {
                 leaf = SkipClean(leaf, maxLeaves - seen, ref seen);
+            }
+
             next = UpperBound();
-            Leaf cleaned = leaf.WithoutTombstones(revision, _packer);
+            var cleaned = leaf.WithoutTombstones(revision, _packer);
             if (cleaned == leaf)
+            {
                 continue;
+            }
+
             _deadEntries -= leaf.Tombstones - cleaned.Tombstones;
             Shrink(cleaned, revision: 0, change: 0);
         }
@@ -73,8 +82,8 @@ public sealed partial class KeyIndex
     /// <summary>Moves the end of the path on to the next leaf with a tombstone under the same node, or to the last one there.</summary>
     private Leaf SkipClean(Leaf leaf, int max, ref int seen)
     {
-        InnerNode parent = _path[_depth - 1];
-        ref int slot = ref _slot[_depth - 1];
+        var parent = _path[_depth - 1];
+        ref var slot = ref _slot[_depth - 1];
         while (leaf.Tombstones == 0 && slot + 1 < parent.Slots.Length && max-- > 1)
         {
             leaf = (Leaf)parent.Slots[++slot].Child;
@@ -87,10 +96,12 @@ public sealed partial class KeyIndex
     /// <summary>The first key beyond the leaf of the path; null when it is the last leaf.</summary>
     private byte[]? UpperBound()
     {
-        for (int level = _depth - 1; level >= 0; level--)
+        for (var level = _depth - 1; level >= 0; level--)
         {
             if (_slot[level] + 1 < _path[level].Slots.Length)
+            {
                 return _path[level].Separators.Key(_slot[level]);
+            }
         }
 
         return null;

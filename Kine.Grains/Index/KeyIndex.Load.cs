@@ -12,7 +12,10 @@ public sealed partial class KeyIndex
     public void BeginLoad()
     {
         if (_root != Leaf.Empty)
+        {
             throw new InvalidOperationException("Only an empty index can be loaded.");
+        }
+
         _loading = true;
     }
 
@@ -23,9 +26,15 @@ public sealed partial class KeyIndex
     public void Load(ReadOnlySpan<byte> key, in KeyVersion version)
     {
         if (!_loading)
+        {
             throw new InvalidOperationException("No load has begun.");
+        }
+
         if (version.Mod <= 0 || version.IsTombstone || Locate(key))
+        {
             throw new ArgumentException($"Version {version.Id} is not of a live key that is new.", nameof(version));
+        }
+
         Insert(key, new VersionRow(version, History.NoRow));
         _applied = Math.Max(_applied, version.Mod);
     }
@@ -34,7 +43,10 @@ public sealed partial class KeyIndex
     public void FinishLoad()
     {
         if (!_loading)
+        {
             return;
+        }
+
         _loading = false;
         _locatedLength = -1;
         Interlocked.Exchange(ref _root, Trim(_root));
@@ -44,14 +56,17 @@ public sealed partial class KeyIndex
     {
         if (node is Leaf leaf)
         {
-            Leaf trimmed = leaf.Trim(_packer);
+            var trimmed = leaf.Trim(_packer);
             Grow(trimmed.Bytes - leaf.Bytes);
             return trimmed;
         }
 
         var inner = (InnerNode)node;
-        foreach (ref InnerNode.Slot slot in inner.Slots.AsSpan())
+        foreach (ref var slot in inner.Slots.AsSpan())
+        {
             slot.Child = Trim(slot.Child);
+        }
+
         return inner;
     }
 }

@@ -18,8 +18,8 @@ public sealed partial class KeyIndex
             return;
         }
 
-        InnerNode parent = _path[_depth - 1];
-        int at = _slot[_depth - 1];
+        var parent = _path[_depth - 1];
+        var at = _slot[_depth - 1];
         if (leaf.Count <= Leaf.MaxEntries / 4)
         {
             if (at > 0 && parent.Slots[at - 1].Child is Leaf before && CanJoin(before, leaf))
@@ -45,17 +45,20 @@ public sealed partial class KeyIndex
     /// <summary>One leaf takes the place of the leaves in slot <paramref name="at"/> of the path's last node and the next one.</summary>
     private void JoinSlots(int at, Leaf joined, long revision, int change)
     {
-        InnerNode parent = _path[_depth - 1];
-        ref readonly InnerNode.Slot left = ref parent.Slots[at];
-        ref readonly InnerNode.Slot right = ref parent.Slots[at + 1];
-        long lastChange = Math.Max(left.LastChange, right.LastChange);
+        var parent = _path[_depth - 1];
+        ref readonly var left = ref parent.Slots[at];
+        ref readonly var right = ref parent.Slots[at + 1];
+        var lastChange = Math.Max(left.LastChange, right.LastChange);
         if (change != 0)
+        {
             lastChange = Math.Max(lastChange, revision);
+        }
+
         var slot = new InnerNode.Slot { Child = joined, LastChange = lastChange, Live = joined.Live };
         Grow(joined.Bytes - left.Child.Bytes - right.Child.Bytes);
         InnerNode.Slot[] slots = [.. parent.Slots.AsSpan(0, at), slot, .. parent.Slots.AsSpan(at + 2)];
-        PackedKeys old = parent.Separators;
-        PackedKeys separators = _packer.Clear().Add(old, 0, at).Add(old, at + 1, old.Count).Pack();
+        var old = parent.Separators;
+        var separators = _packer.Clear().Add(old, 0, at).Add(old, at + 1, old.Count).Pack();
         Replace(_depth - 1, new InnerNode(separators, slots), revision, change);
         LowerRoot();
     }
@@ -63,22 +66,27 @@ public sealed partial class KeyIndex
     /// <summary>The path's slot at <paramref name="level"/> leads to nothing any more; a neighbour takes over its range.</summary>
     private void RemoveSlot(int level, long revision, int change)
     {
-        InnerNode node = _path[level];
-        int at = _slot[level];
+        var node = _path[level];
+        var at = _slot[level];
         Grow(-node.Slots[at].Child.Bytes);
         if (node.Slots.Length == 1)
         {
             if (level == 0)
+            {
                 Replace(0, Leaf.Empty, revision, change);
+            }
             else
+            {
                 RemoveSlot(level - 1, revision, change);
+            }
+
             return;
         }
 
         InnerNode.Slot[] slots = [.. node.Slots.AsSpan(0, at), .. node.Slots.AsSpan(at + 1)];
-        PackedKeys old = node.Separators;
-        int separator = Math.Max(0, at - 1);
-        PackedKeys separators = _packer.Clear().Add(old, 0, separator).Add(old, separator + 1, old.Count).Pack();
+        var old = node.Separators;
+        var separator = Math.Max(0, at - 1);
+        var separators = _packer.Clear().Add(old, 0, separator).Add(old, separator + 1, old.Count).Pack();
         Replace(level, new InnerNode(separators, slots), revision, change);
         LowerRoot();
     }

@@ -23,7 +23,10 @@ public sealed partial class KeyIndex
     private bool Locate(ReadOnlySpan<byte> key)
     {
         if (key.Length == _locatedLength && key.SequenceEqual(_located.AsSpan(0, _locatedLength)))
+        {
             return _index >= 0;
+        }
+
         _leaf = Descend(key);
         _print = Fingerprints.Of(key);
         _index = _leaf.Find(key, _print);
@@ -39,11 +42,11 @@ public sealed partial class KeyIndex
     private Leaf Descend(ReadOnlySpan<byte> key)
     {
         _locatedLength = -1;
-        IndexNode node = _root;
+        var node = _root;
         _depth = 0;
         while (node is InnerNode inner)
         {
-            int slot = inner.Find(key);
+            var slot = inner.Find(key);
             _path[_depth] = inner;
             _slot[_depth++] = slot;
             node = inner.Slots[slot].Child;
@@ -74,7 +77,10 @@ public sealed partial class KeyIndex
     {
         // The order that counts rely on: revision, then child (or row), then count.
         if (change != 0)
+        {
             Touch(depth, revision);
+        }
+
         IndexNode old;
         if (depth == 0)
         {
@@ -83,28 +89,33 @@ public sealed partial class KeyIndex
         }
         else
         {
-            ref InnerNode.Slot slot = ref _path[depth - 1].Slots[_slot[depth - 1]];
+            ref var slot = ref _path[depth - 1].Slots[_slot[depth - 1]];
             old = slot.Child;
             Volatile.Write(ref slot.Child, node);
         }
 
         Grow(node.Bytes - old.Bytes);
         if (change != 0)
+        {
             AddLive(depth, change);
+        }
+
         _locatedLength = -1;
     }
 
     private void Touch(int depth, long revision)
     {
-        for (int i = 0; i < depth; i++)
+        for (var i = 0; i < depth; i++)
+        {
             Volatile.Write(ref _path[i].Slots[_slot[i]].LastChange, revision);
+        }
     }
 
     private void AddLive(int depth, int change)
     {
-        for (int i = 0; i < depth; i++)
+        for (var i = 0; i < depth; i++)
         {
-            ref InnerNode.Slot slot = ref _path[i].Slots[_slot[i]];
+            ref var slot = ref _path[i].Slots[_slot[i]];
             Volatile.Write(ref slot.Live, slot.Live + change);
         }
 
@@ -116,9 +127,9 @@ public sealed partial class KeyIndex
     /// <summary>Adds the key that was located in vain.</summary>
     private void Insert(ReadOnlySpan<byte> key, in VersionRow row)
     {
-        Leaf leaf = _leaf;
-        int at = leaf.Keys.LowerBound(key);
-        int change = row.IsTombstone ? 0 : 1;
+        var leaf = _leaf;
+        var at = leaf.Keys.LowerBound(key);
+        var change = row.IsTombstone ? 0 : 1;
         if (_loading && leaf.TryInsertInPlace(at, key, _print, row))
         {
             Touch(_depth, row.Mod);
@@ -134,14 +145,19 @@ public sealed partial class KeyIndex
         }
 
         // Ascending keys would leave half-full leaves behind: what is appended starts a new one.
-        int cut = at == leaf.Count ? at : leaf.Count / 2;
-        bool append = cut == leaf.Count;
-        Leaf right = leaf.Slice(cut, leaf.Count, _loading, _packer);
-        Leaf left = append ? leaf : _loading ? leaf.Truncate(cut) : leaf.Slice(0, cut, spare: false, _packer);
+        var cut = at == leaf.Count ? at : leaf.Count / 2;
+        var append = cut == leaf.Count;
+        var right = leaf.Slice(cut, leaf.Count, _loading, _packer);
+        var left = append ? leaf : _loading ? leaf.Truncate(cut) : leaf.Slice(0, cut, spare: false, _packer);
         if (append || at > cut)
+        {
             right = InsertInto(right, at - cut, key, row);
+        }
         else
+        {
             left = InsertInto(left, at, key, row);
+        }
+
         Split(_depth, left, left.Live, right, right.Live, Separator(left, right), row.Mod, change);
     }
 
@@ -151,8 +167,8 @@ public sealed partial class KeyIndex
     /// <summary>The shortest key above all of <paramref name="left"/> that is not above any of <paramref name="right"/>.</summary>
     private static byte[] Separator(Leaf left, Leaf right)
     {
-        byte[] last = left.Keys.Key(left.Count - 1);
-        byte[] first = right.Keys.Key(0);
+        var last = left.Keys.Key(left.Count - 1);
+        var first = right.Keys.Key(0);
         return first[..(last.AsSpan().CommonPrefixLength(first) + 1)];
     }
 
@@ -170,12 +186,12 @@ public sealed partial class KeyIndex
             return;
         }
 
-        InnerNode parent = _path[depth - 1];
-        int at = _slot[depth - 1];
+        var parent = _path[depth - 1];
+        var at = _slot[depth - 1];
         Grow(left.Bytes + right.Bytes - parent.Slots[at].Child.Bytes);
         InnerNode.Slot[] slots = [.. parent.Slots.AsSpan(0, at), leftSlot, rightSlot, .. parent.Slots.AsSpan(at + 1)];
-        PackedKeys old = parent.Separators;
-        PackedKeys separators = old.Insert(at, separator) is { } packed
+        var old = parent.Separators;
+        var separators = old.Insert(at, separator) is { } packed
             ? new PackedKeys(packed, slots.Length - 1)
             : _packer.Clear().Add(old, 0, at).Add(separator).Add(old, at, old.Count).Pack();
         if (slots.Length <= InnerNode.MaxChildren)
@@ -184,7 +200,7 @@ public sealed partial class KeyIndex
             return;
         }
 
-        int cut = at + 2 == slots.Length ? slots.Length - 1 : slots.Length / 2;
+        var cut = at + 2 == slots.Length ? slots.Length - 1 : slots.Length / 2;
         var lower = new InnerNode(_packer.Clear().Add(separators, 0, cut - 1).Pack(), slots[..cut]);
         var upper = new InnerNode(_packer.Clear().Add(separators, cut, separators.Count).Pack(), slots[cut..]);
         Split(depth - 1, lower, lower.Live, upper, upper.Live, separators.Key(cut - 1), revision, change);

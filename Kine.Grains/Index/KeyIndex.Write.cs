@@ -11,7 +11,7 @@ public sealed partial class KeyIndex
     /// </summary>
     public bool TryGetNewest(ReadOnlySpan<byte> key, out KeyVersion version)
     {
-        bool found = Locate(key);
+        var found = Locate(key);
         version = found ? _leaf.Row(_index).ToVersion() : default;
         return found;
     }
@@ -23,15 +23,20 @@ public sealed partial class KeyIndex
     public void Apply(ReadOnlySpan<byte> key, in KeyVersion version)
     {
         if (version.Mod < _applied || version.Mod <= 0)
+        {
             throw new ArgumentException($"Revision {version.Mod} cannot follow {_applied}.", nameof(version));
+        }
 
         if (Locate(key))
         {
-            ref readonly VersionRow newest = ref _leaf.Row(_index);
+            ref readonly var newest = ref _leaf.Row(_index);
             if (version.Id.CompareTo(newest.Id) <= 0)
+            {
                 throw new ArgumentException($"Version {version.Id} cannot follow {newest.Id} of the same key.", nameof(version));
-            long older = _history.Append(newest, version);
-            int change = (version.IsTombstone ? 0 : 1) - (newest.IsTombstone ? 0 : 1);
+            }
+
+            var older = _history.Append(newest, version);
+            var change = (version.IsTombstone ? 0 : 1) - (newest.IsTombstone ? 0 : 1);
             _deadEntries -= change;
             Update(new VersionRow(version, older), version.Mod, change);
         }
@@ -42,7 +47,10 @@ public sealed partial class KeyIndex
         }
 
         if (version.IsTombstone)
+        {
             _tombstones.Add(version.Id);
+        }
+
         _applied = version.Mod;
     }
 
@@ -54,16 +62,21 @@ public sealed partial class KeyIndex
     public void Undo(ReadOnlySpan<byte> key, RecordId id)
     {
         if (!Locate(key) || _leaf.Row(_index).Id != id || id.Revision > _applied)
+        {
             throw new InvalidOperationException($"{id} is not the newest version of its key.");
+        }
 
-        VersionRow undone = _leaf.Row(_index);
+        var undone = _leaf.Row(_index);
         if (undone.IsTombstone)
+        {
             _tombstones.RemoveLast(id);
-        int lost = undone.IsTombstone ? 0 : 1;
+        }
+
+        var lost = undone.IsTombstone ? 0 : 1;
         if (undone.Older != History.NoRow)
         {
-            VersionRow older = _history.Restore(undone);
-            int change = (older.IsTombstone ? 0 : 1) - lost;
+            var older = _history.Restore(undone);
+            var change = (older.IsTombstone ? 0 : 1) - lost;
             _deadEntries -= change;
             Update(older, id.Revision, change);
         }
@@ -83,20 +96,25 @@ public sealed partial class KeyIndex
     /// </summary>
     public IEnumerable<(byte[] Key, KeyVersion Version)> Dump()
     {
-        foreach (Leaf leaf in Leaves(_root))
+        foreach (var leaf in Leaves(_root))
         {
-            for (int i = 0; i < leaf.Count; i++)
+            for (var i = 0; i < leaf.Count; i++)
             {
-                byte[] key = leaf.Keys.Key(i);
-                VersionRow row = leaf.Row(i);
-                long superseded = long.MaxValue;
+                var key = leaf.Keys.Key(i);
+                var row = leaf.Row(i);
+                var superseded = long.MaxValue;
                 while (superseded > _compacted)
                 {
                     if (!row.IsTombstone || row.Mod >= _compacted)
+                    {
                         yield return (key, row.ToVersion());
+                    }
+
                     superseded = row.Mod;
                     if (!_history.TryGetOlder(ref row))
+                    {
                         break;
+                    }
                 }
             }
         }
@@ -105,7 +123,10 @@ public sealed partial class KeyIndex
     private static IEnumerable<Leaf> Leaves(IndexNode node)
     {
         if (node is Leaf leaf)
+        {
             return [leaf];
+        }
+
         return ((InnerNode)node).Slots.SelectMany(slot => Leaves(slot.Child));
     }
 }

@@ -57,7 +57,10 @@ public sealed partial class KeyIndex
     public bool TryGet(ReadOnlySpan<byte> key, long revision, out KeyVersion version)
     {
         if (TryGetAt(key, revision, out version) && !version.IsTombstone)
+        {
             return true;
+        }
+
         version = default;
         return false;
     }
@@ -68,11 +71,14 @@ public sealed partial class KeyIndex
     /// </summary>
     public bool TryGetAt(ReadOnlySpan<byte> key, long revision, out KeyVersion version)
     {
-        IndexNode node = Volatile.Read(ref _root);
+        var node = Volatile.Read(ref _root);
         while (node is InnerNode inner)
+        {
             node = inner.Child(inner.Find(key));
+        }
+
         var leaf = (Leaf)node;
-        int index = leaf.Find(key, Fingerprints.Of(key));
+        var index = leaf.Find(key, Fingerprints.Of(key));
         version = default;
         return index >= 0 && TryRead(leaf, index, revision, out version);
     }
@@ -81,9 +87,15 @@ public sealed partial class KeyIndex
     public long Count(KeyRange range, long revision)
     {
         if (range.IsEmpty)
+        {
             return 0;
+        }
+
         if (range.IsSingle)
+        {
             return TryGet(range.Start.Span, revision, out _) ? 1 : 0;
+        }
+
         return Count(Volatile.Read(ref _root), range.Start.Span, hasStart: true, range.End.Span, hasEnd: !range.IsOpen, revision);
     }
 
@@ -99,8 +111,8 @@ public sealed partial class KeyIndex
     /// <summary>The version at <paramref name="revision"/> of the key at <paramref name="index"/> of a leaf.</summary>
     internal bool TryRead(Leaf leaf, int index, long revision, out KeyVersion version)
     {
-        leaf.Read(index, out VersionRow row);
-        bool found = row.Mod <= revision || _history.TryFind(ref row, revision);
+        leaf.Read(index, out var row);
+        var found = row.Mod <= revision || _history.TryFind(ref row, revision);
         version = found ? row.ToVersion() : default;
         return found;
     }
@@ -108,19 +120,21 @@ public sealed partial class KeyIndex
     private long Count(IndexNode node, ReadOnlySpan<byte> start, bool hasStart, ReadOnlySpan<byte> end, bool hasEnd, long revision)
     {
         if (node is not InnerNode inner)
-            return CountLeaf((Leaf)node, start, hasStart, end, hasEnd, revision);
-
-        int first = hasStart ? inner.Find(start) : 0;
-        int last = hasEnd ? inner.Find(end) : inner.Slots.Length - 1;
-        long count = 0;
-        for (int i = first; i <= last; i++)
         {
-            bool cutsStart = hasStart && i == first;
-            bool cutsEnd = hasEnd && i == last;
+            return CountLeaf((Leaf)node, start, hasStart, end, hasEnd, revision);
+        }
+
+        var first = hasStart ? inner.Find(start) : 0;
+        var last = hasEnd ? inner.Find(end) : inner.Slots.Length - 1;
+        long count = 0;
+        for (var i = first; i <= last; i++)
+        {
+            var cutsStart = hasStart && i == first;
+            var cutsEnd = hasEnd && i == last;
             if (!cutsStart && !cutsEnd)
             {
-                ref InnerNode.Slot slot = ref inner.Slots[i];
-                int live = Volatile.Read(ref slot.Live);
+                ref var slot = ref inner.Slots[i];
+                var live = Volatile.Read(ref slot.Live);
                 if (Volatile.Read(ref slot.LastChange) <= revision)
                 {
                     count += live;
@@ -136,14 +150,16 @@ public sealed partial class KeyIndex
 
     private long CountLeaf(Leaf leaf, ReadOnlySpan<byte> start, bool hasStart, ReadOnlySpan<byte> end, bool hasEnd, long revision)
     {
-        int first = hasStart ? leaf.Keys.LowerBound(start) : 0;
-        int last = hasEnd ? leaf.Keys.LowerBound(end) : leaf.Count;
+        var first = hasStart ? leaf.Keys.LowerBound(start) : 0;
+        var last = hasEnd ? leaf.Keys.LowerBound(end) : leaf.Count;
         long count = 0;
-        for (int i = first; i < last; i++)
+        for (var i = first; i < last; i++)
         {
-            leaf.Read(i, out VersionRow row);
+            leaf.Read(i, out var row);
             if ((row.Mod <= revision || _history.TryFind(ref row, revision)) && !row.IsTombstone)
+            {
                 count++;
+            }
         }
 
         return count;

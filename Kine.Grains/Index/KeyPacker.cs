@@ -22,7 +22,10 @@ internal sealed class KeyPacker
     {
         _count = 0;
         if (_keys.Length > KeptBytes)
+        {
             _keys = new byte[4096];
+        }
+
         return this;
     }
 
@@ -34,16 +37,19 @@ internal sealed class KeyPacker
 
     public KeyPacker Add(PackedKeys keys, int from, int to)
     {
-        for (int i = from; i < to; i++)
+        for (var i = from; i < to; i++)
+        {
             Add(keys, i);
+        }
+
         return this;
     }
 
     public KeyPacker Add(PackedKeys keys, int index)
     {
-        ReadOnlySpan<byte> prefix = keys.Prefix;
-        ReadOnlySpan<byte> suffix = keys.Suffix(index);
-        Span<byte> key = Take(prefix.Length + suffix.Length);
+        var prefix = keys.Prefix;
+        var suffix = keys.Suffix(index);
+        var key = Take(prefix.Length + suffix.Length);
         prefix.CopyTo(key);
         suffix.CopyTo(key[prefix.Length..]);
         return this;
@@ -53,19 +59,22 @@ internal sealed class KeyPacker
     public PackedKeys Pack(int moreKeys = 0)
     {
         // In ascending keys, what first and last share, all share.
-        int prefix = _count == 0 ? 0 : Key(0).CommonPrefixLength(Key(_count - 1));
-        int table = sizeof(int) + prefix;
-        int at = table + PackedKeys.OffsetSize * (_count + 1 + moreKeys);
-        int suffixes = End - prefix * _count;
-        int room = moreKeys == 0 ? 0 : Math.Min(MaxRoom, (suffixes / _count + 16) * moreKeys);
+        var prefix = _count == 0 ? 0 : Key(0).CommonPrefixLength(Key(_count - 1));
+        var table = sizeof(int) + prefix;
+        var at = table + PackedKeys.OffsetSize * (_count + 1 + moreKeys);
+        var suffixes = End - prefix * _count;
+        var room = moreKeys == 0 ? 0 : Math.Min(MaxRoom, (suffixes / _count + 16) * moreKeys);
         var packed = GC.AllocateUninitializedArray<byte>(at + suffixes + room);
         MemoryMarshal.Write(packed, prefix);
         if (_count > 0)
-            Key(0)[..prefix].CopyTo(packed.AsSpan(sizeof(int)));
-        PackedKeys.SetOffset(packed, table, 0, at);
-        for (int i = 0; i < _count; i++)
         {
-            ReadOnlySpan<byte> suffix = Key(i)[prefix..];
+            Key(0)[..prefix].CopyTo(packed.AsSpan(sizeof(int)));
+        }
+
+        PackedKeys.SetOffset(packed, table, 0, at);
+        for (var i = 0; i < _count; i++)
+        {
+            var suffix = Key(i)[prefix..];
             suffix.CopyTo(packed.AsSpan(at));
             at += suffix.Length;
             PackedKeys.SetOffset(packed, table, i + 1, at);
@@ -76,17 +85,23 @@ internal sealed class KeyPacker
 
     private ReadOnlySpan<byte> Key(int index)
     {
-        int start = index == 0 ? 0 : _ends[index - 1];
+        var start = index == 0 ? 0 : _ends[index - 1];
         return _keys.AsSpan(start, _ends[index] - start);
     }
 
     private Span<byte> Take(int length)
     {
-        int start = End;
+        var start = End;
         if (start + length > _keys.Length)
+        {
             Array.Resize(ref _keys, Math.Max(start + length, _keys.Length * 2));
+        }
+
         if (_count == _ends.Length)
+        {
             Array.Resize(ref _ends, _ends.Length * 2);
+        }
+
         _ends[_count++] = start + length;
         return _keys.AsSpan(start, length);
     }

@@ -33,12 +33,18 @@ public readonly struct KeyRange(ReadOnlyMemory<byte> start, ReadOnlyMemory<byte>
     /// <summary>Every key that begins with <paramref name="prefix"/>; an empty prefix means every key.</summary>
     public static KeyRange Prefix(ReadOnlyMemory<byte> prefix)
     {
-        int length = prefix.Length;
+        var length = prefix.Length;
         while (length > 0 && prefix.Span[length - 1] == byte.MaxValue)
+        {
             length--;
+        }
+
         if (length == 0)
+        {
             return new KeyRange(prefix.IsEmpty ? Zero : prefix, Zero);
-        byte[] end = prefix[..length].ToArray();
+        }
+
+        var end = prefix[..length].ToArray();
         end[^1]++;
         return new KeyRange(prefix, end);
     }
@@ -49,9 +55,12 @@ public readonly struct KeyRange(ReadOnlyMemory<byte> start, ReadOnlyMemory<byte>
     /// <summary>True when <paramref name="key"/> is in the range.</summary>
     public bool Contains(ReadOnlySpan<byte> key)
     {
-        int toStart = key.SequenceCompareTo(Start.Span);
+        var toStart = key.SequenceCompareTo(Start.Span);
         if (toStart <= 0)
+        {
             return toStart == 0 && !IsEmpty;
+        }
+
         return !IsSingle && (IsOpen || key.SequenceCompareTo(End.Span) < 0);
     }
 }

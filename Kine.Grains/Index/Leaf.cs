@@ -50,11 +50,13 @@ internal sealed class Leaf : IndexNode
     /// <summary>Any thread: the newest version of the key at <paramref name="index"/>.</summary>
     public void Read(int index, out VersionRow row)
     {
-        int sequence = Volatile.Read(ref _sequence);
+        var sequence = Volatile.Read(ref _sequence);
         row = _rows[index];
         Volatile.ReadBarrier();
         if ((sequence & 1) != 0 || Volatile.Read(ref _sequence) != sequence)
+        {
             ReadAgain(index, out row);
+        }
     }
 
     /// <summary>Writer: replaces the newest version of the key at <paramref name="index"/>.</summary>
@@ -70,12 +72,15 @@ internal sealed class Leaf : IndexNode
     /// <summary>Where <paramref name="key"/> is, -1 when it is not there.</summary>
     public int Find(ReadOnlySpan<byte> key, byte print)
     {
-        uint candidates = Fingerprints.Candidates(in _prints, print, _count);
+        var candidates = Fingerprints.Candidates(in _prints, print, _count);
         while (candidates != 0)
         {
-            int index = BitOperations.TrailingZeroCount(candidates);
+            var index = BitOperations.TrailingZeroCount(candidates);
             if (Keys.IsAt(index, key))
+            {
                 return index;
+            }
+
             candidates &= candidates - 1;
         }
 
@@ -85,14 +90,14 @@ internal sealed class Leaf : IndexNode
     /// <summary>One key more; only where there is room for another entry. With <paramref name="spare"/>, room for more in place.</summary>
     public Leaf Insert(int index, ReadOnlySpan<byte> key, byte print, in VersionRow row, bool spare, KeyPacker packer)
     {
-        PackedKeys old = Keys;
-        byte[]? keys = spare ? null : old.Insert(index, key);
+        var old = Keys;
+        var keys = spare ? null : old.Insert(index, key);
         keys ??= Pack(packer.Clear().Add(old, 0, index).Add(key).Add(old, index, _count), _count + 1, spare);
         var rows = new VersionRow[spare ? MaxEntries : _count + 1];
         _rows.AsSpan(0, index).CopyTo(rows);
         rows[index] = row;
         _rows.AsSpan(index, _count - index).CopyTo(rows.AsSpan(index + 1));
-        Fingerprints prints = _prints;
+        var prints = _prints;
         InsertPrint(ref prints, index, print);
         return new Leaf(keys, rows, _count + 1, _tombstones + Dead(row), prints);
     }
@@ -103,15 +108,21 @@ internal sealed class Leaf : IndexNode
     public Leaf Slice(int from, int to, bool spare, KeyPacker packer)
     {
         if (from == to)
+        {
             return Empty;
-        byte[] keys = Pack(packer.Clear().Add(Keys, from, to), to - from, spare);
+        }
+
+        var keys = Pack(packer.Clear().Add(Keys, from, to), to - from, spare);
         var rows = new VersionRow[spare ? MaxEntries : to - from];
         _rows.AsSpan(from, to - from).CopyTo(rows);
         Fingerprints prints = default;
         _prints[from..to].CopyTo(prints);
-        int tombstones = 0;
-        for (int i = from; i < to; i++)
+        var tombstones = 0;
+        for (var i = from; i < to; i++)
+        {
             tombstones += Dead(_rows[i]);
+        }
+
         return new Leaf(keys, rows, to - from, tombstones, prints);
     }
 
@@ -122,9 +133,9 @@ internal sealed class Leaf : IndexNode
     /// <summary>These entries and then those of <paramref name="next"/>, whose keys are all higher.</summary>
     public Leaf Join(Leaf next, KeyPacker packer)
     {
-        byte[] keys = packer.Clear().Add(Keys, 0, _count).Add(next.Keys, 0, next._count).Pack().Bytes;
+        var keys = packer.Clear().Add(Keys, 0, _count).Add(next.Keys, 0, next._count).Pack().Bytes;
         VersionRow[] rows = [.. _rows.AsSpan(0, _count), .. next._rows.AsSpan(0, next._count)];
-        Fingerprints prints = _prints;
+        var prints = _prints;
         next._prints[..next._count].CopyTo(prints[_count..]);
         return new Leaf(keys, rows, rows.Length, _tombstones + next._tombstones, prints);
     }
@@ -133,10 +144,13 @@ internal sealed class Leaf : IndexNode
     public Leaf Without(int index, KeyPacker packer)
     {
         if (_count == 1)
+        {
             return Empty;
-        byte[] keys = packer.Clear().Add(Keys, 0, index).Add(Keys, index + 1, _count).Pack().Bytes;
+        }
+
+        var keys = packer.Clear().Add(Keys, 0, index).Add(Keys, index + 1, _count).Pack().Bytes;
         VersionRow[] rows = [.. _rows.AsSpan(0, index), .. _rows.AsSpan(index + 1, _count - index - 1)];
-        Fingerprints prints = _prints;
+        var prints = _prints;
         _prints[(index + 1)..].CopyTo(prints[index..]);
         return new Leaf(keys, rows, rows.Length, _tombstones - Dead(_rows[index]), prints);
     }
@@ -147,22 +161,31 @@ internal sealed class Leaf : IndexNode
     public Leaf WithoutTombstones(long revision, KeyPacker packer)
     {
         if (_tombstones == 0)
+        {
             return this;
+        }
+
         packer.Clear();
         Fingerprints prints = default;
-        int kept = 0;
+        var kept = 0;
         var rows = new VersionRow[_count];
-        for (int i = 0; i < _count; i++)
+        for (var i = 0; i < _count; i++)
         {
             if (_rows[i].IsTombstone && _rows[i].Mod < revision)
+            {
                 continue;
+            }
+
             packer.Add(Keys, i);
             prints[kept] = _prints[i];
             rows[kept++] = _rows[i];
         }
 
         if (kept == _count)
+        {
             return this;
+        }
+
         return kept == 0 ? Empty : new Leaf(packer.Pack().Bytes, rows[..kept], kept, _tombstones - (_count - kept), prints);
     }
 
@@ -170,7 +193,10 @@ internal sealed class Leaf : IndexNode
     public bool TryInsertInPlace(int index, ReadOnlySpan<byte> key, byte print, in VersionRow row)
     {
         if (_count == _rows.Length || Keys.Length + key.Length > MaxKeyBytes || !Keys.TryInsertInPlace(index, key))
+        {
             return false;
+        }
+
         _rows.AsSpan(index, _count - index).CopyTo(_rows.AsSpan(index + 1));
         _rows[index] = row;
         InsertPrint(ref _prints, index, print);
@@ -186,11 +212,13 @@ internal sealed class Leaf : IndexNode
         while (true)
         {
             spin.SpinOnce();
-            int sequence = Volatile.Read(ref _sequence);
+            var sequence = Volatile.Read(ref _sequence);
             row = _rows[index];
             Volatile.ReadBarrier();
             if ((sequence & 1) == 0 && Volatile.Read(ref _sequence) == sequence)
+            {
                 return;
+            }
         }
     }
 
@@ -205,8 +233,11 @@ internal sealed class Leaf : IndexNode
     {
         _count = count;
         _tombstones = 0;
-        for (int i = 0; i < count; i++)
+        for (var i = 0; i < count; i++)
+        {
             _tombstones += Dead(_rows[i]);
+        }
+
         return this;
     }
 

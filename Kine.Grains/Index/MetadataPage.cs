@@ -21,7 +21,10 @@ internal sealed class MetadataPage
     public void Add(in RecordMetadata record, ReadOnlySpan<byte> key)
     {
         if (key.Length > _keys.Length - _bytes)
+        {
             Array.Resize(ref _keys, _bytes + key.Length);
+        }
+
         key.CopyTo(_keys.AsSpan(_bytes));
         _bytes += key.Length;
         _records[_count] = record;
@@ -30,10 +33,10 @@ internal sealed class MetadataPage
 
     public void Visit(MetadataVisitor visit)
     {
-        int start = 0;
-        for (int i = 0; i < _count; i++)
+        var start = 0;
+        for (var i = 0; i < _count; i++)
         {
-            int end = _ends[i];
+            var end = _ends[i];
             visit(in _records[i], _keys.AsSpan(start, end - start));
             start = end;
         }
@@ -44,6 +47,8 @@ internal sealed class MetadataPage
         _count = 0;
         _bytes = 0;
         if (_keys.Length > MaxBytes * 2)
+        {
             _keys = new byte[MaxBytes];
+        }
     }
 }

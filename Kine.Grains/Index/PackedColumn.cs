@@ -18,9 +18,9 @@ internal readonly struct PackedColumn
     /// <summary>Packs <paramref name="numbers"/> at bit <paramref name="offset"/> of <paramref name="words"/>, which are 0 from there on.</summary>
     public PackedColumn(ReadOnlySpan<long> numbers, Span<ulong> words, int offset)
     {
-        long least = numbers[0];
-        long greatest = numbers[0];
-        foreach (long number in numbers)
+        var least = numbers[0];
+        var greatest = numbers[0];
+        foreach (var number in numbers)
         {
             least = Math.Min(least, number);
             greatest = Math.Max(greatest, number);
@@ -29,10 +29,10 @@ internal readonly struct PackedColumn
         _least = least;
         _offset = offset;
         _width = 64 - BitOperations.LeadingZeroCount((ulong)(greatest - least));
-        for (int i = 0; i < numbers.Length; i++)
+        for (var i = 0; i < numbers.Length; i++)
         {
-            ulong distance = (ulong)(numbers[i] - least);
-            int bit = offset + i * _width;
+            var distance = (ulong)(numbers[i] - least);
+            var bit = offset + i * _width;
             words[bit >> 6] |= distance << (bit & 63);
             words[(bit >> 6) + 1] |= distance >> 1 >> (63 - (bit & 63));
         }
@@ -48,10 +48,10 @@ internal readonly struct PackedColumn
     {
         get
         {
-            int bit = _offset + index * _width;
-            ulong low = words[bit >> 6] >> (bit & 63);
-            ulong high = words[(bit >> 6) + 1] << 1 << (63 - (bit & 63));
-            ulong mask = _width == 64 ? ulong.MaxValue : (1UL << _width) - 1;
+            var bit = _offset + index * _width;
+            var low = words[bit >> 6] >> (bit & 63);
+            var high = words[(bit >> 6) + 1] << 1 << (63 - (bit & 63));
+            var mask = _width == 64 ? ulong.MaxValue : (1UL << _width) - 1;
             return _least + (long)((low | high) & mask);
         }
     }

@@ -26,7 +26,7 @@ internal readonly struct PackedKeys(byte[] bytes, int count)
 
     public ReadOnlySpan<byte> Suffix(int index)
     {
-        int start = Offset(index);
+        var start = Offset(index);
         return bytes.AsSpan(start, Offset(index + 1) - start);
     }
 
@@ -34,8 +34,8 @@ internal readonly struct PackedKeys(byte[] bytes, int count)
 
     public byte[] Key(int index)
     {
-        ReadOnlySpan<byte> prefix = Prefix;
-        ReadOnlySpan<byte> suffix = Suffix(index);
+        var prefix = Prefix;
+        var suffix = Suffix(index);
         var key = new byte[prefix.Length + suffix.Length];
         prefix.CopyTo(key);
         suffix.CopyTo(key.AsSpan(prefix.Length));
@@ -45,7 +45,7 @@ internal readonly struct PackedKeys(byte[] bytes, int count)
     /// <summary>Sign of the comparison of the key at <paramref name="index"/> with <paramref name="other"/>.</summary>
     public int Compare(int index, ReadOnlySpan<byte> other)
     {
-        ReadOnlySpan<byte> prefix = Prefix;
+        var prefix = Prefix;
         return other.StartsWith(prefix)
             ? Suffix(index).SequenceCompareTo(other[prefix.Length..])
             : prefix.SequenceCompareTo(other);
@@ -54,26 +54,33 @@ internal readonly struct PackedKeys(byte[] bytes, int count)
     /// <summary>True when the key at <paramref name="index"/> is <paramref name="other"/>.</summary>
     public bool IsAt(int index, ReadOnlySpan<byte> other)
     {
-        ReadOnlySpan<byte> prefix = Prefix;
+        var prefix = Prefix;
         return other.StartsWith(prefix) && Suffix(index).SequenceEqual(other[prefix.Length..]);
     }
 
     /// <summary>The first key at or above <paramref name="key"/>, <see cref="Count"/> when there is none.</summary>
     public int LowerBound(ReadOnlySpan<byte> key)
     {
-        ReadOnlySpan<byte> prefix = Prefix;
+        var prefix = Prefix;
         if (!key.StartsWith(prefix))
+        {
             return key.SequenceCompareTo(prefix) < 0 ? 0 : count;
+        }
+
         key = key[prefix.Length..];
-        int low = 0;
-        int high = count;
+        var low = 0;
+        var high = count;
         while (low < high)
         {
-            int middle = (low + high) >>> 1;
+            var middle = (low + high) >>> 1;
             if (Suffix(middle).SequenceCompareTo(key) < 0)
+            {
                 low = middle + 1;
+            }
             else
+            {
                 high = middle;
+            }
         }
 
         return low;
@@ -84,20 +91,29 @@ internal readonly struct PackedKeys(byte[] bytes, int count)
     /// </summary>
     public byte[]? Insert(int index, ReadOnlySpan<byte> key)
     {
-        ReadOnlySpan<byte> prefix = Prefix;
+        var prefix = Prefix;
         if (count == 0 || !key.StartsWith(prefix))
+        {
             return null;
-        ReadOnlySpan<byte> suffix = key[prefix.Length..];
-        int first = Offset(0);
-        int table = sizeof(int) + prefix.Length;
-        int shift = table + OffsetSize * (count + 2) - first;
+        }
+
+        var suffix = key[prefix.Length..];
+        var first = Offset(0);
+        var table = sizeof(int) + prefix.Length;
+        var shift = table + OffsetSize * (count + 2) - first;
         var packed = GC.AllocateUninitializedArray<byte>(Length + shift + suffix.Length);
         bytes.AsSpan(0, table).CopyTo(packed);
-        for (int i = 0; i <= index; i++)
+        for (var i = 0; i <= index; i++)
+        {
             SetOffset(packed, table, i, Offset(i) + shift);
-        for (int i = index; i <= count; i++)
+        }
+
+        for (var i = index; i <= count; i++)
+        {
             SetOffset(packed, table, i + 1, Offset(i) + shift + suffix.Length);
-        int cut = Offset(index);
+        }
+
+        var cut = Offset(index);
         bytes.AsSpan(first, cut - first).CopyTo(packed.AsSpan(first + shift));
         suffix.CopyTo(packed.AsSpan(cut + shift));
         bytes.AsSpan(cut, Length - cut).CopyTo(packed.AsSpan(cut + shift + suffix.Length));
@@ -110,19 +126,25 @@ internal readonly struct PackedKeys(byte[] bytes, int count)
     /// </summary>
     public bool TryInsertInPlace(int index, ReadOnlySpan<byte> key)
     {
-        ReadOnlySpan<byte> prefix = Prefix;
-        int table = sizeof(int) + prefix.Length;
-        int suffixLength = key.Length - prefix.Length;
+        var prefix = Prefix;
+        var table = sizeof(int) + prefix.Length;
+        var suffixLength = key.Length - prefix.Length;
         if (count == 0
             || !key.StartsWith(prefix)
             || Offset(0) < table + OffsetSize * (count + 2)
             || bytes.Length < Length + suffixLength)
+        {
             return false;
-        int cut = Offset(index);
+        }
+
+        var cut = Offset(index);
         bytes.AsSpan(cut, Length - cut).CopyTo(bytes.AsSpan(cut + suffixLength));
         key[prefix.Length..].CopyTo(bytes.AsSpan(cut));
-        for (int i = count; i >= index; i--)
+        for (var i = count; i >= index; i--)
+        {
             SetOffset(bytes, table, i + 1, Offset(i) + suffixLength);
+        }
+
         return true;
     }
 

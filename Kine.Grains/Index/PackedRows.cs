@@ -29,12 +29,12 @@ internal sealed class PackedRows
     public PackedRows(long firstRow, ReadOnlySpan<SupersededRow> rows)
     {
         _firstRow = firstRow;
-        int count = rows.Length;
-        long[] numbers = ArrayPool<long>.Shared.Rent(count * Columns);
-        for (int i = 0; i < count; i++)
+        var count = rows.Length;
+        var numbers = ArrayPool<long>.Shared.Rent(count * Columns);
+        for (var i = 0; i < count; i++)
         {
-            ref readonly SupersededRow superseded = ref rows[i];
-            ref readonly VersionRow row = ref superseded.Row;
+            ref readonly var superseded = ref rows[i];
+            ref readonly var row = ref superseded.Row;
             numbers[i] = row.Mod;
             numbers[i + count] = row.Sub;
             numbers[i + 2 * count] = superseded.CreateStep;
@@ -45,12 +45,14 @@ internal sealed class PackedRows
             numbers[i + 7 * count] = superseded.Superseded - i;
         }
 
-        Span<long> leases = numbers.AsSpan(4 * count, count);
+        var leases = numbers.AsSpan(4 * count, count);
         _leases = Distinct(leases);
-        foreach (ref long lease in leases)
+        foreach (ref var lease in leases)
+        {
             lease = Array.BinarySearch(_leases, lease);
+        }
 
-        ulong[] words = ArrayPool<ulong>.Shared.Rent(count * Columns + PackedColumn.Spare);
+        var words = ArrayPool<ulong>.Shared.Rent(count * Columns + PackedColumn.Spare);
         Array.Clear(words, 0, count * Columns + PackedColumn.Spare);
         _mod = new PackedColumn(numbers.AsSpan(0, count), words, 0);
         _sub = new PackedColumn(numbers.AsSpan(count, count), words, _mod.End);
@@ -71,7 +73,7 @@ internal sealed class PackedRows
     /// <summary>The row at <paramref name="index"/>, superseded by <paramref name="newer"/>.</summary>
     public VersionRow Read(int index, in VersionRow newer)
     {
-        long distance = _distance[_words, index];
+        var distance = _distance[_words, index];
         var version = new KeyVersion(
             _mod[_words, index],
             (int)_sub[_words, index],
@@ -92,15 +94,20 @@ internal sealed class PackedRows
 
     private static long[] Distinct(ReadOnlySpan<long> leases)
     {
-        long[] sorted = leases.ToArray();
+        var sorted = leases.ToArray();
         if (!leases.ContainsAnyExcept(leases[0]))
+        {
             return sorted[..1];
+        }
+
         Array.Sort(sorted);
-        int count = 0;
-        foreach (long lease in sorted)
+        var count = 0;
+        foreach (var lease in sorted)
         {
             if (count == 0 || lease != sorted[count - 1])
+            {
                 sorted[count++] = lease;
+            }
         }
 
         return sorted[..count];

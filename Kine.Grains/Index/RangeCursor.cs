@@ -26,9 +26,13 @@ public sealed class RangeCursor
         _revision = revision;
         _range = range;
         if (range.IsEmpty)
+        {
             _last = true;
+        }
         else
+        {
             Seek(range.Start.Span);
+        }
     }
 
     /// <summary>Revision it reads at.</summary>
@@ -42,11 +46,11 @@ public sealed class RangeCursor
     {
         get
         {
-            PackedKeys keys = _leaf.Keys;
-            ReadOnlySpan<byte> suffix = keys.Suffix(_next - 1);
+            var keys = _leaf.Keys;
+            var suffix = keys.Suffix(_next - 1);
             if (_prefixLength < 0)
             {
-                ReadOnlySpan<byte> prefix = keys.Prefix;
+                var prefix = keys.Prefix;
                 Reserve(prefix.Length + suffix.Length);
                 prefix.CopyTo(_key);
                 _prefixLength = prefix.Length;
@@ -69,11 +73,16 @@ public sealed class RangeCursor
             while (_next < _end)
             {
                 if (_index.TryRead(_leaf, _next++, _revision, out _current) && !_current.IsTombstone)
+                {
                     return true;
+                }
             }
 
             if (_last)
+            {
                 return false;
+            }
+
             NextLeaf();
         }
     }
@@ -81,7 +90,7 @@ public sealed class RangeCursor
     /// <summary>As <see cref="MoveNext()"/>, with key (valid until the next move) and version.</summary>
     public bool MoveNext(out ReadOnlySpan<byte> key, out KeyVersion version)
     {
-        bool moved = MoveNext();
+        var moved = MoveNext();
         key = moved ? Key : default;
         version = moved ? _current : default;
         return moved;
@@ -103,14 +112,17 @@ public sealed class RangeCursor
 
     private void Seek(ReadOnlySpan<byte> key)
     {
-        IndexNode node = _index.Root;
+        var node = _index.Root;
         InnerNode? above = null; // lowest node over the parent that has a slot after the one taken
-        int slotAbove = 0;
+        var slotAbove = 0;
         _parent = null;
         while (node is InnerNode inner)
         {
             if (_parent is not null && _slot + 1 < _parent.Slots.Length)
+            {
                 (above, slotAbove) = (_parent, _slot);
+            }
+
             _parent = inner;
             _slot = inner.Find(key);
             node = inner.Child(_slot);
@@ -126,7 +138,7 @@ public sealed class RangeCursor
         _leaf = leaf;
         _next = from;
         _prefixLength = -1;
-        PackedKeys keys = leaf.Keys;
+        var keys = leaf.Keys;
         _end = leaf.Count;
         if (_range.IsSingle)
         {
@@ -135,7 +147,7 @@ public sealed class RangeCursor
             return;
         }
 
-        ReadOnlySpan<byte> end = _range.End.Span;
+        var end = _range.End.Span;
         if (!_range.IsOpen && _end > 0 && keys.Compare(_end - 1, end) >= 0)
         {
             _end = keys.LowerBound(end);
@@ -151,6 +163,8 @@ public sealed class RangeCursor
     private void Reserve(int length)
     {
         if (_key.Length < length)
+        {
             Array.Resize(ref _key, Math.Max(length, _key.Length * 2));
+        }
     }
 }

@@ -33,7 +33,10 @@ internal sealed class TombstoneQueue
     public void RemoveLast(RecordId id)
     {
         if (Count == 0 || _chunks[^1][_tail - 1] != id)
+        {
             throw new InvalidOperationException($"Tombstone {id} is not the last one.");
+        }
+
         _tail--;
         if (_tail == 0)
         {
@@ -42,7 +45,9 @@ internal sealed class TombstoneQueue
         }
 
         if (Count == 0)
+        {
             Reset();
+        }
     }
 
     /// <summary>
@@ -50,7 +55,7 @@ internal sealed class TombstoneQueue
     /// </summary>
     public int Drop(long revision, int max, List<RecordId> dropped)
     {
-        int moved = 0;
+        var moved = 0;
         while (moved < max && Count > 0 && _chunks[0][_head].Revision < revision)
         {
             dropped.Add(_chunks[0][_head]);
@@ -63,7 +68,10 @@ internal sealed class TombstoneQueue
         }
 
         if (Count == 0)
+        {
             Reset();
+        }
+
         return moved;
     }
 

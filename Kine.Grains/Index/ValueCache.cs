@@ -21,10 +21,13 @@ public sealed class ValueCache
     {
         ArgumentOutOfRangeException.ThrowIfNegative(maxBytes);
         MaxBytes = maxBytes;
-        int stripes = (int)Math.Min(MaxStripes, BitOperations.RoundUpToPowerOf2((ulong)Math.Max(1, maxBytes / StripeBytes)));
+        var stripes = (int)Math.Min(MaxStripes, BitOperations.RoundUpToPowerOf2((ulong)Math.Max(1, maxBytes / StripeBytes)));
         _stripes = new ValueCacheStripe[stripes];
-        for (int i = 0; i < stripes; i++)
+        for (var i = 0; i < stripes; i++)
+        {
             _stripes[i] = new ValueCacheStripe(maxBytes / stripes);
+        }
+
         _maxValue = (int)Math.Min(Math.Min(maxBytes / 64, maxBytes / stripes / 4), int.MaxValue);
     }
 
@@ -40,8 +43,8 @@ public sealed class ValueCache
     /// <summary>The message of a record; false when it isn't cached.</summary>
     public bool TryGet(RecordId id, out ReadOnlyMemory<byte> value)
     {
-        ulong hash = ValueCacheStripe.Hash(id);
-        bool found = Stripe(hash).TryGet(hash, id, out byte[]? bytes);
+        var hash = ValueCacheStripe.Hash(id);
+        var found = Stripe(hash).TryGet(hash, id, out var bytes);
         value = bytes;
         return found;
     }
@@ -53,9 +56,12 @@ public sealed class ValueCache
     public void Add(RecordId id, ReadOnlyMemory<byte> value)
     {
         if (value.Length > _maxValue)
+        {
             return;
-        ulong hash = ValueCacheStripe.Hash(id);
-        byte[] bytes = MemoryMarshal.TryGetArray(value, out ArraySegment<byte> segment) && segment.Array!.Length == value.Length
+        }
+
+        var hash = ValueCacheStripe.Hash(id);
+        var bytes = MemoryMarshal.TryGetArray(value, out var segment) && segment.Array!.Length == value.Length
             ? segment.Array
             : value.ToArray();
         Stripe(hash).Add(hash, id, bytes);
@@ -64,7 +70,7 @@ public sealed class ValueCache
     /// <summary>Lets go of a record that compaction deleted.</summary>
     public void Remove(RecordId id)
     {
-        ulong hash = ValueCacheStripe.Hash(id);
+        var hash = ValueCacheStripe.Hash(id);
         Stripe(hash).Remove(hash, id);
     }
 

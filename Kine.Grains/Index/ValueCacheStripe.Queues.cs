@@ -8,7 +8,7 @@ internal sealed partial class ValueCacheStripe
     /// <summary>Spreads ids over 64 bits: the stripe, the bucket and the fingerprint come from different ones.</summary>
     public static ulong Hash(RecordId id)
     {
-        ulong hash = ((ulong)id.Revision ^ (ulong)id.Sub << 40) * 0x9E3779B97F4A7C15;
+        var hash = ((ulong)id.Revision ^ (ulong)id.Sub << 40) * 0x9E3779B97F4A7C15;
         hash = (hash ^ hash >> 32) * 0xD6E8FEB86659FD93;
         return hash ^ hash >> 32;
     }
@@ -28,12 +28,15 @@ internal sealed partial class ValueCacheStripe
 
     private int Find(ulong hash, RecordId id)
     {
-        int at = Bucket(hash);
+        var at = Bucket(hash);
         while (at != None)
         {
-            ref Entry entry = ref At(at);
+            ref var entry = ref At(at);
             if (entry.Revision == id.Revision && entry.Sub == id.Sub)
+            {
                 return at;
+            }
+
             at = entry.NextInBucket;
         }
 
@@ -43,12 +46,15 @@ internal sealed partial class ValueCacheStripe
     private void Grow()
     {
         _buckets = NewBuckets(_buckets.Length * 2);
-        for (int at = 0; at < _used; at++)
+        for (var at = 0; at < _used; at++)
         {
-            ref Entry entry = ref At(at);
+            ref var entry = ref At(at);
             if (entry.Value is null)
+            {
                 continue;
-            ref int bucket = ref Bucket(Hash(new RecordId(entry.Revision, entry.Sub)));
+            }
+
+            ref var bucket = ref Bucket(Hash(new RecordId(entry.Revision, entry.Sub)));
             entry.NextInBucket = bucket;
             bucket = at;
         }
@@ -58,40 +64,58 @@ internal sealed partial class ValueCacheStripe
     {
         if (_free != None)
         {
-            int at = _free;
+            var at = _free;
             _free = At(at).NextInBucket;
             return at;
         }
 
         if (_used >> ChunkShift == _chunks.Count)
+        {
             _chunks.Add(new Entry[ChunkSize]);
+        }
+
         return _used++;
     }
 
     private void Enqueue(ref Fifo queue, int at)
     {
-        ref Entry entry = ref At(at);
+        ref var entry = ref At(at);
         entry.Newer = None;
         entry.Older = queue.Newest;
         if (queue.Newest != None)
+        {
             At(queue.Newest).Newer = at;
+        }
         else
+        {
             queue.Oldest = at;
+        }
+
         queue.Newest = at;
         queue.Bytes += Cost(entry);
     }
 
     private void Unlink(ref Fifo queue, int at)
     {
-        ref Entry entry = ref At(at);
+        ref var entry = ref At(at);
         if (entry.Newer != None)
+        {
             At(entry.Newer).Older = entry.Older;
+        }
         else
+        {
             queue.Newest = entry.Older;
+        }
+
         if (entry.Older != None)
+        {
             At(entry.Older).Newer = entry.Newer;
+        }
         else
+        {
             queue.Oldest = entry.Newer;
+        }
+
         queue.Bytes -= Cost(entry);
     }
 
@@ -100,8 +124,8 @@ internal sealed partial class ValueCacheStripe
     {
         if (_small.Oldest != None && (_small.Bytes > _smallBytes || _main.Oldest == None))
         {
-            int at = _small.Oldest;
-            ref Entry entry = ref At(at);
+            var at = _small.Oldest;
+            ref var entry = ref At(at);
             if (entry.Reads == 0)
             {
                 AddGhost(Hash(new RecordId(entry.Revision, entry.Sub)));
@@ -116,8 +140,8 @@ internal sealed partial class ValueCacheStripe
             return;
         }
 
-        int oldest = _main.Oldest;
-        ref Entry candidate = ref At(oldest);
+        var oldest = _main.Oldest;
+        ref var candidate = ref At(oldest);
         if (candidate.Reads == 0)
         {
             Release(oldest);
@@ -131,11 +155,14 @@ internal sealed partial class ValueCacheStripe
 
     private void Release(int at)
     {
-        ref Entry entry = ref At(at);
+        ref var entry = ref At(at);
         Unlink(ref entry.Main ? ref _main : ref _small, at);
-        ref int link = ref Bucket(Hash(new RecordId(entry.Revision, entry.Sub)));
+        ref var link = ref Bucket(Hash(new RecordId(entry.Revision, entry.Sub)));
         while (link != at)
+        {
             link = ref At(link).NextInBucket;
+        }
+
         link = entry.NextInBucket;
         entry = new Entry { NextInBucket = _free };
         _free = at;
@@ -146,9 +173,12 @@ internal sealed partial class ValueCacheStripe
 
     private bool TakeGhost(ulong hash)
     {
-        ref uint ghost = ref _ghosts[Ghost(hash)];
+        ref var ghost = ref _ghosts[Ghost(hash)];
         if (ghost != Fingerprint(hash))
+        {
             return false;
+        }
+
         ghost = 0;
         return true;
     }

@@ -61,7 +61,9 @@ internal sealed partial class ValueCacheStripe
         get
         {
             lock (_lock)
+            {
                 return _count;
+            }
         }
     }
 
@@ -70,7 +72,9 @@ internal sealed partial class ValueCacheStripe
         get
         {
             lock (_lock)
+            {
                 return _small.Bytes + _main.Bytes;
+            }
         }
     }
 
@@ -78,16 +82,19 @@ internal sealed partial class ValueCacheStripe
     {
         lock (_lock)
         {
-            int at = Find(hash, id);
+            var at = Find(hash, id);
             if (at == None)
             {
                 value = null;
                 return false;
             }
 
-            ref Entry entry = ref At(at);
+            ref var entry = ref At(at);
             if (entry.Reads < MaxReads)
+            {
                 entry.Reads++;
+            }
+
             value = entry.Value;
             return true;
         }
@@ -98,18 +105,26 @@ internal sealed partial class ValueCacheStripe
         lock (_lock)
         {
             if (Find(hash, id) != None)
+            {
                 return;
+            }
+
             if (_count == _buckets.Length)
+            {
                 Grow();
-            bool main = TakeGhost(hash);
-            int at = TakeFree();
-            ref int bucket = ref _buckets[hash & (uint)(_buckets.Length - 1)];
+            }
+
+            var main = TakeGhost(hash);
+            var at = TakeFree();
+            ref var bucket = ref _buckets[hash & (uint)(_buckets.Length - 1)];
             At(at) = new Entry { Value = value, Revision = id.Revision, Sub = id.Sub, NextInBucket = bucket, Main = main };
             bucket = at;
             _count++;
             Enqueue(ref main ? ref _main : ref _small, at);
             while (_small.Bytes + _main.Bytes > _maxBytes)
+            {
                 Evict();
+            }
         }
     }
 
@@ -117,9 +132,11 @@ internal sealed partial class ValueCacheStripe
     {
         lock (_lock)
         {
-            int at = Find(hash, id);
+            var at = Find(hash, id);
             if (at != None)
+            {
                 Release(at);
+            }
         }
     }
 }

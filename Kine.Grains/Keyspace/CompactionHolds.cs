@@ -16,7 +16,7 @@ public sealed class CompactionHolds
         var hold = new CompactionHold(this, revision);
         lock (_lock)
         {
-            if (!_holds.TryGetValue(revision, out HashSet<CompactionHold>? same))
+            if (!_holds.TryGetValue(revision, out var same))
             {
                 _holds.Add(revision, same = []);
             }
@@ -33,7 +33,7 @@ public sealed class CompactionHolds
     /// </summary>
     public async Task WaitBelow(long revision, TimeSpan limit, TimeProvider time)
     {
-        long start = time.GetTimestamp();
+        var start = time.GetTimestamp();
         var freed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)
         {
@@ -47,7 +47,7 @@ public sealed class CompactionHolds
 
         while (!freed.Task.IsCompleted)
         {
-            TimeSpan left = limit - time.GetElapsedTime(Math.Max(start, LastProgress(revision)));
+            var left = limit - time.GetElapsedTime(Math.Max(start, LastProgress(revision)));
             if (left <= TimeSpan.Zero)
             {
                 break;
@@ -67,7 +67,7 @@ public sealed class CompactionHolds
     {
         lock (_lock)
         {
-            HashSet<CompactionHold> same = _holds[hold.Revision];
+            var same = _holds[hold.Revision];
             same.Remove(hold);
             if (same.Count > 0)
             {
@@ -75,7 +75,7 @@ public sealed class CompactionHolds
             }
 
             _holds.Remove(hold.Revision);
-            for (int i = _waiters.Count - 1; i >= 0; i--)
+            for (var i = _waiters.Count - 1; i >= 0; i--)
             {
                 if (!Below(_waiters[i].Below).Any())
                 {

@@ -20,7 +20,10 @@ public static class KeyValueWire
     public static byte[] Encode(ReadOnlySpan<byte> key, in KeyVersion version, ReadOnlySpan<byte> value)
     {
         if (version.IsTombstone)
+        {
             value = default;
+        }
+
         var encoded = new byte[Length(key.Length, version, value.Length)];
         Write(encoded, key, version, value);
         return encoded;
@@ -59,7 +62,7 @@ public static class KeyValueWire
 
     private static int Write(Span<byte> target, ReadOnlySpan<byte> key, in KeyVersion version, ReadOnlySpan<byte> value)
     {
-        int at = WriteBytes(target, 0, KeyTag, key);
+        var at = WriteBytes(target, 0, KeyTag, key);
         at = WriteNumber(target, at, CreateTag, version.Create);
         at = WriteNumber(target, at, ModTag, version.Mod);
         at = WriteNumber(target, at, VersionTag, version.Version);
@@ -76,7 +79,10 @@ public static class KeyValueWire
     private static int WriteBytes(Span<byte> target, int at, byte tag, ReadOnlySpan<byte> bytes)
     {
         if (bytes.IsEmpty)
+        {
             return at;
+        }
+
         target[at++] = tag;
         at = WriteVarint(target, at, (uint)bytes.Length);
         bytes.CopyTo(target[at..]);
@@ -86,7 +92,10 @@ public static class KeyValueWire
     private static int WriteNumber(Span<byte> target, int at, byte tag, long number)
     {
         if (number == 0)
+        {
             return at;
+        }
+
         target[at++] = tag;
         return WriteVarint(target, at, (ulong)number);
     }
@@ -105,16 +114,22 @@ public static class KeyValueWire
 
     private static ReadOnlyMemory<byte> Field(ReadOnlyMemory<byte> encoded, byte wanted)
     {
-        ReadOnlySpan<byte> bytes = encoded.Span;
-        int at = 0;
+        var bytes = encoded.Span;
+        var at = 0;
         while (at < bytes.Length)
         {
-            byte tag = bytes[at++];
-            ulong number = ReadVarint(bytes, ref at);
+            var tag = bytes[at++];
+            var number = ReadVarint(bytes, ref at);
             if ((tag & 7) != 2)
+            {
                 continue;
+            }
+
             if (tag == wanted)
+            {
                 return encoded.Slice(at, (int)number);
+            }
+
             at += (int)number;
         }
 
@@ -124,12 +139,14 @@ public static class KeyValueWire
     private static ulong ReadVarint(ReadOnlySpan<byte> bytes, ref int at)
     {
         ulong number = 0;
-        for (int shift = 0; ; shift += 7)
+        for (var shift = 0; ; shift += 7)
         {
-            byte part = bytes[at++];
+            var part = bytes[at++];
             number |= (ulong)(part & 0x7f) << shift;
             if (part < 0x80)
+            {
                 return number;
+            }
         }
     }
 }

@@ -24,7 +24,7 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
     /// <inheritdoc/>
     public ResponseHeader Header()
     {
-        PublishedState state = local.Writer?.State ?? local.Remote;
+        var state = local.Writer?.State ?? local.Remote;
         return local.Identity.Header(state.Revision, state.Term);
     }
 
@@ -38,13 +38,13 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
         }
 
         // The revision is taken first, then the proof: what was current while nobody else could write was current.
-        ValueTask<RangeReply> reply = RangeReader.Range(view, request, cancellationToken);
+        var reply = RangeReader.Range(view, request, cancellationToken);
         return request.Serializable || (!options.ProveAtStore && local.IsCurrent(view)) ? reply : Proven(view, reply, cancellationToken);
     }
 
     private async ValueTask<RangeReply> Proven(KeyspaceView view, ValueTask<RangeReply> reading, CancellationToken cancellationToken)
     {
-        RangeReply reply = await reading;
+        var reply = await reading;
         try
         {
             if (options.ProveAtStore)
@@ -80,15 +80,15 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
             throw EtcdErrors.Unimplemented("RangeStream does not support revision filters");
         }
 
-        RangeRequest next = request.Clone();
-        long left = request.Limit > 0 ? request.Limit : long.MaxValue;
-        long chunkKeys = request.CountOnly ? left : FirstChunkKeys;
+        var next = request.Clone();
+        var left = request.Limit > 0 ? request.Limit : long.MaxValue;
+        var chunkKeys = request.CountOnly ? left : FirstChunkKeys;
         long revision = 0;
         long count = 0;
         while (true)
         {
             next.Limit = Math.Min(chunkKeys, left);
-            using RangeReply reply = await Range(next, cancellationToken);
+            using var reply = await Range(next, cancellationToken);
             if (revision == 0)
             {
                 revision = reply.Revision;
@@ -97,13 +97,13 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
             }
 
             var chunk = new RangeResponse();
-            await foreach (KeyValue pair in Pairs(reply, cancellationToken))
+            await foreach (var pair in Pairs(reply, cancellationToken))
             {
                 chunk.Kvs.Add(pair);
             }
 
             left -= chunk.Kvs.Count;
-            bool last = !reply.More || left <= 0;
+            var last = !reply.More || left <= 0;
             if (last)
             {
                 chunk.Header = local.Identity.Header(revision, Header().RaftTerm);
@@ -146,7 +146,7 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
     /// <inheritdoc/>
     public async Task<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken)
     {
-        CompactionResponse reply = await Until(_writer.Compact(request), cancellationToken);
+        var reply = await Until(_writer.Compact(request), cancellationToken);
         local.Heard(new PublishedState(reply.Header.Revision, request.Revision, reply.Header.RaftTerm));
         return reply;
     }
@@ -166,7 +166,7 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
     /// <inheritdoc/>
     public async Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, CancellationToken cancellationToken)
     {
-        LeaseTimeToLiveResponse reply = await Until(_writer.LeaseTimeToLive(request), cancellationToken);
+        var reply = await Until(_writer.LeaseTimeToLive(request), cancellationToken);
         if (reply.TTL > 0)
         {
             reply.TTL = await Until(grains.GetGrain<ILeaseGrain>(request.ID).Remaining(reply.GrantedTTL), cancellationToken);
@@ -201,13 +201,13 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
     {
         var reader = Guid.NewGuid();
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        long remaining = long.MaxValue;
-        string version = "";
+        var remaining = long.MaxValue;
+        var version = "";
         try
         {
             while (remaining > 0)
             {
-                SnapshotPiece piece = await Until(_writer.ReadSnapshot(reader), cancellationToken);
+                var piece = await Until(_writer.ReadSnapshot(reader), cancellationToken);
                 remaining = piece.Remaining;
                 version = piece.StorageVersion;
                 hash.AppendData(piece.Bytes);
@@ -240,16 +240,16 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
 
     private static async IAsyncEnumerable<KeyValue> Pairs(RangeReply reply, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        foreach (ReadOnlyMemory<byte> pair in reply.First)
+        foreach (var pair in reply.First)
         {
             yield return KeyValue.Parser.ParseFrom(pair.Span);
         }
 
         if (reply.Rest is not null)
         {
-            await foreach (IReadOnlyList<ReadOnlyMemory<byte>> piece in reply.Rest.WithCancellation(cancellationToken))
+            await foreach (var piece in reply.Rest.WithCancellation(cancellationToken))
             {
-                foreach (ReadOnlyMemory<byte> pair in piece)
+                foreach (var pair in piece)
                 {
                     yield return KeyValue.Parser.ParseFrom(pair.Span);
                 }
@@ -281,8 +281,8 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
     // What clients were told here is the least that they are told here next.
     private async Task<T> Hear<T>(Task<T> answer)
     {
-        T reply = await answer;
-        ResponseHeader? header = reply switch
+        var reply = await answer;
+        var header = reply switch
         {
             PutResponse put => put.Header,
             TxnResponse txn => txn.Header,

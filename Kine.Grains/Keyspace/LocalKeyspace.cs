@@ -51,7 +51,7 @@ public sealed class LocalKeyspace
     {
         while (true)
         {
-            PublishedState known = Remote;
+            var known = Remote;
             var next = new PublishedState(
                 Math.Max(known.Revision, state.Revision), Math.Max(known.CompactRevision, state.CompactRevision), Math.Max(known.Term, state.Term));
             if (next == known || Interlocked.CompareExchange(ref _remote, next, known) == known)

@@ -22,10 +22,10 @@ public static class RangeReader
     {
         while (true)
         {
-            PublishedState state = view.State;
-            long revision = ReadRevision(state, request.Revision);
+            var state = view.State;
+            var revision = ReadRevision(state, request.Revision);
             var range = new KeyRange(request.Key.Memory, request.RangeEnd.Memory);
-            long count = view.Index.Count(range, revision);
+            var count = view.Index.Count(range, revision);
             if (request.CountOnly || count == 0)
             {
                 if (StillReadable(view, request, revision))
@@ -38,8 +38,8 @@ public static class RangeReader
 
             if (RangeRules.IsKeyOrder(request) && !RangeRules.HasFilters(request))
             {
-                long wanted = request.Limit > 0 ? Math.Min(request.Limit, count) : count;
-                if (TryGather(view, range, revision, wanted, request.KeysOnly, out List<Entry> entries))
+                var wanted = request.Limit > 0 ? Math.Min(request.Limit, count) : count;
+                if (TryGather(view, range, revision, wanted, request.KeysOnly, out var entries))
                 {
                     if (TryFill(view, entries, request.KeysOnly))
                     {
@@ -97,10 +97,10 @@ public static class RangeReader
         }
 
         long bytes = 0;
-        RangeCursor cursor = view.Index.Range(range, revision);
+        var cursor = view.Index.Range(range, revision);
         while (entries.Count < wanted && cursor.MoveNext())
         {
-            KeyVersion version = cursor.Current;
+            var version = cursor.Current;
             bytes += keysOnly ? 0 : version.ValueLength;
             if (bytes > GatherBytes && entries.Count > 0)
             {
@@ -120,7 +120,7 @@ public static class RangeReader
             return new Entry(default, version, KeyValueWire.EncodeKeysOnly(key, version));
         }
 
-        return view.Values.TryGet(version.Id, out ReadOnlyMemory<byte> keyValue)
+        return view.Values.TryGet(version.Id, out var keyValue)
             ? new Entry(default, version, keyValue)
             : new Entry(key.ToArray(), version, default);
     }
@@ -132,7 +132,7 @@ public static class RangeReader
             return true;
         }
 
-        foreach (Entry entry in entries)
+        foreach (var entry in entries)
         {
             if (entry.KeyValue.IsEmpty)
             {
@@ -148,7 +148,7 @@ public static class RangeReader
     {
         var missing = new List<int>();
         var versions = new List<VersionedKey>();
-        for (int i = 0; i < entries.Count; i++)
+        for (var i = 0; i < entries.Count; i++)
         {
             if (entries[i].KeyValue.IsEmpty)
             {
@@ -162,8 +162,8 @@ public static class RangeReader
             return true;
         }
 
-        ReadOnlyMemory<byte>?[] found = await view.Values.Read(versions, cancellationToken);
-        for (int i = 0; i < missing.Count; i++)
+        var found = await view.Values.Read(versions, cancellationToken);
+        for (var i = 0; i < missing.Count; i++)
         {
             if (found[i] is not { } keyValue)
             {
@@ -179,7 +179,7 @@ public static class RangeReader
     private static async ValueTask<RangeReply> ReadThenReply(
         KeyspaceView view, RangeRequest request, PublishedState state, long revision, long count, bool more, List<Entry> entries, CancellationToken cancellationToken)
     {
-        bool whole = await Fill(view, entries, cancellationToken);
+        var whole = await Fill(view, entries, cancellationToken);
         if (StillReadable(view, request, revision))
         {
             return whole ? Reply(state, count, more, entries) : throw new MissingValueException(revision);
@@ -192,7 +192,7 @@ public static class RangeReader
     {
         var pairs = new ReadOnlyMemory<byte>[entries.Count];
         long length = 0;
-        for (int i = 0; i < pairs.Length; i++)
+        for (var i = 0; i < pairs.Length; i++)
         {
             pairs[i] = entries[i].KeyValue;
             length += KeyValueWire.FieldLength(pairs[i].Length);
@@ -204,13 +204,13 @@ public static class RangeReader
     private static async ValueTask<RangeReply> Sorted(
         KeyspaceView view, RangeRequest request, KeyRange range, PublishedState state, long revision, long count, CancellationToken cancellationToken)
     {
-        bool byValue = request.SortTarget == RangeRequest.Types.SortTarget.Value;
-        List<Entry> entries = GatherSorted(view, request, range, revision);
-        bool whole = !byValue || await Fill(view, entries, cancellationToken);
+        var byValue = request.SortTarget == RangeRequest.Types.SortTarget.Value;
+        var entries = GatherSorted(view, request, range, revision);
+        var whole = !byValue || await Fill(view, entries, cancellationToken);
         if (whole)
         {
             RangeRules.Sort(request, entries, entry => entry.Version, entry => KeyValueWire.Value(entry.KeyValue));
-            bool more = request.Limit > 0 && entries.Count > request.Limit;
+            var more = request.Limit > 0 && entries.Count > request.Limit;
             if (more)
             {
                 entries.RemoveRange((int)request.Limit, entries.Count - (int)request.Limit);
@@ -234,11 +234,11 @@ public static class RangeReader
     private static List<Entry> GatherSorted(KeyspaceView view, RangeRequest request, KeyRange range, long revision)
     {
         var entries = new List<Entry>();
-        long fetch = RangeRules.Fetch(request);
-        RangeCursor cursor = view.Index.Range(range, revision);
+        var fetch = RangeRules.Fetch(request);
+        var cursor = view.Index.Range(range, revision);
         while ((fetch == 0 || entries.Count < fetch) && cursor.MoveNext())
         {
-            KeyVersion version = cursor.Current;
+            var version = cursor.Current;
             if (RangeRules.Passes(request, version))
             {
                 entries.Add(new Entry(cursor.Key.ToArray(), version, default));
@@ -263,10 +263,10 @@ public static class RangeReader
                 return await Range(view, request, cancellationToken);
             }
 
-            (long count, long length) = await Task.Run(() => Measure(view, range, revision, wanted, request.KeysOnly), cancellationToken);
-            IAsyncEnumerator<IReadOnlyList<ReadOnlyMemory<byte>>> pieces =
+            (var count, var length) = await Task.Run(() => Measure(view, range, revision, wanted, request.KeysOnly), cancellationToken);
+            var pieces =
                 Pieces(view, range, revision, wanted, request.KeysOnly, cancellationToken).GetAsyncEnumerator(cancellationToken);
-            IReadOnlyList<ReadOnlyMemory<byte>> first = await pieces.MoveNextAsync() ? pieces.Current : [];
+            var first = await pieces.MoveNextAsync() ? pieces.Current : [];
             return new RangeReply
             {
                 Revision = state.Revision,
@@ -289,10 +289,10 @@ public static class RangeReader
     {
         long taken = 0;
         long length = 0;
-        RangeCursor cursor = view.Index.Range(range, revision);
+        var cursor = view.Index.Range(range, revision);
         while (taken < wanted && cursor.MoveNext())
         {
-            KeyVersion version = cursor.Current;
+            var version = cursor.Current;
             length += KeyValueWire.FieldLength(KeyValueWire.EncodedLength(cursor.Key.Length, version, keysOnly));
             taken++;
         }
@@ -303,7 +303,7 @@ public static class RangeReader
     private static async IAsyncEnumerable<IReadOnlyList<ReadOnlyMemory<byte>>> Pieces(
         KeyspaceView view, KeyRange range, long revision, long wanted, bool keysOnly, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        RangeCursor cursor = view.Index.Range(range, revision);
+        var cursor = view.Index.Range(range, revision);
         long taken = 0;
         while (taken < wanted)
         {

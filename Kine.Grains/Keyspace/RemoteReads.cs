@@ -21,7 +21,7 @@ internal sealed class RemoteReads(LocalKeyspace local, IGrainFactory grains)
     /// <summary>Reads what <paramref name="request"/> asks, after <see cref="RangeRules.Check"/>.</summary>
     public async Task<RangeReply> Range(RangeRequest request, CancellationToken cancellationToken)
     {
-        IRevisionGrain writer = grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
+        var writer = grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
         if (local.Remote.Revision == 0)
         {
             await RemoteCall.Answer(writer.Ready(), cancellationToken); // nothing was heard yet: this may be what brings the writer to life, here or elsewhere
@@ -31,8 +31,8 @@ internal sealed class RemoteReads(LocalKeyspace local, IGrainFactory grains)
             }
         }
 
-        IPrefixGrain? prefix = Find(request);
-        WireRangeReply reply = await Read(writer, prefix, request, cancellationToken);
+        var prefix = Find(request);
+        var reply = await Read(writer, prefix, request, cancellationToken);
         local.Heard(new PublishedState(reply.Revision, -1, 0));
         if (reply.Cut && !RangeRules.IsKeyOrder(request))
         {
@@ -56,10 +56,10 @@ internal sealed class RemoteReads(LocalKeyspace local, IGrainFactory grains)
     private async IAsyncEnumerable<IReadOnlyList<ReadOnlyMemory<byte>>> Rest(
         IRevisionGrain writer, IPrefixGrain? prefix, RangeRequest request, WireRangeReply first, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        RangeRequest next = request.Clone();
+        var next = request.Clone();
         next.Revision = first.ReadRevision;
         long taken = 0;
-        for (WireRangeReply reply = first; reply.Cut;)
+        for (var reply = first; reply.Cut;)
         {
             taken += reply.Pairs.Count;
             next.Key = UnsafeByteOperations.UnsafeWrap((byte[])[.. KeyValueWire.Key(reply.Pairs[^1]).Span, 0]);
@@ -76,8 +76,8 @@ internal sealed class RemoteReads(LocalKeyspace local, IGrainFactory grains)
             return null;
         }
 
-        string key = PrefixGrain.KeyOf(prefix.Span);
-        if (_prefixes.TryGetValue(key, out IPrefixGrain? grain))
+        var key = PrefixGrain.KeyOf(prefix.Span);
+        if (_prefixes.TryGetValue(key, out var grain))
         {
             return grain;
         }

@@ -24,11 +24,11 @@ public sealed class ValueReader(ValueCache cache, IRevisionStore store)
     public ValueTask<ReadOnlyMemory<byte>?[]> Read(IReadOnlyList<VersionedKey> versions, CancellationToken cancellationToken)
     {
         var found = new ReadOnlyMemory<byte>?[versions.Count];
-        ValueCache cache = Volatile.Read(ref _cache);
+        var cache = Volatile.Read(ref _cache);
         List<int>? missing = null;
-        for (int i = 0; i < versions.Count; i++)
+        for (var i = 0; i < versions.Count; i++)
         {
-            if (cache.TryGet(versions[i].Version.Id, out ReadOnlyMemory<byte> keyValue))
+            if (cache.TryGet(versions[i].Version.Id, out var keyValue))
             {
                 found[i] = keyValue;
             }
@@ -48,13 +48,13 @@ public sealed class ValueReader(ValueCache cache, IRevisionStore store)
     public async ValueTask<ReadOnlyMemory<byte>?[]> Read(IReadOnlyList<VersionedKey> versions, TimeSpan limit, TimeProvider time)
     {
         using var late = new CancellationTokenSource();
-        ValueTask<ReadOnlyMemory<byte>?[]> reading = Read(versions, late.Token);
+        var reading = Read(versions, late.Token);
         if (reading.IsCompleted)
         {
             return await reading;
         }
 
-        Task<ReadOnlyMemory<byte>?[]> read = reading.AsTask();
+        var read = reading.AsTask();
         try
         {
             return await read.WaitAsync(limit > TimeSpan.Zero ? limit : TimeSpan.Zero, time, CancellationToken.None);
@@ -70,8 +70,8 @@ public sealed class ValueReader(ValueCache cache, IRevisionStore store)
     // A page of a list takes a millisecond or more, most of it in the store's read calls: two threads halve the wait.
     private async Task<byte[]?[]> ReadHalves(RecordId[] ids, CancellationToken cancellationToken)
     {
-        int half = ids.Length / 2;
-        byte[]?[][] halves = await Task.WhenAll(
+        var half = ids.Length / 2;
+        var halves = await Task.WhenAll(
             store.ReadValues(ids.AsMemory(0, half), cancellationToken), store.ReadValues(ids.AsMemory(half), cancellationToken));
         return [.. halves[0], .. halves[1]];
     }
@@ -80,20 +80,20 @@ public sealed class ValueReader(ValueCache cache, IRevisionStore store)
         ValueCache cache, IReadOnlyList<VersionedKey> versions, ReadOnlyMemory<byte>?[] found, List<int> missing, CancellationToken cancellationToken)
     {
         var ids = new RecordId[missing.Count];
-        for (int i = 0; i < ids.Length; i++)
+        for (var i = 0; i < ids.Length; i++)
         {
             ids[i] = versions[missing[i]].Version.Id;
         }
 
-        byte[]?[] values = ids.Length < ReadInTwo
+        var values = ids.Length < ReadInTwo
             ? await store.ReadValues(ids, cancellationToken)
             : await ReadHalves(ids, cancellationToken);
-        for (int i = 0; i < ids.Length; i++)
+        for (var i = 0; i < ids.Length; i++)
         {
             if (values[i] is { } value)
             {
-                VersionedKey asked = versions[missing[i]];
-                byte[] keyValue = KeyValueWire.Encode(asked.Key.Span, asked.Version, value);
+                var asked = versions[missing[i]];
+                var keyValue = KeyValueWire.Encode(asked.Key.Span, asked.Version, value);
                 found[missing[i]] = keyValue;
                 cache.Add(ids[i], keyValue);
             }

@@ -42,10 +42,10 @@ public sealed class WireRangeReply
 
     private static async Task<WireRangeReply> ReadHere(KeyspaceView view, RangeRequest request)
     {
-        using RangeReply reply = await RangeReader.Range(view, request, CancellationToken.None);
+        using var reply = await RangeReader.Range(view, request, CancellationToken.None);
         var pairs = new List<ReadOnlyMemory<byte>>();
         long bytes = 0;
-        foreach (ReadOnlyMemory<byte> pair in reply.First)
+        foreach (var pair in reply.First)
         {
             if (bytes > MaxBytes)
             {
@@ -57,7 +57,7 @@ public sealed class WireRangeReply
         }
 
         // A reply that could be longer than its first piece has neither filter nor order: it ends where the limit or the range ends.
-        long wanted = reply.Rest is null ? reply.First.Count : request.Limit > 0 ? Math.Min(request.Limit, reply.Count) : reply.Count;
+        var wanted = reply.Rest is null ? reply.First.Count : request.Limit > 0 ? Math.Min(request.Limit, reply.Count) : reply.Count;
         return new WireRangeReply
         {
             Revision = reply.Revision,

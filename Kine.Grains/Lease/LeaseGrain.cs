@@ -57,7 +57,7 @@ public sealed class LeaseGrain(TimeProvider time, ILogger<LeaseGrain> log) : Gra
     /// <inheritdoc/>
     public async Task<LeaseKeepAliveResponse> KeepAlive()
     {
-        LeaseKeepAliveResponse noted = await Writer.NoteKeepAlive(this.GetPrimaryKeyLong());
+        var noted = await Writer.NoteKeepAlive(this.GetPrimaryKeyLong());
         if (noted.TTL > 0)
         {
             await Start(noted.TTL);

@@ -74,7 +74,7 @@ internal sealed class LeaseEntry(long id, long ttl)
     /// <summary>An id or TTL as 8 big-endian bytes.</summary>
     public static byte[] RowKey(long number)
     {
-        byte[] bytes = new byte[8];
+        var bytes = new byte[8];
         System.Buffers.Binary.BinaryPrimitives.WriteInt64BigEndian(bytes, number);
         return bytes;
     }

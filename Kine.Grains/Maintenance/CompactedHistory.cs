@@ -12,5 +12,5 @@ internal static class CompactedHistory
     /// </summary>
     public static bool Holds(KeyIndex index, ReadOnlySpan<byte> key, RecordId id, bool tombstone, long compacted) =>
         id.Revision > compacted
-        || (tombstone ? id.Revision == compacted : index.TryGetAt(key, compacted, out KeyVersion newest) && newest.Id == id);
+        || (tombstone ? id.Revision == compacted : index.TryGetAt(key, compacted, out var newest) && newest.Id == id);
 }

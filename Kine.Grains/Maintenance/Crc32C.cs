@@ -17,14 +17,14 @@ internal struct Crc32C
     /// <summary>Adds bytes.</summary>
     public void Add(ReadOnlySpan<byte> bytes)
     {
-        uint crc = ~_value;
+        var crc = ~_value;
         while (bytes.Length >= 8)
         {
             crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
             bytes = bytes[8..];
         }
 
-        foreach (byte one in bytes)
+        foreach (var one in bytes)
         {
             crc = BitOperations.Crc32C(crc, one);
         }

@@ -26,14 +26,14 @@ public readonly record struct KvHash(uint Hash, long Revision, long CompactRevis
         // Held at the mark seen first; a compaction that came between look and hold is noticed by looking again.
         while (true)
         {
-            PublishedState state = view.State;
+            var state = view.State;
             using IDisposable hold = view.Holds.Acquire(state.CompactRevision);
             if (view.State.CompactRevision != state.CompactRevision)
             {
                 continue;
             }
 
-            long upTo = revision < 0 ? revision : RangeReader.ReadRevision(state, revision);
+            var upTo = revision < 0 ? revision : RangeReader.ReadRevision(state, revision);
             return new KvHash(await Hashed(view.Index, store, Math.Max(upTo, 0), state.CompactRevision, whole, cancellationToken), upTo, state.CompactRevision);
         }
     }
@@ -41,20 +41,20 @@ public readonly record struct KvHash(uint Hash, long Revision, long CompactRevis
     private static async Task<uint> Hashed(
         KeyIndex index, IRevisionStore store, long upTo, long compacted, bool whole, CancellationToken cancellationToken)
     {
-        bool anyAlive = !whole && index.Count(KeyRange.All, upTo) > 0;
+        var anyAlive = !whole && index.Count(KeyRange.All, upTo) > 0;
         var crc = default(Crc32C);
         crc.Add("key"u8);
         var after = new RecordId(0, 0);
-        byte[] bucketKey = new byte[BucketKey.MaxLength];
+        var bucketKey = new byte[BucketKey.MaxLength];
         while (true)
         {
-            List<LogRecord> page = await store.ReadRecords(after, upTo, PageRecords, PageBytes, cancellationToken);
+            var page = await store.ReadRecords(after, upTo, PageRecords, PageBytes, cancellationToken);
             if (page.Count == 0)
             {
                 return crc.Value;
             }
 
-            foreach (LogRecord record in page)
+            foreach (var record in page)
             {
                 if (Counts(index, record, upTo, compacted, whole, anyAlive))
                 {
@@ -78,7 +78,7 @@ public readonly record struct KvHash(uint Hash, long Revision, long CompactRevis
             return true;
         }
 
-        return !record.Tombstone && (!anyAlive || (index.TryGet(record.Key.Span, upTo, out KeyVersion alive) && alive.Id == record.Id));
+        return !record.Tombstone && (!anyAlive || (index.TryGet(record.Key.Span, upTo, out var alive) && alive.Id == record.Id));
     }
 
     private static void Add(ref Crc32C crc, in LogRecord record, byte[] bucketKey)

@@ -84,7 +84,7 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
             return;
         }
 
-        bool same = _kept.TryGetValue(batch.PreviousRevision, out EventBatch? kept);
+        var same = _kept.TryGetValue(batch.PreviousRevision, out var kept);
         if (same ? kept!.LastRevision < batch.LastRevision : _kept.Count < MaxKept)
         {
             _kept[batch.PreviousRevision] = batch; // what finds no room is pulled when somebody needs it
@@ -100,8 +100,8 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
         _mark = Math.Max(_mark, current.CompactRevision);
         while (Revision < current.Revision)
         {
-            long before = Revision;
-            bool shared = _pulling is { IsCompleted: false };
+            var before = Revision;
+            var shared = _pulling is { IsCompleted: false };
             if (!shared)
             {
                 _pulling = Pull();
@@ -130,7 +130,7 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
             do
             {
                 piece = await writer.ReadIndex(prefix, state.Revision, last);
-                for (int i = 0; i < piece.Keys.Count; i++)
+                for (var i = 0; i < piece.Keys.Count; i++)
                 {
                     index.Load(piece.Keys[i], piece.Versions[i]);
                 }
@@ -168,7 +168,7 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
     {
         while (_kept.Count > 0 && _kept.GetKeyAtIndex(0) <= Revision)
         {
-            EventBatch batch = _kept.GetValueAtIndex(0);
+            var batch = _kept.GetValueAtIndex(0);
             _kept.RemoveAt(0);
             if (batch.LastRevision > Revision)
             {
@@ -181,8 +181,8 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
 
     private void Apply(EventBatch batch)
     {
-        long revision = Revision;
-        foreach (KeyEvent change in batch.Events)
+        var revision = Revision;
+        foreach (var change in batch.Events)
         {
             if (change.Revision > revision && change.Key.Span.StartsWith(prefix))
             {
@@ -200,14 +200,14 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
     // A mark ahead of what is applied here waits: the index drops only what it has passed.
     private void RaiseMark()
     {
-        PublishedState state = View.State;
+        var state = View.State;
         if (_mark <= state.CompactRevision || _mark > state.Revision)
         {
             return;
         }
 
         View.Publish(state with { CompactRevision = _mark });
-        CompactionRun run = _index.Compact(_mark);
+        var run = _index.Compact(_mark);
         var dropped = new List<RecordId>();
         while (run.DropHistory(DropRows, dropped) > 0)
         {

@@ -8,13 +8,13 @@ public static class KeyPrefix
     /// <summary>The prefix that holds the whole range; null when no single one does.</summary>
     public static ReadOnlyMemory<byte>? Of(in KeyRange range)
     {
-        int length = Length(range.Start.Span);
+        var length = Length(range.Start.Span);
         if (length == 0 || range.IsOpen)
         {
             return null;
         }
 
-        ReadOnlyMemory<byte> prefix = range.Start[..length];
+        var prefix = range.Start[..length];
         if (range.IsSingle || range.IsEmpty)
         {
             return prefix;
@@ -27,8 +27,8 @@ public static class KeyPrefix
 
     private static int Length(ReadOnlySpan<byte> key)
     {
-        int slashes = 0;
-        for (int i = 0; i < key.Length; i++)
+        var slashes = 0;
+        for (var i = 0; i < key.Length; i++)
         {
             if (key[i] == (byte)'/' && ++slashes == 3)
             {

@@ -26,7 +26,7 @@ public sealed class PrefixGrain(LocalKeyspace local, FollowerFeed feed, WriterOp
     {
         if (local.Writer is { } writers)
         {
-            WireRangeReply reply = await WireRangeReply.Read(writers, request);
+            var reply = await WireRangeReply.Read(writers, request);
             if (!request.Serializable || reply.Revision < atLeast.Revision)
             {
                 await Prove(writers);
@@ -35,8 +35,8 @@ public sealed class PrefixGrain(LocalKeyspace local, FollowerFeed feed, WriterOp
             return reply;
         }
 
-        IndexFollower follower = await Follow();
-        PublishedState applied = follower.View.State;
+        var follower = await Follow();
+        var applied = follower.View.State;
         if (!request.Serializable || Math.Max(request.Revision, atLeast.Revision) > applied.Revision || atLeast.CompactRevision > applied.CompactRevision)
         {
             await follower.CatchUp(await Current());
@@ -49,7 +49,7 @@ public sealed class PrefixGrain(LocalKeyspace local, FollowerFeed feed, WriterOp
                 return await Writer.Range(request);
             }
 
-            PublishedState before = follower.View.State;
+            var before = follower.View.State;
             try
             {
                 return await WireRangeReply.Read(follower.View, request);
@@ -89,8 +89,8 @@ public sealed class PrefixGrain(LocalKeyspace local, FollowerFeed feed, WriterOp
         if (_follower is null)
         {
             _follower = new IndexFollower(Base64Url.DecodeFromChars(this.GetPrimaryKeyString()), this, local.Values);
-            TaskScheduler turns = TaskScheduler.Current;
-            IndexFollower follower = _follower;
+            var turns = TaskScheduler.Current;
+            var follower = _follower;
             _fed = feed.Subscribe(batch => _ = Task.Factory.StartNew(
                 () => follower.Receive(batch), CancellationToken.None, TaskCreationOptions.None, turns));
         }

@@ -39,7 +39,7 @@ internal static class AlarmRules
 
     private static byte[] RowKey(ulong member, AlarmType alarm)
     {
-        byte[] key = new byte[12];
+        var key = new byte[12];
         BinaryPrimitives.WriteUInt64BigEndian(key, member);
         BinaryPrimitives.WriteInt32BigEndian(key.AsSpan(8), (int)alarm);
         return key;

@@ -31,7 +31,7 @@ internal sealed class DeleteRangeOperation(DeleteRangeRequest request) : WriteOp
         var reply = new DeleteRangeResponse();
         if (request.RangeEnd.IsEmpty)
         {
-            if (state.TryGet(request.Key.Span, out KeyVersion version))
+            if (state.TryGet(request.Key.Span, out var version))
             {
                 Delete(reply, request, state, pair, request.Key.Memory, version);
             }
@@ -41,13 +41,13 @@ internal sealed class DeleteRangeOperation(DeleteRangeRequest request) : WriteOp
 
         // Gathered first: deleting changes what the cursor walks over.
         var found = new List<(byte[] Key, KeyVersion Version)>();
-        RangeCursor cursor = state.Index.Range(new KeyRange(request.Key.Memory, request.RangeEnd.Memory), state.ReadRevision);
+        var cursor = state.Index.Range(new KeyRange(request.Key.Memory, request.RangeEnd.Memory), state.ReadRevision);
         while (cursor.MoveNext())
         {
             found.Add((cursor.Key.ToArray(), cursor.Current));
         }
 
-        foreach ((byte[] key, KeyVersion version) in found)
+        foreach ((var key, var version) in found)
         {
             Delete(reply, request, state, pair, key, version);
         }

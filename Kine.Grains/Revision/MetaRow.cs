@@ -22,7 +22,7 @@ internal static class MetaRow
     /// <summary>The value of that name among the rows of side state; null when there is none.</summary>
     public static long? Read(List<SideRow> side, byte[] name)
     {
-        foreach (SideRow row in side)
+        foreach (var row in side)
         {
             if (row.Kind == SideKind.Meta && row.Key.AsSpan().SequenceEqual(name))
             {

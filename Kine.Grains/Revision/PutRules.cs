@@ -41,12 +41,12 @@ internal static class PutRules
     /// <summary>False when the value to take over must be fetched first; it is noted as a need of <paramref name="operation"/>.</summary>
     public static bool HasValue(PutRequest request, WriteState state, WriteOperation operation)
     {
-        if (!request.IgnoreValue || !state.TryGet(request.Key.Span, out KeyVersion version) || version.ValueLength == 0)
+        if (!request.IgnoreValue || !state.TryGet(request.Key.Span, out var version) || version.ValueLength == 0)
         {
             return true;
         }
 
-        if (state.TryKeyValue(operation, version.Id, out ReadOnlyMemory<byte> keyValue))
+        if (state.TryKeyValue(operation, version.Id, out var keyValue))
         {
             operation.Keep(version.Id, keyValue); // the cache may drop it before the put is executed
             return true;
@@ -60,9 +60,9 @@ internal static class PutRules
     public static PutResponse Execute(PutRequest request, WriteState state, WriteOperation operation, PairOf pair)
     {
         var reply = new PutResponse();
-        ReadOnlyMemory<byte> value = request.Value.Memory;
-        long lease = request.Lease;
-        if ((request.PrevKv || request.IgnoreValue || request.IgnoreLease) && state.TryGet(request.Key.Span, out KeyVersion before))
+        var value = request.Value.Memory;
+        var lease = request.Lease;
+        if ((request.PrevKv || request.IgnoreValue || request.IgnoreLease) && state.TryGet(request.Key.Span, out var before))
         {
             if (request.PrevKv)
             {
@@ -76,7 +76,7 @@ internal static class PutRules
 
             if (request.IgnoreValue && before.ValueLength > 0)
             {
-                value = state.TryKeyValue(operation, before.Id, out ReadOnlyMemory<byte> keyValue)
+                value = state.TryKeyValue(operation, before.Id, out var keyValue)
                     ? KeyValueWire.Value(keyValue)
                     : throw new InvalidOperationException("A value to take over was let go between check and put.");
             }

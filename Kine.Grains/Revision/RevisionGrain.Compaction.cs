@@ -22,7 +22,7 @@ public sealed partial class RevisionGrain
     /// <inheritdoc/>
     public async Task<CompactionResponse> Compact(CompactionRequest request)
     {
-        CompactionResponse reply = await Submit(state =>
+        var reply = await Submit(state =>
         {
             if (request.Revision <= state.CompactRevision)
             {
@@ -34,7 +34,7 @@ public sealed partial class RevisionGrain
                 throw EtcdErrors.FutureRevision;
             }
 
-            long before = state.CompactRevision;
+            var before = state.CompactRevision;
             state.CompactRevision = request.Revision;
             state.Batch.CompactRevision = request.Revision;
             state.Batch.Append.Side.Add(new SideRow(SideKind.Meta, MetaRow.CompactRevision, LeaseEntry.RowKey(request.Revision)));
@@ -60,7 +60,7 @@ public sealed partial class RevisionGrain
         try
         {
             await local.Holds.WaitBelow(revision, LongestHold, time);
-            CompactionRun run = State.Index.Compact(revision);
+            var run = State.Index.Compact(revision);
             var ids = new List<RecordId>(CompactWindow);
             while (_ended is null && !_compactionStop.IsCancellationRequested)
             {
@@ -95,7 +95,7 @@ public sealed partial class RevisionGrain
     {
         while (ids.Length > 0 && _ended is null && !_compactionStop.IsCancellationRequested)
         {
-            int count = Math.Min(ids.Length, options.CompactBatchSize);
+            var count = Math.Min(ids.Length, options.CompactBatchSize);
             try
             {
                 await _store.Delete(ids[..count], CancellationToken.None);
@@ -133,7 +133,7 @@ public sealed partial class RevisionGrain
         }
 
         _intervalTimer!.Change(NextInterval(), Timeout.InfiniteTimeSpan);
-        long target = Math.Min(_intervalTarget, State.Revision - options.CompactMinRetain);
+        var target = Math.Min(_intervalTarget, State.Revision - options.CompactMinRetain);
         _intervalTarget = State.Revision;
         if (target > State.CompactRevision)
         {

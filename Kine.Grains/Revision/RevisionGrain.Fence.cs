@@ -41,7 +41,7 @@ public sealed partial class RevisionGrain
     {
         try
         {
-            Fence fence = await _store.ReadFence(CancellationToken.None);
+            var fence = await _store.ReadFence(CancellationToken.None);
             if (fence.Epoch == _token.Epoch && fence.Holder == _token.Holder)
             {
                 return true;
@@ -68,8 +68,8 @@ public sealed partial class RevisionGrain
             }
 
             // Counted from before it was asked for: the store may have granted it at once, and the answer come late.
-            ProofTime sent = local.Proof.Now;
-            Guid holder = NewHolder();
+            var sent = local.Proof.Now;
+            var holder = NewHolder();
             if (await _store.TakeOver(seen, holder, options.ClientUrl, options.LeaseTime, cancellationToken) is { } taken)
             {
                 if (!candidacy.IsOwn(seen.Holder))
@@ -88,7 +88,7 @@ public sealed partial class RevisionGrain
 
     private Guid NewHolder()
     {
-        Guid holder = candidacy.NewHolder();
+        var holder = candidacy.NewHolder();
         _holders.Add(holder);
         return holder;
     }
@@ -108,10 +108,10 @@ public sealed partial class RevisionGrain
 
     private async Task Renew()
     {
-        FenceToken token = _token;
+        var token = _token;
         try
         {
-            ProofTime sent = local.Proof.Now;
+            var sent = local.Proof.Now;
             await _store.Renew(token, CancellationToken.None);
             Alive(sent);
         }
@@ -141,7 +141,7 @@ public sealed partial class RevisionGrain
             return;
         }
 
-        bool lapsed = !local.Proof.Holds;
+        var lapsed = !local.Proof.Holds;
         _aliveAt = time.GetTimestamp();
         local.Proof.Renew(sent, options.LeaseTime);
         if (lapsed && _state is not null)
@@ -162,7 +162,7 @@ public sealed partial class RevisionGrain
     private async Task ResolveUnknown(WriteBatch batch)
     {
         _unknownSince = time.GetTimestamp();
-        for (TimeSpan wait = FirstRetry; _ended is null; wait = wait * 2 < LongestRetry ? wait * 2 : LongestRetry)
+        for (var wait = FirstRetry; _ended is null; wait = wait * 2 < LongestRetry ? wait * 2 : LongestRetry)
         {
             try
             {
@@ -185,7 +185,7 @@ public sealed partial class RevisionGrain
 
     private async Task<bool> TryResolve(WriteBatch batch)
     {
-        Fence seen = await _store.ReadFence(CancellationToken.None);
+        var seen = await _store.ReadFence(CancellationToken.None);
         if (_ended is not null)
         {
             return true;
@@ -197,8 +197,8 @@ public sealed partial class RevisionGrain
             return true;
         }
 
-        Guid holder = NewHolder();
-        ProofTime sent = local.Proof.Now;
+        var holder = NewHolder();
+        var sent = local.Proof.Now;
         if (await _store.TakeOver(seen, holder, options.ClientUrl, options.LeaseTime, CancellationToken.None) is not { } taken)
         {
             return false;
@@ -218,7 +218,7 @@ public sealed partial class RevisionGrain
             return true;
         }
 
-        bool landed = batch.Append.LastRevision > batch.PreviousRevision
+        var landed = batch.Append.LastRevision > batch.PreviousRevision
             ? taken.LastRevision == batch.Append.LastRevision
             : await SideIsThere(batch.Append.Side);
         if (landed)
@@ -240,7 +240,7 @@ public sealed partial class RevisionGrain
     private async Task<bool> SideIsThere(List<SideRow> written)
     {
         var stored = new Dictionary<(SideKind, string), byte[]?>();
-        foreach (SideRow row in await _store.ReadSide(CancellationToken.None))
+        foreach (var row in await _store.ReadSide(CancellationToken.None))
         {
             stored[(row.Kind, Convert.ToHexString(row.Key))] = row.Value;
         }
@@ -260,10 +260,10 @@ public sealed partial class RevisionGrain
 
         _storeIsAway = true;
         batch.Operations.ForEach(static operation => operation.Fail(EtcdErrors.TimedOut));
-        WriteBatch later = State.Batch;
+        var later = State.Batch;
         State.Undo(later);
         FailAll(later, EtcdErrors.TimedOut);
-        while (_waiting.TryDequeue(out WriteOperation? operation))
+        while (_waiting.TryDequeue(out var operation))
         {
             _waitingBytes -= operation.Size;
             operation.Fail(EtcdErrors.TimedOut);
@@ -274,7 +274,7 @@ public sealed partial class RevisionGrain
     // that are gone, and the mark makes every client read anew.
     private async Task<long> GoOnAboveLoss(Fence fence)
     {
-        long last = hub.Revision + RevisionsAfterLoss;
+        var last = hub.Revision + RevisionsAfterLoss;
         log.LogCritical(
             "The store lost data: revision {Published} was published here, but its log ends at {Last}. Going on at revision {Next}; all watches are cancelled",
             hub.Revision, fence.LastRevision, last);

@@ -18,8 +18,8 @@ public sealed partial class RevisionGrain
     /// <inheritdoc/>
     public async Task<PublishedState> Current()
     {
-        KeyspaceView view = View;
-        PublishedState state = view.State;
+        var view = View;
+        var state = view.State;
         await Prove(view.Id);
         return state;
     }
@@ -27,8 +27,8 @@ public sealed partial class RevisionGrain
     /// <inheritdoc/>
     public async Task<WireRangeReply> Range(RangeRequest request)
     {
-        KeyspaceView view = View;
-        WireRangeReply reply = await WireRangeReply.Read(view, request);
+        var view = View;
+        var reply = await WireRangeReply.Read(view, request);
         if (!request.Serializable)
         {
             await Prove(view.Id);
@@ -54,13 +54,13 @@ public sealed partial class RevisionGrain
     /// <inheritdoc/>
     public async Task<EventBatch> Pull(long after)
     {
-        PublishedState state = View.State;
+        var state = View.State;
         if (after >= state.Revision)
         {
             return new EventBatch(after, after, state.CompactRevision, []);
         }
 
-        EventPage page = await history.ReadEvents(after + 1, state.Revision, PullEvents, PullBytes, CancellationToken.None);
+        var page = await history.ReadEvents(after + 1, state.Revision, PullEvents, PullBytes, CancellationToken.None);
         state = View.State;
         return after < state.CompactRevision - 1
             ? throw EtcdErrors.Compacted
@@ -77,9 +77,9 @@ public sealed partial class RevisionGrain
 
         var keys = new List<byte[]>(PieceKeys);
         var versions = new List<KeyVersion>(PieceKeys);
-        bool last = true;
-        KeyRange range = KeyRange.Prefix(prefix);
-        RangeCursor cursor = State.Index.Range(afterKey is null ? range : range.After(afterKey), revision);
+        var last = true;
+        var range = KeyRange.Prefix(prefix);
+        var cursor = State.Index.Range(afterKey is null ? range : range.After(afterKey), revision);
         while (cursor.MoveNext())
         {
             if (keys.Count == PieceKeys)
@@ -98,7 +98,7 @@ public sealed partial class RevisionGrain
     private void SendToFollowers(EventBatch events)
     {
         List<IEventObserver>? gone = null;
-        foreach ((IEventObserver follower, long heard) in _followers)
+        foreach ((var follower, var heard) in _followers)
         {
             // Messages to a process that is gone vanish without an error.
             if (time.GetElapsedTime(heard) > FollowerSilence || !TrySend(follower, events))

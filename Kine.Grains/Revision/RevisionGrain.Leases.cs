@@ -26,10 +26,10 @@ public sealed partial class RevisionGrain
         }
 
         state.CheckSpace(0);
-        long id = request.ID;
+        var id = request.ID;
         while (id == 0)
         {
-            long picked = BitConverter.ToInt64(RandomNumberGenerator.GetBytes(8)) & long.MaxValue;
+            var picked = BitConverter.ToInt64(RandomNumberGenerator.GetBytes(8)) & long.MaxValue;
             id = state.Leases.Find(picked) is null ? picked : 0;
         }
 
@@ -38,7 +38,7 @@ public sealed partial class RevisionGrain
             throw EtcdErrors.LeaseExists;
         }
 
-        LeaseEntry lease = state.Leases.Add(id, Math.Max(request.TTL, options.MinimumLeaseTtl));
+        var lease = state.Leases.Add(id, Math.Max(request.TTL, options.MinimumLeaseTtl));
         lease.NotedAt = time.GetTimestamp();
         state.Batch.Append.Side.Add(lease.Row());
         state.Batch.Undo.Add(() => state.Leases.Remove(id));
@@ -49,13 +49,13 @@ public sealed partial class RevisionGrain
     /// <inheritdoc/>
     public Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request)
     {
-        Task<LeaseRevokeResponse> revoked = Submit(state =>
+        var revoked = Submit(state =>
         {
-            LeaseEntry lease = state.Leases.Find(request.ID) ?? throw EtcdErrors.LeaseNotFound;
+            var lease = state.Leases.Find(request.ID) ?? throw EtcdErrors.LeaseNotFound;
             state.Begin();
-            foreach (ReadOnlyMemory<byte> key in lease.Keys.ToArray())
+            foreach (var key in lease.Keys.ToArray())
             {
-                if (state.TryGet(key.Span, out KeyVersion version))
+                if (state.TryGet(key.Span, out var version))
                 {
                     state.Delete(key.Span, version);
                 }
@@ -82,7 +82,7 @@ public sealed partial class RevisionGrain
             return null;
         }
 
-        TimeSpan left = TimeSpan.FromSeconds(entry.Ttl) - time.GetElapsedTime(entry.NotedAt);
+        var left = TimeSpan.FromSeconds(entry.Ttl) - time.GetElapsedTime(entry.NotedAt);
         if (left > ClockDifference)
         {
             return left;
@@ -103,14 +103,14 @@ public sealed partial class RevisionGrain
     /// <inheritdoc/>
     public async Task<LeaseKeepAliveResponse> NoteKeepAlive(long lease)
     {
-        if (_revoking.TryGetValue(lease, out Task? revoked))
+        if (_revoking.TryGetValue(lease, out var revoked))
         {
             await revoked.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
         }
 
         return await Submit(state =>
         {
-            LeaseEntry? entry = state.Leases.Find(lease);
+            var entry = state.Leases.Find(lease);
             if (entry is not null)
             {
                 entry.NotedAt = time.GetTimestamp();
@@ -130,7 +130,7 @@ public sealed partial class RevisionGrain
             reply.GrantedTTL = lease.Ttl;
             if (request.Keys)
             {
-                foreach (ReadOnlyMemory<byte> key in lease.Keys)
+                foreach (var key in lease.Keys)
                 {
                     reply.Keys.Add(UnsafeByteOperations.UnsafeWrap(key));
                 }
@@ -144,7 +144,7 @@ public sealed partial class RevisionGrain
     public Task<LeaseLeasesResponse> LeaseLeases() => Submit(state =>
     {
         var reply = new LeaseLeasesResponse { Header = state.Header() };
-        foreach (LeaseEntry lease in state.Leases.All)
+        foreach (var lease in state.Leases.All)
         {
             reply.Leases.Add(new LeaseStatus { ID = lease.Id });
         }
@@ -155,7 +155,7 @@ public sealed partial class RevisionGrain
     private async Task ForgetRevoke(long lease, Task revoked)
     {
         await revoked.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
-        if (_revoking.TryGetValue(lease, out Task? latest) && latest == revoked)
+        if (_revoking.TryGetValue(lease, out var latest) && latest == revoked)
         {
             _revoking.Remove(lease);
         }
@@ -172,7 +172,7 @@ public sealed partial class RevisionGrain
 
     private void RestartClocks()
     {
-        foreach (LeaseEntry lease in State.Leases.All)
+        foreach (var lease in State.Leases.All)
         {
             lease.NotedAt = time.GetTimestamp();
             StartClock(lease);
@@ -183,7 +183,7 @@ public sealed partial class RevisionGrain
     {
         if (_ended is null)
         {
-            foreach (LeaseEntry lease in State.Leases.All)
+            foreach (var lease in State.Leases.All)
             {
                 if (time.GetElapsedTime(lease.NotedAt) > TimeSpan.FromSeconds(lease.Ttl) + ClockSlack)
                 {

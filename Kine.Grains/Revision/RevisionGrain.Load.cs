@@ -27,7 +27,7 @@ public sealed partial class RevisionGrain
     {
         try
         {
-            Fence fence = await TakeOver(cancellationToken);
+            var fence = await TakeOver(cancellationToken);
             if (!_store.IsExclusive)
             {
                 _ = KeepLease();
@@ -63,17 +63,17 @@ public sealed partial class RevisionGrain
     private async Task Load(Fence fence, CancellationToken cancellationToken)
     {
         fence = await MoveIn(fence, cancellationToken);
-        List<SideRow> side = await _store.ReadSide(cancellationToken);
-        long compacted = MetaRow.Read(side, MetaRow.CompactRevision) ?? WriteState.NotCompacted;
-        long last = fence.LastRevision;
+        var side = await _store.ReadSide(cancellationToken);
+        var compacted = MetaRow.Read(side, MetaRow.CompactRevision) ?? WriteState.NotCompacted;
+        var last = fence.LastRevision;
         if (last < hub.Revision)
         {
             last = compacted = await GoOnAboveLoss(fence);
         }
 
-        ClusterIdentity identity = await ReadIdentity(side, last);
+        var identity = await ReadIdentity(side, last);
         var index = new KeyIndex();
-        long tailFrom = await LoadIndex(index, last, cancellationToken);
+        var tailFrom = await LoadIndex(index, last, cancellationToken);
         var state = new WriteState(index, local.Values, local.Holds, new LeaseTable())
         {
             Identity = identity,
@@ -172,7 +172,7 @@ public sealed partial class RevisionGrain
         var tail = new Queue<(long Revision, int Bytes)>();
         long tailBytes = 0;
         var watch = Stopwatch.StartNew();
-        TimeSpan nextReport = TimeSpan.FromSeconds(1);
+        var nextReport = TimeSpan.FromSeconds(1);
         long count = 0;
         var after = new RecordId(0, 0);
         MetadataVisitor visit = (in RecordMetadata record, ReadOnlySpan<byte> key) =>
@@ -211,9 +211,9 @@ public sealed partial class RevisionGrain
     private async Task LoadWatches(long from, PublishedState state, CancellationToken cancellationToken)
     {
         var events = new List<KeyEvent>();
-        for (long next = from; next <= state.Revision;)
+        for (var next = from; next <= state.Revision;)
         {
-            EventPage page = await history.ReadEvents(next, state.Revision, TailEvents, TailBytes, cancellationToken);
+            var page = await history.ReadEvents(next, state.Revision, TailEvents, TailBytes, cancellationToken);
             events.AddRange(page.Events);
             next = page.Through + 1;
         }
@@ -224,11 +224,11 @@ public sealed partial class RevisionGrain
 
     private void LoadSide(WriteState state, List<SideRow> side)
     {
-        foreach (SideRow row in side)
+        foreach (var row in side)
         {
             if (row.Kind == SideKind.Lease)
             {
-                LeaseEntry lease = state.Leases.Add(
+                var lease = state.Leases.Add(
                     BinaryPrimitives.ReadInt64BigEndian(row.Key), BinaryPrimitives.ReadInt64BigEndian(row.Value));
                 lease.NotedAt = time.GetTimestamp();
             }
@@ -246,7 +246,7 @@ public sealed partial class RevisionGrain
             return;
         }
 
-        RangeCursor cursor = state.Index.Range(KeyRange.All, state.Revision);
+        var cursor = state.Index.Range(KeyRange.All, state.Revision);
         while (cursor.MoveNext())
         {
             if (cursor.Current.Lease != 0)

@@ -19,7 +19,7 @@ public sealed partial class RevisionGrain
         switch (request.Action)
         {
             case AlarmRequest.Types.AlarmAction.Get:
-                foreach ((ulong member, AlarmType alarm) in state.Alarms)
+                foreach ((var member, var alarm) in state.Alarms)
                 {
                     if (request.Alarm == AlarmType.None || request.Alarm == alarm)
                     {
@@ -47,8 +47,8 @@ public sealed partial class RevisionGrain
     /// <inheritdoc/>
     public async Task<StatusResponse> Status()
     {
-        PublishedState published = View.State;
-        StoreSize size = await LatestSize();
+        var published = View.State;
+        var size = await LatestSize();
         var reply = new StatusResponse
         {
             Header = local.Identity.Header(published.Revision, published.Term),
@@ -62,7 +62,7 @@ public sealed partial class RevisionGrain
             RaftTerm = published.Term,
             StorageVersion = StorageVersion(options.EtcdVersion),
         };
-        foreach ((ulong member, AlarmType alarm) in State.Alarms)
+        foreach ((var member, var alarm) in State.Alarms)
         {
             reply.Errors.Add($"memberID:{member} alarm:{alarm.ToString().ToUpperInvariant()} ");
         }
@@ -90,16 +90,16 @@ public sealed partial class RevisionGrain
     /// <inheritdoc/>
     public async Task<HashResponse> Hash()
     {
-        PublishedState published = View.State;
-        KvHash hash = await KvHash.Of(View, _store, 0, whole: true, CancellationToken.None);
+        var published = View.State;
+        var hash = await KvHash.Of(View, _store, 0, whole: true, CancellationToken.None);
         return new HashResponse { Header = local.Identity.Header(published.Revision, published.Term), Hash = hash.Hash };
     }
 
     /// <inheritdoc/>
     public async Task<HashKVResponse> HashKV(HashKVRequest request)
     {
-        PublishedState published = View.State;
-        KvHash hash = await KvHash.Of(View, _store, request.Revision, whole: false, CancellationToken.None);
+        var published = View.State;
+        var hash = await KvHash.Of(View, _store, request.Revision, whole: false, CancellationToken.None);
         return new HashKVResponse
         {
             Header = local.Identity.Header(published.Revision, published.Term),
@@ -112,7 +112,7 @@ public sealed partial class RevisionGrain
     /// <inheritdoc/>
     public Task<MemberListResponse> MemberList() => Submit(state =>
     {
-        ResponseHeader header = state.Header();
+        var header = state.Header();
         header.Revision = 0; // the Cluster service carries none
         var reply = new MemberListResponse { Header = header };
         reply.Members.Add(new Member { ID = local.Identity.MemberId, Name = "kine", ClientURLs = { options.ClientUrl } });
@@ -136,7 +136,7 @@ public sealed partial class RevisionGrain
 
     // "3.6.0" for 3.6.11; releases before 3.6 report none.
     private static string StorageVersion(string version) =>
-        System.Version.TryParse(version, out System.Version? parsed) && parsed >= new System.Version(3, 6) ? $"{parsed.Major}.{parsed.Minor}.0" : "";
+        System.Version.TryParse(version, out var parsed) && parsed >= new System.Version(3, 6) ? $"{parsed.Major}.{parsed.Minor}.0" : "";
 
     private void RefreshQuota(long appended)
     {

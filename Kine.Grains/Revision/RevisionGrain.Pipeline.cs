@@ -98,7 +98,7 @@ public sealed partial class RevisionGrain
             await Task.Yield();
             while (_ended is null && State.Batch.Operations.Count > 0)
             {
-                WriteBatch batch = State.TakeBatch();
+                var batch = State.TakeBatch();
                 if (batch.Writes)
                 {
                     _unpublished.Add(batch);
@@ -139,7 +139,7 @@ public sealed partial class RevisionGrain
         _persisting = true;
         try
         {
-            ProofTime sent = local.Proof.Now;
+            var sent = local.Proof.Now;
             await _store.Append(batch.Append);
             Alive(sent);
             return true;
@@ -180,7 +180,7 @@ public sealed partial class RevisionGrain
     {
         while (_ended is null && _waiting.Count > 0 && !BatchIsFull)
         {
-            WriteOperation operation = _waiting.Dequeue();
+            var operation = _waiting.Dequeue();
             _waitingBytes -= operation.Size;
             Evaluate(operation);
         }
@@ -191,20 +191,20 @@ public sealed partial class RevisionGrain
         if (batch.Writes)
         {
             State.Settle(batch);
-            PublishedState before = View.State;
+            var before = View.State;
             var published = new PublishedState(
                 batch.Append.LastRevision, Math.Max(before.CompactRevision, batch.CompactRevision), State.Term);
             View.Publish(published);
             var events = new EventBatch(before.Revision, published.Revision, published.CompactRevision, batch.Events);
             hub.Publish(events);
             SendToFollowers(events);
-            foreach (Action action in batch.Published)
+            foreach (var action in batch.Published)
             {
                 action();
             }
         }
 
-        foreach (WriteOperation operation in batch.Operations)
+        foreach (var operation in batch.Operations)
         {
             operation.Answer(local.Values, options.RequestTimeout, time);
         }
@@ -236,7 +236,7 @@ public sealed partial class RevisionGrain
     // Undoes what was evaluated on top of the batch first, then the batch.
     private void TakeBack(WriteBatch batch, EtcdException error)
     {
-        WriteBatch later = State.Batch;
+        var later = State.Batch;
         State.Undo(later);
         State.Undo(batch);
         _unpublished.Clear();
@@ -247,7 +247,7 @@ public sealed partial class RevisionGrain
 
     private static void FailAll(WriteBatch batch, EtcdException error)
     {
-        foreach (WriteOperation operation in batch.Operations)
+        foreach (var operation in batch.Operations)
         {
             operation.Release();
             operation.Fail(new EtcdException(error.Code, error.Message));
@@ -272,13 +272,13 @@ public sealed partial class RevisionGrain
             FailAll(_state.Batch, error);
         }
 
-        foreach (WriteBatch batch in _unpublished)
+        foreach (var batch in _unpublished)
         {
             FailAll(batch, error);
         }
 
         _unpublished.Clear();
-        while (_waiting.TryDequeue(out WriteOperation? operation))
+        while (_waiting.TryDequeue(out var operation))
         {
             operation.Fail(error);
         }

@@ -18,7 +18,7 @@ public sealed partial class RevisionGrain
         {
             if (!_snapshots.Has(reader))
             {
-                SnapshotPoint point = await TakeSnapshotPoint();
+                var point = await TakeSnapshotPoint();
                 _snapshots.Add(reader, new SnapshotWriter(_store, State.Index, point, time), point);
             }
 

@@ -49,7 +49,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
     /// <inheritdoc/>
     protected override void Filled()
     {
-        foreach ((RangeRequest range, RangeResponse reply) in _sortLate ?? [])
+        foreach ((var range, var reply) in _sortLate ?? [])
         {
             SortAndCut(range, reply);
         }
@@ -58,9 +58,9 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
     // Notes the outcome of this transaction's compares, then of the nested ones in the branch taken, in order.
     private void Decide(TxnRequest txn, WriteState state)
     {
-        bool succeeded = Holds(txn.Compare, state);
+        var succeeded = Holds(txn.Compare, state);
         _path.Add(succeeded);
-        foreach (RequestOp operation in succeeded ? txn.Success : txn.Failure)
+        foreach (var operation in succeeded ? txn.Success : txn.Failure)
         {
             if (operation.RequestCase == RequestOp.RequestOneofCase.RequestTxn)
             {
@@ -71,7 +71,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
 
     private bool Holds(RepeatedField<Compare> compares, WriteState state)
     {
-        foreach (Compare compare in compares)
+        foreach (var compare in compares)
         {
             if (!Holds(compare, state))
             {
@@ -84,17 +84,17 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
 
     private bool Holds(Compare compare, WriteState state)
     {
-        bool any = false;
+        var any = false;
         if (compare.RangeEnd.IsEmpty)
         {
-            if (state.TryGet(compare.Key.Span, out KeyVersion version))
+            if (state.TryGet(compare.Key.Span, out var version))
             {
                 return Holds(compare, compare.Key.Memory, version, state);
             }
         }
         else
         {
-            RangeCursor cursor = state.Index.Range(new KeyRange(compare.Key.Memory, compare.RangeEnd.Memory), state.Revision);
+            var cursor = state.Index.Range(new KeyRange(compare.Key.Memory, compare.RangeEnd.Memory), state.Revision);
             while (cursor.MoveNext())
             {
                 any = true;
@@ -132,7 +132,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
                 {
                     order = compare.Value.IsEmpty ? 0 : -1;
                 }
-                else if (state.TryKeyValue(this, version.Id, out ReadOnlyMemory<byte> keyValue))
+                else if (state.TryKeyValue(this, version.Id, out var keyValue))
                 {
                     order = KeyValueWire.Value(keyValue).Span.SequenceCompareTo(compare.Value.Span);
                 }
@@ -167,7 +167,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
 
     private void WalkTaken(TxnRequest txn, Action<RequestOp> visit)
     {
-        foreach (RequestOp operation in Taken(txn))
+        foreach (var operation in Taken(txn))
         {
             if (operation.RequestCase == RequestOp.RequestOneofCase.RequestTxn)
             {
@@ -186,7 +186,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
     {
         if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
         {
-            PutRequest put = operation.RequestPut;
+            var put = operation.RequestPut;
             PutRules.CheckExisting(put, state);
             if (put.Lease != 0 && state.Leases.Find(put.Lease) is null)
             {
@@ -216,7 +216,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
     private TxnResponse Execute(TxnRequest txn, WriteState state)
     {
         var reply = new TxnResponse { Header = new ResponseHeader(), Succeeded = _path[_next] };
-        foreach (RequestOp operation in Taken(txn))
+        foreach (var operation in Taken(txn))
         {
             var response = new ResponseOp();
             switch (operation.RequestCase)
@@ -245,7 +245,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
 
     private RangeResponse ExecuteRange(RangeRequest range, WriteState state)
     {
-        long revision = range.Revision > 0 ? range.Revision : state.ReadRevision;
+        var revision = range.Revision > 0 ? range.Revision : state.ReadRevision;
         var keys = new KeyRange(range.Key.Memory, range.RangeEnd.Memory);
         var reply = new RangeResponse
         {
@@ -257,9 +257,9 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
             return reply;
         }
 
-        long fetch = RangeRules.IsKeyOrder(range) && !RangeRules.HasFilters(range) && range.Limit > 0 ? range.Limit + 1 : RangeRules.Fetch(range);
-        bool byValue = range.SortTarget == RangeRequest.Types.SortTarget.Value;
-        RangeCursor cursor = state.Index.Range(keys, revision);
+        var fetch = RangeRules.IsKeyOrder(range) && !RangeRules.HasFilters(range) && range.Limit > 0 ? range.Limit + 1 : RangeRules.Fetch(range);
+        var byValue = range.SortTarget == RangeRequest.Types.SortTarget.Value;
+        var cursor = state.Index.Range(keys, revision);
         while ((fetch == 0 || reply.Kvs.Count < fetch) && cursor.MoveNext())
         {
             if (RangeRules.Passes(range, cursor.Current))
@@ -306,7 +306,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
 
         if (range.KeysOnly)
         {
-            foreach (KeyValue pair in reply.Kvs)
+            foreach (var pair in reply.Kvs)
             {
                 pair.Value = ByteString.Empty;
             }

@@ -25,7 +25,7 @@ internal static class TxnRules
 
     private static bool Puts(RepeatedField<RequestOp> operations)
     {
-        foreach (RequestOp operation in operations)
+        foreach (var operation in operations)
         {
             if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut ||
                 (operation.RequestCase == RequestOp.RequestOneofCase.RequestTxn && Puts(operation.RequestTxn)))
@@ -39,13 +39,13 @@ internal static class TxnRules
 
     private static void Check(TxnRequest request, int most)
     {
-        int count = Math.Max(request.Compare.Count, Math.Max(request.Success.Count, request.Failure.Count));
+        var count = Math.Max(request.Compare.Count, Math.Max(request.Success.Count, request.Failure.Count));
         if (count > most)
         {
             throw EtcdErrors.TooManyOperations;
         }
 
-        foreach (Compare compare in request.Compare)
+        foreach (var compare in request.Compare)
         {
             if (compare.Key.IsEmpty)
             {
@@ -59,7 +59,7 @@ internal static class TxnRules
 
     private static void Check(RepeatedField<RequestOp> operations, int most)
     {
-        foreach (RequestOp operation in operations)
+        foreach (var operation in operations)
         {
             switch (operation.RequestCase)
             {
@@ -86,12 +86,12 @@ internal static class TxnRules
     private static Writes CheckOverlap(RepeatedField<RequestOp> operations)
     {
         Writes writes = default;
-        int plainPuts = 0;
-        foreach (RequestOp operation in operations)
+        var plainPuts = 0;
+        foreach (var operation in operations)
         {
             if (operation.RequestCase == RequestOp.RequestOneofCase.RequestDeleteRange)
             {
-                DeleteRangeRequest delete = operation.RequestDeleteRange;
+                var delete = operation.RequestDeleteRange;
                 (writes.Deletes ??= []).Add(new KeyRange(delete.Key.Memory, delete.RangeEnd.Memory));
             }
             else if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
@@ -100,12 +100,12 @@ internal static class TxnRules
             }
         }
 
-        foreach (RequestOp operation in operations)
+        foreach (var operation in operations)
         {
             if (operation.RequestCase == RequestOp.RequestOneofCase.RequestTxn)
             {
-                Writes then = CheckOverlap(operation.RequestTxn.Success);
-                Writes otherwise = CheckOverlap(operation.RequestTxn.Failure);
+                var then = CheckOverlap(operation.RequestTxn.Success);
+                var otherwise = CheckOverlap(operation.RequestTxn.Failure);
                 writes.AddPuts(then.Puts, except: null);
                 writes.AddPuts(otherwise.Puts, except: then.Puts);
                 writes.AddDeletes(then.Deletes);
@@ -115,7 +115,7 @@ internal static class TxnRules
 
         if (plainPuts > 1 || (plainPuts == 1 && (writes.Puts is not null || writes.Deletes is not null)))
         {
-            foreach (RequestOp operation in operations)
+            foreach (var operation in operations)
             {
                 if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
                 {
@@ -125,7 +125,7 @@ internal static class TxnRules
         }
         else if (plainPuts == 1)
         {
-            foreach (RequestOp operation in operations)
+            foreach (var operation in operations)
             {
                 if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
                 {
@@ -144,7 +144,7 @@ internal static class TxnRules
 
         public void AddPuts(HashSet<ByteString>? puts, HashSet<ByteString>? except)
         {
-            foreach (ByteString key in puts ?? [])
+            foreach (var key in puts ?? [])
             {
                 AddPut(key, except?.Contains(key) == true);
             }
@@ -166,7 +166,7 @@ internal static class TxnRules
                 throw EtcdErrors.DuplicateKey;
             }
 
-            foreach (KeyRange delete in Deletes ?? [])
+            foreach (var delete in Deletes ?? [])
             {
                 // etcd's check knows no open end: a delete of everything from a key on meets no put.
                 if (!delete.IsOpen && delete.Contains(key.Span))

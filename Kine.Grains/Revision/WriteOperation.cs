@@ -73,7 +73,7 @@ internal abstract class WriteOperation
     /// <summary>Takes what was fetched for <see cref="Needs"/>; versions that compaction took are looked up anew at the next evaluation.</summary>
     public void Resume(ReadOnlyMemory<byte>?[] found)
     {
-        for (int i = 0; i < found.Length; i++)
+        for (var i = 0; i < found.Length; i++)
         {
             if (found[i] is { } keyValue)
             {
@@ -115,7 +115,7 @@ internal abstract class WriteOperation
             return pair;
         }
 
-        if (state.TryKeyValue(this, version.Id, out ReadOnlyMemory<byte> keyValue))
+        if (state.TryKeyValue(this, version.Id, out var keyValue))
         {
             pair.Value = UnsafeByteOperations.UnsafeWrap(KeyValueWire.Value(keyValue));
         }
@@ -133,8 +133,8 @@ internal abstract class WriteOperation
     {
         try
         {
-            ReadOnlyMemory<byte>?[] found = await values.Read(wanted.ConvertAll(want => want.Version), limit, time);
-            for (int i = 0; i < found.Length; i++)
+            var found = await values.Read(wanted.ConvertAll(want => want.Version), limit, time);
+            for (var i = 0; i < found.Length; i++)
             {
                 wanted[i].Pair.Value = found[i] is { } keyValue
                     ? UnsafeByteOperations.UnsafeWrap(KeyValueWire.Value(keyValue))

@@ -95,7 +95,7 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionH
     /// <summary>Begins the next batch and gives back the one so far.</summary>
     public WriteBatch TakeBatch()
     {
-        WriteBatch taken = Batch;
+        var taken = Batch;
         Batch = new WriteBatch(_token, Revision);
         return taken;
     }
@@ -127,11 +127,11 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionH
     /// <summary>Writes a pair at the running transaction's revision.</summary>
     public void Put(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, long lease)
     {
-        long revision = Revision + 1;
-        bool alive = TryGet(key, out KeyVersion before);
+        var revision = Revision + 1;
+        var alive = TryGet(key, out var before);
         var version = new KeyVersion(
             revision, _sub, alive ? before.Create : revision, alive ? before.Version + 1 : 1, lease, value.Length);
-        byte[] keyValue = KeyValueWire.Encode(key, version, value);
+        var keyValue = KeyValueWire.Encode(key, version, value);
         Write(KeyValueWire.Key(keyValue), version, keyValue, alive ? before : default);
     }
 
@@ -139,14 +139,14 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionH
     public void Delete(ReadOnlySpan<byte> key, in KeyVersion before)
     {
         var version = KeyVersion.Tombstone(Revision + 1, _sub);
-        byte[] keyValue = KeyValueWire.Encode(key, version, default);
+        var keyValue = KeyValueWire.Encode(key, version, default);
         Write(KeyValueWire.Key(keyValue), version, keyValue, before);
     }
 
     /// <summary>Counts a batch's pairs as durable: readers find them in the cache or the store from now on.</summary>
     public void Settle(WriteBatch batch)
     {
-        foreach (KeyEvent change in batch.Events)
+        foreach (var change in batch.Events)
         {
             _inFlight.Remove(change.Version.Id);
             if (!change.Version.IsTombstone)
@@ -160,16 +160,16 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionH
     public void Undo(WriteBatch batch)
     {
         batch.Revoked.ForEach(Leases.Restore);
-        for (int i = batch.Events.Count - 1; i >= 0; i--)
+        for (var i = batch.Events.Count - 1; i >= 0; i--)
         {
-            KeyEvent change = batch.Events[i];
+            var change = batch.Events[i];
             Index.Undo(change.Key.Span, change.Version.Id);
             _inFlight.Remove(change.Version.Id);
-            long lease = TryGet(change.Key.Span, out KeyVersion before) ? before.Lease : 0;
+            var lease = TryGet(change.Key.Span, out var before) ? before.Lease : 0;
             Leases.Move(change.Key, change.Version.Lease, lease);
         }
 
-        for (int i = batch.Undo.Count - 1; i >= 0; i--)
+        for (var i = batch.Undo.Count - 1; i >= 0; i--)
         {
             batch.Undo[i]();
         }
@@ -183,7 +183,7 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionH
         Index.Apply(key.Span, version);
         Leases.Move(key, before.Lease, version.Lease);
         _inFlight[version.Id] = keyValue;
-        ReadOnlyMemory<byte> value = version.IsTombstone ? default : KeyValueWire.Value(keyValue);
+        var value = version.IsTombstone ? default : KeyValueWire.Value(keyValue);
         Batch.Append.Records.Add(new LogRecord(
             version.Mod, version.Sub, key, version.Create, version.Version, version.Lease, version.IsTombstone, value));
         Batch.Append.Bytes += key.Length + value.Length;
@@ -199,6 +199,6 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionH
             return default;
         }
 
-        return before.Mod < version.Mod ? before : Index.TryGet(key, version.Mod - 1, out KeyVersion earlier) ? earlier : default;
+        return before.Mod < version.Mod ? before : Index.TryGet(key, version.Mod - 1, out var earlier) ? earlier : default;
     }
 }

@@ -34,8 +34,8 @@ internal static class BucketKey
             return false;
         }
 
-        long revision = BinaryPrimitives.ReadInt64BigEndian(key);
-        long sub = BinaryPrimitives.ReadInt64BigEndian(key[9..]);
+        var revision = BinaryPrimitives.ReadInt64BigEndian(key);
+        var sub = BinaryPrimitives.ReadInt64BigEndian(key[9..]);
         id = new RecordId(revision, unchecked((int)sub));
         return revision >= 0 && sub is >= 0 and <= int.MaxValue;
     }

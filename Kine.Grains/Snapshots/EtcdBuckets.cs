@@ -32,7 +32,7 @@ internal static class EtcdBuckets
     public static void WriteBeforeKeys(BoltWriter file, SnapshotPoint point)
     {
         file.BeginBucket(Alarm);
-        foreach (byte[] alarm in point.Alarms
+        foreach (var alarm in point.Alarms
             .Select(active => new AlarmMember { MemberID = active.Member, Alarm = active.Alarm }.ToByteArray())
             .Order(ByteOrder.Instance))
         {
@@ -50,12 +50,12 @@ internal static class EtcdBuckets
     public static void WriteAfterKeys(BoltWriter file, SnapshotPoint point)
     {
         file.BeginBucket(Lease);
-        foreach ((long id, long ttl) in point.Leases.OrderBy(lease => (ulong)lease.Id))
+        foreach ((var id, var ttl) in point.Leases.OrderBy(lease => (ulong)lease.Id))
         {
             file.Add(BigEndian((ulong)id), new SnapshotLease { ID = id, TTL = ttl }.ToByteArray());
         }
 
-        ulong member = point.Identity.MemberId;
+        var member = point.Identity.MemberId;
         file.BeginBucket("members"u8);
         file.Add(
             Encoding.ASCII.GetBytes(member.ToString("x", CultureInfo.InvariantCulture)),
@@ -65,7 +65,7 @@ internal static class EtcdBuckets
         file.BeginBucket(Meta);
         file.Add("confState"u8, Json(new { voters = new[] { member }, auto_leave = false }));
         file.Add("consistent_index"u8, BigEndian((ulong)point.Revision));
-        byte[] mark = new byte[BucketKey.MaxLength];
+        var mark = new byte[BucketKey.MaxLength];
         if (point.CompactRevision >= 0)
         {
             file.Add(FinishedCompact, BucketKey.Write(mark, new RecordId(point.CompactRevision, 0), tombstone: false));
@@ -84,7 +84,7 @@ internal static class EtcdBuckets
 
     private static byte[] BigEndian(ulong number)
     {
-        byte[] bytes = new byte[8];
+        var bytes = new byte[8];
         BinaryPrimitives.WriteUInt64BigEndian(bytes, number);
         return bytes;
     }

@@ -46,9 +46,9 @@ public sealed class SnapshotFile : IDisposable
         try
         {
             handle = File.OpenHandle(path, options: FileOptions.SequentialScan);
-            long size = RandomAccess.GetLength(handle);
-            bool hasChecksum = size % SectorLength == ChecksumLength;
-            long length = hasChecksum ? size - ChecksumLength : size;
+            var size = RandomAccess.GetLength(handle);
+            var hasChecksum = size % SectorLength == ChecksumLength;
+            var length = hasChecksum ? size - ChecksumLength : size;
             return new SnapshotFile(handle, BoltFile.Open(handle, length), length, hasChecksum);
         }
         catch (Exception error) when (error is BoltException or IOException or UnauthorizedAccessException)
@@ -72,11 +72,11 @@ public sealed class SnapshotFile : IDisposable
         }
 
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        byte[] buffer = new byte[1 << 20];
+        var buffer = new byte[1 << 20];
         for (long at = 0; at < _length;)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            int got = RandomAccess.Read(_handle, buffer.AsSpan(0, (int)Math.Min(buffer.Length, _length - at)), at);
+            var got = RandomAccess.Read(_handle, buffer.AsSpan(0, (int)Math.Min(buffer.Length, _length - at)), at);
             if (got == 0)
             {
                 return false;
@@ -87,7 +87,7 @@ public sealed class SnapshotFile : IDisposable
             progress(at);
         }
 
-        byte[] expected = Checksum();
+        var expected = Checksum();
         return hash.GetHashAndReset().AsSpan().SequenceEqual(expected);
     }
 
@@ -102,10 +102,10 @@ public sealed class SnapshotFile : IDisposable
     /// </summary>
     public IEnumerable<LogRecord> Records()
     {
-        foreach (BoltEntry entry in Entries(EtcdBuckets.Key))
+        foreach (var entry in Entries(EtcdBuckets.Key))
         {
-            RecordId id = ReadId(entry.Key.Span, out bool tombstone);
-            KeyValue pair = Parse(KeyValue.Parser, entry.Value, "a key-value pair");
+            var id = ReadId(entry.Key.Span, out var tombstone);
+            var pair = Parse(KeyValue.Parser, entry.Value, "a key-value pair");
             if (pair.Key.IsEmpty)
             {
                 continue;
@@ -121,10 +121,10 @@ public sealed class SnapshotFile : IDisposable
     public uint StatusHash()
     {
         var crc = default(Maintenance.Crc32C);
-        foreach (byte[] bucket in _file.Buckets)
+        foreach (var bucket in _file.Buckets)
         {
             crc.Add(bucket);
-            foreach (BoltEntry entry in Entries(bucket))
+            foreach (var entry in Entries(bucket))
             {
                 crc.Add(entry.Key.Span);
                 crc.Add(entry.Value.Span);
@@ -139,7 +139,7 @@ public sealed class SnapshotFile : IDisposable
 
     private byte[] Checksum()
     {
-        byte[] checksum = new byte[ChecksumLength];
+        var checksum = new byte[ChecksumLength];
         RandomAccess.Read(_handle, checksum, _length);
         return checksum;
     }
@@ -151,8 +151,8 @@ public sealed class SnapshotFile : IDisposable
             throw new BoltException("the file is a bbolt database, but not etcd's: it has no bucket \"key\"");
         }
 
-        long last = _file.LastKey(EtcdBuckets.Key) is { } key ? ReadId(key.Span, out _).Revision : 1;
-        long compacted = Math.Max(ReadMark(EtcdBuckets.FinishedCompact), ReadMark(EtcdBuckets.ScheduledCompact));
+        var last = _file.LastKey(EtcdBuckets.Key) is { } key ? ReadId(key.Span, out _).Revision : 1;
+        var compacted = Math.Max(ReadMark(EtcdBuckets.FinishedCompact), ReadMark(EtcdBuckets.ScheduledCompact));
         return new SnapshotContents(
             Math.Max(Math.Max(last, compacted), 1),
             compacted,
@@ -166,7 +166,7 @@ public sealed class SnapshotFile : IDisposable
 
     private IEnumerable<BoltEntry> Entries(byte[] bucket)
     {
-        using IEnumerator<BoltEntry> entries = _file.Entries(bucket).GetEnumerator();
+        using var entries = _file.Entries(bucket).GetEnumerator();
         while (true)
         {
             try
@@ -186,7 +186,7 @@ public sealed class SnapshotFile : IDisposable
     }
 
     private static RecordId ReadId(ReadOnlySpan<byte> key, out bool tombstone) =>
-        BucketKey.TryRead(key, out RecordId id, out tombstone) ? id : throw new SnapshotException($"the file is damaged: {Convert.ToHexString(key)} is no revision");
+        BucketKey.TryRead(key, out var id, out tombstone) ? id : throw new SnapshotException($"the file is damaged: {Convert.ToHexString(key)} is no revision");
 
     private static T Parse<T>(MessageParser<T> parser, ReadOnlyMemory<byte> bytes, string what)
         where T : IMessage<T>

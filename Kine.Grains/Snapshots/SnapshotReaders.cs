@@ -17,7 +17,7 @@ internal sealed class SnapshotReaders(TimeProvider time)
     /// <summary>Begins a snapshot.</summary>
     public void Add(Guid id, SnapshotWriter writer, SnapshotPoint point)
     {
-        foreach ((Guid other, Reader reader) in _readers.ToArray())
+        foreach ((var other, var reader) in _readers.ToArray())
         {
             if (!reader.Busy && time.GetElapsedTime(reader.LastCall) > LongestPause)
             {
@@ -31,12 +31,12 @@ internal sealed class SnapshotReaders(TimeProvider time)
     /// <summary>The next piece. After the last one, or an error, the reader is gone.</summary>
     public async Task<SnapshotPiece> Next(Guid id)
     {
-        Reader reader = _readers[id];
+        var reader = _readers[id];
         reader.Busy = true;
         try
         {
             // Page building and hashing must not hold up the writer's turns.
-            SnapshotPiece? piece = await Task.Run(reader.Next);
+            var piece = await Task.Run(reader.Next);
             if (piece is { Remaining: > 0 } && !reader.Stop.IsCancellationRequested)
             {
                 return piece;
@@ -60,7 +60,7 @@ internal sealed class SnapshotReaders(TimeProvider time)
     /// <summary>Ends a snapshot that is not read to its end.</summary>
     public void End(Guid id)
     {
-        if (_readers.TryGetValue(id, out Reader? reader))
+        if (_readers.TryGetValue(id, out var reader))
         {
             reader.Stop.Cancel();
             if (!reader.Busy)

@@ -24,23 +24,23 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
     /// </summary>
     public async IAsyncEnumerable<SnapshotPiece> Write([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        BoltPlan plan = await Plan(cancellationToken);
+        var plan = await Plan(cancellationToken);
         var output = new ArrayBufferWriter<byte>();
         var file = new BoltWriter(output, plan);
-        long left = plan.FileLength;
+        var left = plan.FileLength;
         EtcdBuckets.WriteBeforeKeys(file, point);
         file.BeginBucket(EtcdBuckets.Key);
-        byte[] bucketKey = new byte[BucketKey.MaxLength];
+        var bucketKey = new byte[BucketKey.MaxLength];
         var after = new RecordId(0, 0);
         while (true)
         {
-            List<LogRecord> page = await store.ReadRecords(after, point.Revision, PageRecords, PageBytes, cancellationToken);
+            var page = await store.ReadRecords(after, point.Revision, PageRecords, PageBytes, cancellationToken);
             if (page.Count == 0)
             {
                 break;
             }
 
-            foreach (LogRecord record in page)
+            foreach (var record in page)
             {
                 if (CompactedHistory.Holds(index, record.Key.Span, record.Id, record.Tombstone, point.CompactRevision))
                 {
@@ -49,7 +49,7 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
             }
 
             after = page[^1].Id;
-            for (int start = 0; output.WrittenCount - start >= PieceBytes; start += PieceBytes)
+            for (var start = 0; output.WrittenCount - start >= PieceBytes; start += PieceBytes)
             {
                 yield return Piece(output.WrittenSpan.Slice(start, PieceBytes), ref left);
                 point.Hold.Progress(time);
@@ -65,7 +65,7 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
             throw EtcdErrors.Compacted;
         }
 
-        for (int start = 0; start < output.WrittenCount; start += PieceBytes)
+        for (var start = 0; start < output.WrittenCount; start += PieceBytes)
         {
             yield return Piece(output.WrittenSpan[start..Math.Min(start + PieceBytes, output.WrittenCount)], ref left);
         }
@@ -76,13 +76,13 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
         var file = new BoltWriter();
         EtcdBuckets.WriteBeforeKeys(file, point);
         file.BeginBucket(EtcdBuckets.Key);
-        byte[] bucketKey = new byte[BucketKey.MaxLength];
+        var bucketKey = new byte[BucketKey.MaxLength];
         MetadataVisitor visit = (in RecordMetadata record, ReadOnlySpan<byte> key) =>
         {
             var id = new RecordId(record.Revision, record.Sub);
             if (CompactedHistory.Holds(index, key, id, record.Tombstone, point.CompactRevision))
             {
-                KeyVersion version = record.Tombstone
+                var version = record.Tombstone
                     ? default
                     : new KeyVersion(record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.ValueLength);
                 file.Count(BucketKey.Write(bucketKey, id, record.Tombstone), KeyValueWire.EncodedLength(key.Length, version, keysOnly: false));
@@ -106,7 +106,7 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
     {
         if (point.Revision > Math.Max(lastRecord, point.CompactRevision) && point.Revision > 1)
         {
-            byte[] bucketKey = new byte[BucketKey.MaxLength];
+            var bucketKey = new byte[BucketKey.MaxLength];
             file.Add(BucketKey.Write(bucketKey, new RecordId(point.Revision, 0), tombstone: false), default);
         }
     }
@@ -126,10 +126,10 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
 
     private static void KeepRest(ArrayBufferWriter<byte> output)
     {
-        int sent = output.WrittenCount / PieceBytes * PieceBytes;
+        var sent = output.WrittenCount / PieceBytes * PieceBytes;
         if (sent > 0)
         {
-            byte[] rest = output.WrittenSpan[sent..].ToArray();
+            var rest = output.WrittenSpan[sent..].ToArray();
             output.ResetWrittenCount();
             output.Write(rest);
         }

@@ -27,19 +27,19 @@ public sealed class EventHistory(LocalKeyspace local, IGrainFactory grains) : IE
             return await PullEvents(from, to);
         }
 
-        KeyIndex index = view.Index;
+        var index = view.Index;
         var events = new List<KeyEvent>();
         var after = new RecordId(from - 1, int.MaxValue);
         long bytes = 0;
         while (true)
         {
-            List<LogRecord> page = await local.Store.ReadRecords(after, to, maxEvents + 1, maxBytes, cancellationToken);
+            var page = await local.Store.ReadRecords(after, to, maxEvents + 1, maxBytes, cancellationToken);
             if (page.Count == 0)
             {
                 return new EventPage(events, to);
             }
 
-            foreach (LogRecord record in page)
+            foreach (var record in page)
             {
                 if (events.Count > 0 && record.Revision != events[^1].Revision && (events.Count >= maxEvents || bytes >= maxBytes))
                 {
@@ -61,10 +61,10 @@ public sealed class EventHistory(LocalKeyspace local, IGrainFactory grains) : IE
 
     private async Task<EventPage> PullEvents(long from, long to)
     {
-        IRevisionGrain writer = grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
+        var writer = grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
         try
         {
-            EventBatch batch = await writer.Pull(from - 1);
+            var batch = await writer.Pull(from - 1);
             local.Heard(new PublishedState(batch.LastRevision, batch.CompactRevision, 0));
             if (batch.LastRevision < from)
             {
@@ -87,10 +87,10 @@ public sealed class EventHistory(LocalKeyspace local, IGrainFactory grains) : IE
     /// <summary>The event that a record stands for.</summary>
     public static KeyEvent EventOf(in LogRecord record, KeyIndex index)
     {
-        KeyVersion version = record.Tombstone
+        var version = record.Tombstone
             ? KeyVersion.Tombstone(record.Revision, record.Sub)
             : new KeyVersion(record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.Value.Length);
-        byte[] keyValue = record.Tombstone
+        var keyValue = record.Tombstone
             ? KeyValueWire.Encode(record.Key.Span, version, default)
             : KeyValueWire.Encode(record.Key.Span, version, record.Value.Span);
         KeyVersion previous = default;

@@ -54,15 +54,20 @@ public sealed class EventRing
     /// <summary>Takes the events from index <paramref name="start"/> on, which follow <see cref="Last"/> and reach up to <paramref name="last"/>.</summary>
     public void Append(IReadOnlyList<KeyEvent> events, int start, long last)
     {
-        for (int i = start; i < events.Count; i++)
+        for (var i = start; i < events.Count; i++)
         {
             if (Count == _slots.Length)
+            {
                 Grow();
+            }
+
             _slots[(_head + Count) & (_slots.Length - 1)] = events[i];
             Count++;
             Bytes += SizeOf(events[i]);
             if (Bytes > 2 * _maxBytes || Count > 2 * (long)_maxEvents)
+            {
                 Trim();
+            }
         }
 
         Last = last;
@@ -77,12 +82,15 @@ public sealed class EventRing
     {
         through = Last;
         if (from < First || from > Last)
-            return false;
-        long bytes = 0;
-        int taken = 0;
-        for (int i = IndexOf(from); i < Count; i++)
         {
-            KeyEvent e = At(i);
+            return false;
+        }
+
+        long bytes = 0;
+        var taken = 0;
+        for (var i = IndexOf(from); i < Count; i++)
+        {
+            var e = At(i);
             bytes += e.KeyValue.Length;
             if (taken > 0 && e.Revision != At(i - 1).Revision && (taken >= maxEvents || bytes > maxBytes))
             {
@@ -107,11 +115,15 @@ public sealed class EventRing
         int low = 0, high = Count;
         while (low < high)
         {
-            int middle = (low + high) >>> 1;
+            var middle = (low + high) >>> 1;
             if (At(middle).Revision < revision)
+            {
                 low = middle + 1;
+            }
             else
+            {
                 high = middle;
+            }
         }
 
         return low;
@@ -121,10 +133,10 @@ public sealed class EventRing
     {
         while (Count > 0 && (Bytes > _maxBytes || Count > _maxEvents))
         {
-            long revision = At(0).Revision;
+            var revision = At(0).Revision;
             while (Count > 0 && At(0).Revision == revision)
             {
-                long size = SizeOf(At(0));
+                var size = SizeOf(At(0));
                 Bytes -= size;
                 EvictedBytes += size;
                 _slots[_head] = null;
@@ -139,8 +151,11 @@ public sealed class EventRing
     private void Grow()
     {
         var slots = new KeyEvent?[_slots.Length * 2];
-        for (int i = 0; i < Count; i++)
+        for (var i = 0; i < Count; i++)
+        {
             slots[i] = At(i);
+        }
+
         (_slots, _head) = (slots, 0);
     }
 }

@@ -23,9 +23,12 @@ internal static class EventWire
     /// <summary>Writes a varint and gives its length.</summary>
     public static int WriteVarint(Span<byte> output, ulong value)
     {
-        int length = 0;
+        var length = 0;
         for (; value >= 0x80; value >>= 7)
+        {
             output[length++] = (byte)(value | 0x80);
+        }
+
         output[length++] = (byte)value;
         return length;
     }
@@ -33,18 +36,18 @@ internal static class EventWire
     /// <summary>Bytes of one events field. An empty <paramref name="previous"/> means that there is no prev_kv.</summary>
     public static long FieldLength(KeyEvent e, ReadOnlyMemory<byte> previous)
     {
-        int message = MessageLength(e, previous.Length);
+        var message = MessageLength(e, previous.Length);
         return 1 + VarintLength((ulong)message) + (long)message;
     }
 
     /// <summary>Writes one events field; the length is that of <see cref="FieldLength"/>.</summary>
     public static void WriteField(IBufferWriter<byte> output, KeyEvent e, ReadOnlyMemory<byte> previous)
     {
-        int body = e.KeyValue.Length + previous.Length;
+        var body = e.KeyValue.Length + previous.Length;
         if (body <= JoinedBelow)
         {
-            Span<byte> span = output.GetSpan(body + MaxFraming);
-            int at = WriteUpToKv(span, e, previous.Length);
+            var span = output.GetSpan(body + MaxFraming);
+            var at = WriteUpToKv(span, e, previous.Length);
             e.KeyValue.Span.CopyTo(span[at..]);
             at += e.KeyValue.Length;
             if (previous.Length > 0)
@@ -69,14 +72,14 @@ internal static class EventWire
 
     private static int MessageLength(KeyEvent e, int previous)
     {
-        int length = (e.Version.IsTombstone ? 2 : 0) + 1 + VarintLength((ulong)e.KeyValue.Length) + e.KeyValue.Length;
+        var length = (e.Version.IsTombstone ? 2 : 0) + 1 + VarintLength((ulong)e.KeyValue.Length) + e.KeyValue.Length;
         return previous == 0 ? length : length + 1 + VarintLength((ulong)previous) + previous;
     }
 
     private static int WriteUpToKv(Span<byte> span, KeyEvent e, int previous)
     {
         span[0] = EventsTag;
-        int at = 1 + WriteVarint(span[1..], (ulong)MessageLength(e, previous));
+        var at = 1 + WriteVarint(span[1..], (ulong)MessageLength(e, previous));
         if (e.Version.IsTombstone)
         {
             span[at++] = TypeTag;

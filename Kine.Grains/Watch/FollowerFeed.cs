@@ -56,7 +56,7 @@ public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactor
 
         local.Heard(new PublishedState(batch.LastRevision, batch.CompactRevision, local.Remote.Term));
         hub.Publish(batch);
-        foreach (Action<EventBatch> follower in Volatile.Read(ref _followers))
+        foreach (var follower in Volatile.Read(ref _followers))
         {
             follower(batch);
         }

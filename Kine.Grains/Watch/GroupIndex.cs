@@ -15,11 +15,13 @@ internal sealed class GroupIndex
     /// <summary>The group of watchers that get these very events, made when there is none.</summary>
     public WatchGroup GetOrAdd(byte[] start, byte[]? end, bool isKey, EventFilter filter, bool wantsPrevious)
     {
-        List<WatchGroup> groups = GroupsOf(start, end, isKey);
-        foreach (WatchGroup group in groups)
+        var groups = GroupsOf(start, end, isKey);
+        foreach (var group in groups)
         {
             if (group.Filter == filter && group.WantsPrevious == wantsPrevious)
+            {
                 return group;
+            }
         }
 
         var added = new WatchGroup(start, end, isKey, filter, wantsPrevious);
@@ -30,14 +32,21 @@ internal sealed class GroupIndex
     /// <summary>Takes out a group that has no watchers any more.</summary>
     public void Remove(WatchGroup group)
     {
-        List<WatchGroup> groups = GroupsOf(group.Start, group.End, group.IsKey);
+        var groups = GroupsOf(group.Start, group.End, group.IsKey);
         groups.Remove(group);
         if (groups.Count > 0)
+        {
             return;
+        }
+
         if (group.IsKey)
+        {
             _keys.Remove(group.Start);
+        }
         else
+        {
             _ranges.Remove(group.Start, group.End);
+        }
     }
 
     /// <summary>
@@ -47,19 +56,28 @@ internal sealed class GroupIndex
     public List<WatchGroup> Match(IReadOnlyList<KeyEvent> events, int start)
     {
         _touched.Clear();
-        for (int i = start; i < events.Count; i++)
+        for (var i = start; i < events.Count; i++)
         {
-            KeyEvent e = events[i];
+            var e = events[i];
             _found.Clear();
-            if (_keys.Count > 0 && _keysBySpan.TryGetValue(e.Key.Span, out List<WatchGroup>? ofKey))
+            if (_keys.Count > 0 && _keysBySpan.TryGetValue(e.Key.Span, out var ofKey))
+            {
                 _found.AddRange(ofKey);
+            }
+
             _ranges.Find(e.Key.Span, _found);
-            foreach (WatchGroup group in _found)
+            foreach (var group in _found)
             {
                 if (!group.Passes(e))
+                {
                     continue;
+                }
+
                 if (group.Matched.Count == 0)
+                {
                     _touched.Add(group);
+                }
+
                 group.Matched.Add(e);
             }
         }
@@ -70,9 +88,15 @@ internal sealed class GroupIndex
     private List<WatchGroup> GroupsOf(byte[] start, byte[]? end, bool isKey)
     {
         if (!isKey)
+        {
             return _ranges.GetOrAdd(start, end);
-        if (!_keys.TryGetValue(start, out List<WatchGroup>? groups))
+        }
+
+        if (!_keys.TryGetValue(start, out var groups))
+        {
             _keys.Add(start, groups = []);
+        }
+
         return groups;
     }
 }

@@ -15,14 +15,22 @@ internal sealed class PageCache(long maxBytes)
     public void Add(long from, long through, IReadOnlyList<KeyEvent> events)
     {
         long bytes = 0;
-        foreach (KeyEvent e in events)
+        foreach (var e in events)
+        {
             bytes += EventRing.SizeOf(e);
+        }
+
         if (bytes > maxBytes)
+        {
             return;
+        }
+
         _pages.Enqueue(new Page(from, through, [.. events], bytes));
         _bytes += bytes;
         while (_bytes > maxBytes || _pages.Count > MaxPages)
+        {
             _bytes -= _pages.Dequeue().Bytes;
+        }
     }
 
     /// <summary>Forgets all pages.</summary>
@@ -35,14 +43,19 @@ internal sealed class PageCache(long maxBytes)
     /// <summary>Adds the events from revision <paramref name="from"/> on of a page that covers it; false when none does.</summary>
     public bool TryRead(long from, List<KeyEvent> into, ref long through)
     {
-        foreach (Page page in _pages)
+        foreach (var page in _pages)
         {
             if (from < page.From || from > page.Through)
+            {
                 continue;
-            foreach (KeyEvent e in page.Events)
+            }
+
+            foreach (var e in page.Events)
             {
                 if (e.Revision >= from)
+                {
                     into.Add(e);
+                }
             }
 
             through = page.Through;

@@ -12,11 +12,14 @@ internal sealed class RangeTree
     /// <summary>The groups of exactly this range, added empty when there are none. A null end is no end.</summary>
     public List<WatchGroup> GetOrAdd(byte[] start, byte[]? end)
     {
-        for (Node? node = _root; node is not null;)
+        for (var node = _root; node is not null;)
         {
-            int order = Compare(start, end, node);
+            var order = Compare(start, end, node);
             if (order == 0)
+            {
                 return node.Groups;
+            }
+
             node = order < 0 ? node.Left : node.Right;
         }
 
@@ -37,9 +40,15 @@ internal sealed class RangeTree
         {
             Find(node.Left, key, into);
             if (key.SequenceCompareTo(node.Start) < 0)
+            {
                 return;
+            }
+
             if (EndsAfter(node.End, key))
+            {
                 into.AddRange(node.Groups);
+            }
+
             node = node.Right;
         }
     }
@@ -48,21 +57,27 @@ internal sealed class RangeTree
 
     private static int Compare(byte[] start, byte[]? end, Node node)
     {
-        int order = start.AsSpan().SequenceCompareTo(node.Start);
+        var order = start.AsSpan().SequenceCompareTo(node.Start);
         return order != 0 ? order : CompareEnds(end, node.End);
     }
 
     private static int CompareEnds(byte[]? left, byte[]? right)
     {
         if (left is null || right is null)
+        {
             return (left is null ? 1 : 0) - (right is null ? 1 : 0);
+        }
+
         return left.AsSpan().SequenceCompareTo(right);
     }
 
     private static Node Insert(Node? node, Node added)
     {
         if (node is null)
+        {
             return added;
+        }
+
         if (Compare(added.Start, added.End, node) < 0)
         {
             node.Left = Insert(node.Left, added);
@@ -76,21 +91,34 @@ internal sealed class RangeTree
     private static Node? Remove(Node? node, byte[] start, byte[]? end)
     {
         if (node is null)
+        {
             return null;
-        int order = Compare(start, end, node);
+        }
+
+        var order = Compare(start, end, node);
         if (order < 0)
+        {
             node.Left = Remove(node.Left, start, end);
+        }
         else if (order > 0)
+        {
             node.Right = Remove(node.Right, start, end);
+        }
         else
+        {
             return Merge(node.Left, node.Right);
+        }
+
         return node.Updated();
     }
 
     private static Node? Merge(Node? left, Node? right)
     {
         if (left is null || right is null)
+        {
             return left ?? right;
+        }
+
         if (left.Priority > right.Priority)
         {
             left.Right = Merge(left.Right, right);
@@ -103,7 +131,7 @@ internal sealed class RangeTree
 
     private static Node RotateRight(Node node)
     {
-        Node top = node.Left!;
+        var top = node.Left!;
         node.Left = top.Right;
         top.Right = node.Updated();
         return top.Updated();
@@ -111,7 +139,7 @@ internal sealed class RangeTree
 
     private static Node RotateLeft(Node node)
     {
-        Node top = node.Right!;
+        var top = node.Right!;
         node.Right = top.Left;
         top.Left = node.Updated();
         return top.Updated();
@@ -137,9 +165,15 @@ internal sealed class RangeTree
         {
             MaxEnd = End;
             if (Left is not null && CompareEnds(Left.MaxEnd, MaxEnd) > 0)
+            {
                 MaxEnd = Left.MaxEnd;
+            }
+
             if (Right is not null && CompareEnds(Right.MaxEnd, MaxEnd) > 0)
+            {
                 MaxEnd = Right.MaxEnd;
+            }
+
             return this;
         }
     }

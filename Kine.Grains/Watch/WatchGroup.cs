@@ -74,7 +74,7 @@ internal sealed class WatchGroup
     /// <summary>Takes a watcher out of the chain.</summary>
     public void Leave(Watcher watcher)
     {
-        Watcher last = Synced[^1];
+        var last = Synced[^1];
         Synced[watcher.SyncedAt] = last;
         last.SyncedAt = watcher.SyncedAt;
         Synced.RemoveAt(Synced.Count - 1);
@@ -104,6 +104,8 @@ internal sealed class WatchGroup
     {
         Matched.Clear();
         if (Matched.Capacity > 1024)
+        {
             Matched.Capacity = 0; // one huge transaction must not leave its list with every group
+        }
     }
 }

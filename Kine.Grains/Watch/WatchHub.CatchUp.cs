@@ -25,7 +25,10 @@ public sealed partial class WatchHub
         {
             _hungry.AddRange(watchers);
             if (_catchingUp || _stopped is not null)
+            {
                 return;
+            }
+
             _catchingUp = true;
         }
 
@@ -38,7 +41,7 @@ public sealed partial class WatchHub
     private async Task CatchUpLoop()
     {
         var page = new List<KeyEvent>();
-        TimeSpan delay = _options.RetryDelay;
+        var delay = _options.RetryDelay;
         while (true)
         {
             long from, to, through, bytes;
@@ -63,7 +66,7 @@ public sealed partial class WatchHub
             {
                 try
                 {
-                    EventPage read = await _history.ReadEvents(from, to, _options.PageEvents, bytes, _stopping.Token).ConfigureAwait(false);
+                    var read = await _history.ReadEvents(from, to, _options.PageEvents, bytes, _stopping.Token).ConfigureAwait(false);
                     page.AddRange(read.Events);
                     through = read.Through;
                     delay = _options.RetryDelay;
@@ -81,7 +84,10 @@ public sealed partial class WatchHub
                 if (!inMemory)
                 {
                     if (from < CompactRevision)
+                    {
                         continue; // part of the page may be gone; who waits below the mark is cancelled at the next turn
+                    }
+
                     _pages.Add(from, through, page);
                 }
 
@@ -96,29 +102,38 @@ public sealed partial class WatchHub
     /// <summary>Sends away who needs no page: compacted, up to date, or gone.</summary>
     private void Settle()
     {
-        long mark = CompactRevision;
-        for (int i = _hungry.Count - 1; i >= 0; i--)
+        var mark = CompactRevision;
+        for (var i = _hungry.Count - 1; i >= 0; i--)
         {
-            Watcher watcher = _hungry[i];
+            var watcher = _hungry[i];
             if (watcher.State == WatcherState.Unsynced && watcher.Next >= mark && watcher.Next <= _revision)
+            {
                 continue;
+            }
+
             _hungry[i] = _hungry[^1];
             _hungry.RemoveAt(_hungry.Count - 1);
             if (watcher.Next < mark)
+            {
                 watcher.Stream.CancelCompacted(watcher, mark);
+            }
             else
+            {
                 watcher.Stream.Deliver(watcher, null, 0, _revision, _revision);
+            }
         }
     }
 
     private long NextPage()
     {
         long ahead = long.MaxValue, lowest = long.MaxValue;
-        foreach (Watcher watcher in _hungry)
+        foreach (var watcher in _hungry)
         {
             lowest = Math.Min(lowest, watcher.Next);
             if (watcher.Next >= _scanAt)
+            {
                 ahead = Math.Min(ahead, watcher.Next);
+            }
         }
 
         return ahead == long.MaxValue ? lowest : ahead;
@@ -126,11 +141,14 @@ public sealed partial class WatchHub
 
     private void TakeHungry(long from, long through, List<Watcher> takers)
     {
-        for (int i = _hungry.Count - 1; i >= 0; i--)
+        for (var i = _hungry.Count - 1; i >= 0; i--)
         {
-            Watcher watcher = _hungry[i];
+            var watcher = _hungry[i];
             if (watcher.Next < from || watcher.Next > through)
+            {
                 continue;
+            }
+
             takers.Add(watcher);
             _hungry[i] = _hungry[^1];
             _hungry.RemoveAt(_hungry.Count - 1);
@@ -142,52 +160,66 @@ public sealed partial class WatchHub
         // An index of its own, with groups of its own: the hub's belong to the publisher.
         var index = new GroupIndex();
         var groups = new WatchGroup[takers.Count];
-        for (int i = 0; i < groups.Length; i++)
+        for (var i = 0; i < groups.Length; i++)
         {
-            WatchGroup group = takers[i].Group;
+            var group = takers[i].Group;
             groups[i] = index.GetOrAdd(group.Start, group.End, group.IsKey, group.Filter, group.WantsPrevious);
         }
 
         var runs = new Dictionary<WatchGroup, EventRun>();
-        long mark = CompactRevision;
+        var mark = CompactRevision;
         var fetches = new Dictionary<WatchGroup, List<Watcher>>();
-        foreach (WatchGroup group in index.Match(page, 0))
+        foreach (var group in index.Match(page, 0))
         {
             if (group.WantsPrevious && HasPrevious(group.Matched, mark))
+            {
                 fetches.Add(group, []);
+            }
+
             runs.Add(group, new EventRun(group.TakeMatched(), null));
         }
 
-        for (int i = 0; i < takers.Count;)
+        for (var i = 0; i < takers.Count;)
         {
             lock (_gate)
             {
-                for (int end = Math.Min(i + DeliveriesPerLock, takers.Count); i < end; i++)
+                for (var end = Math.Min(i + DeliveriesPerLock, takers.Count); i < end; i++)
                 {
-                    Watcher watcher = takers[i];
-                    EventRun? run = runs.GetValueOrDefault(groups[i]);
-                    if (run is not null && fetches.TryGetValue(groups[i], out List<Watcher>? waiting) && run.LastRevision >= watcher.Next)
+                    var watcher = takers[i];
+                    var run = runs.GetValueOrDefault(groups[i]);
+                    if (run is not null && fetches.TryGetValue(groups[i], out var waiting) && run.LastRevision >= watcher.Next)
+                    {
                         waiting.Add(watcher);
+                    }
                     else
+                    {
                         Deliver(watcher, run, through);
+                    }
                 }
             }
         }
 
-        foreach ((WatchGroup group, List<Watcher> watchers) in fetches)
+        foreach ((var group, var watchers) in fetches)
         {
             if (watchers.Count > 0)
+            {
                 _ = DeliverWithPrevious(watchers, runs[group].Events, through);
+            }
         }
     }
 
     private void Deliver(Watcher watcher, EventRun? run, long through)
     {
-        int from = run?.IndexOf(watcher.Next) ?? 0;
+        var from = run?.IndexOf(watcher.Next) ?? 0;
         if (run is not null && from == run.Events.Length)
+        {
             run = null;
+        }
+
         if (watcher.Stream.Deliver(watcher, run, from, through, _revision))
+        {
             _hungry.Add(watcher);
+        }
     }
 
     /// <summary>
@@ -210,7 +242,10 @@ public sealed partial class WatchHub
     private async Task<TimeSpan> PauseAfter(Exception failure, TimeSpan delay)
     {
         if (_stopping.IsCancellationRequested)
+        {
             return delay;
+        }
+
         _options.OnHistoryFailure?.Invoke(failure);
         await Task.Delay(delay, Time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return delay < 16 * _options.RetryDelay ? 2 * delay : delay;

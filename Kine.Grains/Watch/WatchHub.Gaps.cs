@@ -37,14 +37,14 @@ public sealed partial class WatchHub
     /// <summary>Gets what is published. Given up after a while: who is behind is still right, as a member of etcd is that lags.</summary>
     internal async Task Reach()
     {
-        long published = _history.PublishedRevision;
+        var published = _history.PublishedRevision;
         Advance(published);
         await WaitForRevision(published, CancellationToken.None).WaitAsync(ReachTime, Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private void Hold(EventBatch batch)
     {
-        bool held = _held.TryGetValue(batch.PreviousRevision, out EventBatch? same);
+        var held = _held.TryGetValue(batch.PreviousRevision, out var same);
         if (held ? same!.LastRevision < batch.LastRevision : _held.Count < _options.HeldBatches)
         {
             _held[batch.PreviousRevision] = batch;
@@ -62,10 +62,12 @@ public sealed partial class WatchHub
     {
         while (_held.Count > 0 && _held.GetKeyAtIndex(0) <= _revision)
         {
-            EventBatch batch = _held.GetValueAtIndex(0);
+            var batch = _held.GetValueAtIndex(0);
             _held.RemoveAt(0);
             if (batch.LastRevision > _revision)
+            {
                 Apply(batch.Events, batch.LastRevision, publication);
+            }
         }
 
         StartPull();
@@ -74,14 +76,17 @@ public sealed partial class WatchHub
     private void StartPull()
     {
         if (!_loaded || _pulling || _known <= _revision || _stopped is not null)
+        {
             return;
+        }
+
         _pulling = true;
         Run(Pull);
     }
 
     private async Task Pull()
     {
-        TimeSpan delay = _options.RetryDelay;
+        var delay = _options.RetryDelay;
         while (true)
         {
             long from, to;
@@ -109,11 +114,14 @@ public sealed partial class WatchHub
                 continue;
             }
 
-            Publication publication = Rent();
+            var publication = Rent();
             lock (_gate)
             {
                 if (page.Through > _revision)
+                {
                     Join(page, publication);
+                }
+
                 Complete(publication);
             }
 
@@ -125,9 +133,14 @@ public sealed partial class WatchHub
     {
         // Below the mark events may be missing from the page: nobody may be told that they had them all.
         if (_revision + 1 < CompactRevision)
+        {
             Restart(page.Through, publication);
+        }
         else
+        {
             Apply(page.Events, page.Through, publication);
+        }
+
         ApplyHeld(publication);
     }
 }

@@ -15,10 +15,12 @@ public sealed partial class WatchHub
 
     private static bool HasPrevious(List<KeyEvent> events, long mark)
     {
-        foreach (KeyEvent e in events)
+        foreach (var e in events)
         {
             if (HasPrevious(e, mark))
+            {
                 return true;
+            }
         }
 
         return false;
@@ -28,20 +30,28 @@ public sealed partial class WatchHub
     {
         Interlocked.Increment(ref _fetches);
         var asked = new PreviousQuestion(CompactRevision, fetches.Length > 1);
-        foreach (PreviousFetch fetch in fetches)
+        foreach (var fetch in fetches)
+        {
             asked.Add(fetch.Node.Events);
-        ReadOnlyMemory<byte>?[]? found = await ReadPrevious(asked).ConfigureAwait(false);
+        }
+
+        var found = await ReadPrevious(asked).ConfigureAwait(false);
         Interlocked.Decrement(ref _fetches);
         if (found is null)
+        {
             return;
+        }
 
         var answers = new ReadOnlyMemory<byte>[fetches.Length][];
-        for (int i = 0; i < fetches.Length; i++)
+        for (var i = 0; i < fetches.Length; i++)
+        {
             answers[i] = asked.AnswerFor(fetches[i].Node.Events, found);
-        Publication publication = Rent();
+        }
+
+        var publication = Rent();
         lock (_gate)
         {
-            for (int i = 0; i < fetches.Length; i++)
+            for (var i = 0; i < fetches.Length; i++)
             {
                 fetches[i].Node.MakeReady(answers[i]);
                 _extended.Add(fetches[i].Group);
@@ -57,28 +67,36 @@ public sealed partial class WatchHub
     {
         var asked = new PreviousQuestion(CompactRevision, false);
         asked.Add(events);
-        ReadOnlyMemory<byte>?[]? found = await ReadPrevious(asked).ConfigureAwait(false);
+        var found = await ReadPrevious(asked).ConfigureAwait(false);
         if (found is null)
+        {
             return;
+        }
+
         var run = new EventRun(events, asked.AnswerFor(events, found));
         lock (_gate)
         {
-            foreach (Watcher watcher in watchers)
+            foreach (var watcher in watchers)
+            {
                 Deliver(watcher, run, through);
+            }
         }
     }
 
     /// <summary>Asks until there is an answer; null when the hub was stopped.</summary>
     private async ValueTask<ReadOnlyMemory<byte>?[]?> ReadPrevious(PreviousQuestion asked)
     {
-        TimeSpan delay = _options.RetryDelay;
+        var delay = _options.RetryDelay;
         while (!_stopping.IsCancellationRequested)
         {
             try
             {
-                ReadOnlyMemory<byte>?[] found = await _history.ReadKeyValues(asked.Versions, _stopping.Token).ConfigureAwait(false);
+                var found = await _history.ReadKeyValues(asked.Versions, _stopping.Token).ConfigureAwait(false);
                 if (found.Length != asked.Versions.Count)
+                {
                     throw new InvalidDataException($"{found.Length} pairs for {asked.Versions.Count} versions");
+                }
+
                 return found;
             }
             catch (Exception failure)
@@ -100,21 +118,25 @@ public sealed partial class WatchHub
 
         public void Add(KeyEvent[] events)
         {
-            foreach (KeyEvent e in events)
+            foreach (var e in events)
             {
                 if (HasPrevious(e, mark) && (_places is null || _places.TryAdd(e, _versions.Count)))
+                {
                     _versions.Add(new VersionedKey(e.Key, e.Previous));
+                }
             }
         }
 
         public ReadOnlyMemory<byte>[] AnswerFor(KeyEvent[] events, ReadOnlyMemory<byte>?[] found)
         {
             var previous = new ReadOnlyMemory<byte>[events.Length];
-            int next = 0;
-            for (int i = 0; i < events.Length; i++)
+            var next = 0;
+            for (var i = 0; i < events.Length; i++)
             {
                 if (HasPrevious(events[i], mark))
+                {
                     previous[i] = found[_places is null ? next++ : _places[events[i]]] ?? default;
+                }
             }
 
             return previous;

@@ -11,16 +11,24 @@ public sealed partial class WatchHub
     /// <summary>Applies the events above the hub's revision; the caller made sure that none is missing between.</summary>
     private void Apply(IReadOnlyList<KeyEvent> events, long last, Publication publication)
     {
-        int start = 0;
+        var start = 0;
         while (start < events.Count && events[start].Revision <= _revision)
+        {
             start++;
+        }
+
         _ring.Append(events, start, last);
-        foreach (WatchGroup group in _groups.Match(events, start))
+        foreach (var group in _groups.Match(events, start))
+        {
             Extend(group, publication);
+        }
+
         Announce(publication);
         Volatile.Write(ref _revision, last);
         if (_ring.EvictedBytes - _sweptBytes > _options.RingBytes / 8)
+        {
             Sweep(publication);
+        }
     }
 
     private void Extend(WatchGroup group, Publication publication)
@@ -41,10 +49,12 @@ public sealed partial class WatchHub
         else
         {
             // The store is too slow for live previous pairs: these watchers go on by catching up, which asks for one page at a time.
-            long next = group.Matched[0].Revision;
+            var next = group.Matched[0].Revision;
             group.DropMatched();
-            for (int i = group.Synced.Count - 1; i >= 0; i--)
+            for (var i = group.Synced.Count - 1; i >= 0; i--)
+            {
                 DropOut(group.Synced[i], next, publication);
+            }
         }
     }
 
@@ -52,16 +62,20 @@ public sealed partial class WatchHub
     private void Announce(Publication publication)
     {
         if (_extended.Count == 0)
+        {
             return;
+        }
         // The chains must be seen extended by whoever's flag is read as "queued" here; see WatchStream.Next for the other half.
         Interlocked.MemoryBarrier();
-        foreach (WatchGroup group in _extended)
+        foreach (var group in _extended)
         {
-            for (int i = group.Synced.Count - 1; i >= 0; i--)
+            for (var i = group.Synced.Count - 1; i >= 0; i--)
             {
-                Watcher watcher = group.Synced[i];
+                var watcher = group.Synced[i];
                 if (watcher.Stream.Notify(watcher))
+                {
                     publication.Wake.Add(watcher.Stream);
+                }
             }
         }
 
@@ -72,22 +86,26 @@ public sealed partial class WatchHub
     private void Sweep(Publication publication)
     {
         _sweptBytes = _ring.EvictedBytes;
-        foreach (WatchStream stream in _streams)
+        foreach (var stream in _streams)
         {
             if (stream.DropBehind(_ring.First))
+            {
                 publication.Wake.Add(stream);
+            }
         }
     }
 
     /// <summary>Moves to a revision without the events before it: all watchers are behind now.</summary>
     private void Restart(long revision, Publication publication)
     {
-        foreach (WatchStream stream in _streams)
+        foreach (var stream in _streams)
         {
-            foreach (Watcher watcher in stream.Watchers)
+            foreach (var watcher in stream.Watchers)
             {
                 if (watcher.State == WatcherState.Synced)
+                {
                     DropOut(watcher, _revision + 1, publication);
+                }
             }
         }
 
@@ -99,15 +117,20 @@ public sealed partial class WatchHub
     private void DropOut(Watcher watcher, long next, Publication publication)
     {
         if (watcher.Stream.DropOut(watcher, next))
+        {
             publication.Wake.Add(watcher.Stream);
+        }
     }
 
     private void Complete(Publication publication)
     {
-        for (int i = _waiters.Count - 1; i >= 0; i--)
+        for (var i = _waiters.Count - 1; i >= 0; i--)
         {
             if (_waiters[i].Revision > _revision)
+            {
                 continue;
+            }
+
             publication.Reached.Add(_waiters[i]);
             _waiters[i] = _waiters[^1];
             _waiters.RemoveAt(_waiters.Count - 1);
@@ -119,18 +142,26 @@ public sealed partial class WatchHub
     /// <summary>Does outside the lock what a change has brought.</summary>
     private void Finish(Publication publication)
     {
-        foreach (RevisionWaiter waiter in publication.Reached)
+        foreach (var waiter in publication.Reached)
+        {
             waiter.TrySetResult();
+        }
+
         if (publication.Fetch.Count > 0)
+        {
             _ = FetchPrevious([.. publication.Fetch]);
+        }
+
         if (publication.Wake.Count > InlineWakes)
         {
             ThreadPool.UnsafeQueueUserWorkItem(static streams => Wake(streams), publication.Wake.ToArray(), preferLocal: false);
         }
         else
         {
-            foreach (WatchStream stream in publication.Wake)
+            foreach (var stream in publication.Wake)
+            {
                 stream.Wake();
+            }
         }
 
         publication.Clear();
@@ -139,8 +170,10 @@ public sealed partial class WatchHub
 
     private static void Wake(WatchStream[] streams)
     {
-        foreach (WatchStream stream in streams)
+        foreach (var stream in streams)
+        {
             stream.Wake();
+        }
     }
 
     /// <summary>What is to be done once the lock is released.</summary>

@@ -12,7 +12,7 @@ public sealed partial class WatchHub
     internal bool Create(WatchStream stream, WatchCreateRequest request, byte[] start, byte[]? end, bool isKey)
     {
         var filter = EventFilter.None;
-        foreach (WatchCreateRequest.Types.FilterType type in request.Filters)
+        foreach (var type in request.Filters)
         {
             filter |= type switch
             {
@@ -24,8 +24,8 @@ public sealed partial class WatchHub
 
         lock (_gate)
         {
-            WatchGroup group = _groups.GetOrAdd(start, end, isKey, filter, request.PrevKv);
-            Watcher? watcher = stream.Add(request, group, _revision);
+            var group = _groups.GetOrAdd(start, end, isKey, filter, request.PrevKv);
+            var watcher = stream.Add(request, group, _revision);
             if (watcher is not null)
             {
                 group.Members++;
@@ -44,7 +44,9 @@ public sealed partial class WatchHub
     internal void Cancel(WatchStream stream, long id)
     {
         lock (_gate)
+        {
             stream.Cancel(id, _revision);
+        }
     }
 
     /// <summary>Ends a stream for its client.</summary>
@@ -54,7 +56,9 @@ public sealed partial class WatchHub
         lock (_gate)
         {
             if (_streams.Remove(stream))
+            {
                 stream.RemoveAll();
+            }
         }
     }
 
@@ -63,7 +67,9 @@ public sealed partial class WatchHub
     {
         _watchers--;
         if (--watcher.Group.Members == 0)
+        {
             _groups.Remove(watcher.Group);
+        }
     }
 
     /// <summary>A watch fell behind (+1) or is behind no more (-1).</summary>

@@ -58,7 +58,9 @@ public sealed partial class WatchHub : IDisposable
         get
         {
             lock (_gate)
+            {
                 return _streams.Count;
+            }
         }
     }
 
@@ -68,7 +70,9 @@ public sealed partial class WatchHub : IDisposable
         get
         {
             lock (_gate)
+            {
                 return _leaderless is not null;
+            }
         }
     }
 
@@ -87,7 +91,9 @@ public sealed partial class WatchHub : IDisposable
         get
         {
             lock (_gate)
+            {
                 return (_ring.First, _ring.Last);
+            }
         }
     }
 
@@ -100,7 +106,7 @@ public sealed partial class WatchHub : IDisposable
     /// </summary>
     public void Load(long first, long revision, long compactRevision, IReadOnlyList<KeyEvent> tail)
     {
-        Publication publication = Rent();
+        var publication = Rent();
         lock (_gate)
         {
             RaiseMark(compactRevision);
@@ -120,7 +126,7 @@ public sealed partial class WatchHub : IDisposable
     /// </summary>
     public void Publish(EventBatch batch)
     {
-        Publication publication = Rent();
+        var publication = Rent();
         lock (_gate)
         {
             RaiseMark(batch.CompactRevision);
@@ -147,13 +153,22 @@ public sealed partial class WatchHub : IDisposable
     public Task WaitForRevision(long revision, CancellationToken cancellationToken)
     {
         if (Revision >= revision)
+        {
             return Task.CompletedTask;
+        }
+
         lock (_gate)
         {
             if (_revision >= revision)
+            {
                 return Task.CompletedTask;
+            }
+
             if (_stopped is not null)
+            {
                 return Task.FromException(StoppedError());
+            }
+
             var waiter = new RevisionWaiter(revision);
             _waiters.Add(waiter);
             return cancellationToken.CanBeCanceled ? WaitOrLeave(waiter, cancellationToken) : waiter.Task;
@@ -166,7 +181,10 @@ public sealed partial class WatchHub : IDisposable
         lock (_gate)
         {
             if ((_stopped ?? _leaderless) is { } reason)
+            {
                 throw new EtcdException(reason.Code, reason.Message);
+            }
+
             var stream = new WatchStream(this, _options);
             _streams.Add(stream);
             return stream;
@@ -181,7 +199,10 @@ public sealed partial class WatchHub : IDisposable
         lock (_gate)
         {
             if (_stopped is not null)
+            {
                 return;
+            }
+
             _stopped = error;
             streams = [.. _streams];
             waiters = [.. _waiters];
@@ -189,10 +210,15 @@ public sealed partial class WatchHub : IDisposable
         }
 
         _stopping.Cancel();
-        foreach (RevisionWaiter waiter in waiters)
+        foreach (var waiter in waiters)
+        {
             waiter.TrySetException(StoppedError());
-        foreach (WatchStream stream in streams)
+        }
+
+        foreach (var stream in streams)
+        {
             stream.End(StoppedError());
+        }
     }
 
     /// <summary>
@@ -205,13 +231,18 @@ public sealed partial class WatchHub : IDisposable
         lock (_gate)
         {
             if (_stopped is not null || _leaderless is not null || !still())
+            {
                 return;
+            }
+
             _leaderless = EtcdErrors.NoLeader;
             streams = [.. _streams];
         }
 
-        foreach (WatchStream stream in streams)
+        foreach (var stream in streams)
+        {
             stream.End(EtcdErrors.LeaderChanged);
+        }
     }
 
     /// <summary>Stops with "server stopped", if it was not stopped otherwise.</summary>
@@ -222,16 +253,21 @@ public sealed partial class WatchHub : IDisposable
     private void RaiseMark(long compactRevision)
     {
         if (compactRevision > _compactRevision)
+        {
             Volatile.Write(ref _compactRevision, compactRevision);
+        }
     }
 
     private async Task WaitOrLeave(RevisionWaiter waiter, CancellationToken cancellationToken)
     {
-        await using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
+        await using var registration = cancellationToken.UnsafeRegister(
             (_, token) =>
             {
                 lock (_gate)
+                {
                     _waiters.Remove(waiter);
+                }
+
                 waiter.TrySetCanceled(token);
             },
             null);

@@ -48,7 +48,10 @@ public sealed class WatchReply
         {
             output.Write(_head.AsSpan(0, _headLength));
             if (_reason.Length > 0)
+            {
                 output.Write(_reason);
+            }
+
             written = _headLength + _reason.Length;
             _headWritten = true;
         }
@@ -56,10 +59,13 @@ public sealed class WatchReply
         while (_next != _end)
         {
             if (written >= enough)
+            {
                 return false;
-            Slice slice = _slices[_next.Slice];
-            KeyEvent e = slice.Run.Events[_next.Event];
-            ReadOnlyMemory<byte> previous = slice.Run.PreviousOf(_next.Event);
+            }
+
+            var slice = _slices[_next.Slice];
+            var e = slice.Run.Events[_next.Event];
+            var previous = slice.Run.PreviousOf(_next.Event);
             EventWire.WriteField(output, e, previous);
             written += e.KeyValue.Length + previous.Length;
             Step(ref _next);
@@ -80,7 +86,7 @@ public sealed class WatchReply
 
     internal void Add(EventRun run, int from)
     {
-        int end = run.Events.Length;
+        var end = run.Events.Length;
         _slices.Add(new Slice(run, from, end));
         EventCount += end - from;
         EventBytes += run.LengthOf(from, end);
@@ -99,7 +105,7 @@ public sealed class WatchReply
     {
         _next = _end;
         WriteHead(fragment: false);
-        long rest = EventBytes;
+        var rest = EventBytes;
         if (_headLength + rest < fragmentBytes || EventCount < 2)
         {
             _end = new Place(_slices.Count, 0);
@@ -109,18 +115,24 @@ public sealed class WatchReply
 
         WriteHead(fragment: true);
         long taken = 0;
-        for (int count = 0; _end.Slice < _slices.Count; count++)
+        for (var count = 0; _end.Slice < _slices.Count; count++)
         {
-            Slice slice = _slices[_end.Slice];
-            long length = EventWire.FieldLength(slice.Run.Events[_end.Event], slice.Run.PreviousOf(_end.Event));
+            var slice = _slices[_end.Slice];
+            var length = EventWire.FieldLength(slice.Run.Events[_end.Event], slice.Run.PreviousOf(_end.Event));
             if (count > 0 && _headLength + taken + length >= fragmentBytes)
+            {
                 break;
+            }
+
             taken += length;
             Step(ref _end);
         }
 
         if (_end.Slice == _slices.Count)
+        {
             WriteHead(fragment: false);
+        }
+
         EventBytes -= taken;
         Length = _headLength + _reason.Length + taken;
     }
@@ -134,16 +146,16 @@ public sealed class WatchReply
 
     private void WriteHead(bool fragment)
     {
-        ReplyIdentity identity = _identity!;
+        var identity = _identity!;
         Span<byte> header = stackalloc byte[48];
-        int length = Varint(header, 0, 1, identity.ClusterId);
+        var length = Varint(header, 0, 1, identity.ClusterId);
         length = Varint(header, length, 2, identity.MemberId);
         length = Varint(header, length, 3, (ulong)_fields.Revision);
         length = Varint(header, length, 4, identity.Term);
 
         Span<byte> head = _head;
         head[0] = (1 << 3) | 2;
-        int at = 1 + EventWire.WriteVarint(head[1..], (ulong)length);
+        var at = 1 + EventWire.WriteVarint(head[1..], (ulong)length);
         header[..length].CopyTo(head[at..]);
         at += length;
         at = Varint(head, at, 2, (ulong)_fields.WatchId);
@@ -164,7 +176,10 @@ public sealed class WatchReply
     private static int Varint(Span<byte> output, int at, int field, ulong value)
     {
         if (value == 0)
+        {
             return at;
+        }
+
         output[at] = (byte)(field << 3);
         return at + 1 + EventWire.WriteVarint(output[(at + 1)..], value);
     }

@@ -37,14 +37,19 @@ public sealed partial class WatchStream
         }
 
         if (wake)
+        {
             _signal.Set();
+        }
     }
 
     private void StartTicks()
     {
         if (_timer is not null)
+        {
             return;
-        TimeSpan interval = _options.ProgressInterval < WatchHub.MinProgressInterval ? WatchHub.MinProgressInterval : _options.ProgressInterval;
+        }
+
+        var interval = _options.ProgressInterval < WatchHub.MinProgressInterval ? WatchHub.MinProgressInterval : _options.ProgressInterval;
         interval += interval * (Random.Shared.NextDouble() / 10);
         _timer = _hub.Time.CreateTimer(static stream => ((WatchStream)stream!).Tick(), this, interval, interval);
     }
@@ -59,19 +64,27 @@ public sealed partial class WatchStream
         }
 
         if (wake)
+        {
             _signal.Set();
+        }
     }
 
     private void AnswerTick()
     {
         _tick = false;
-        long revision = _hub.Revision;
-        foreach (Watcher watcher in _watchers.Values)
+        var revision = _hub.Revision;
+        foreach (var watcher in _watchers.Values)
         {
             if (!watcher.ProgressNotify)
+            {
                 continue;
+            }
+
             if (watcher.ProgressDue && IsDrained(watcher, revision) == Drained.Yes)
+            {
                 _control.Enqueue(new ControlReply(watcher.Id, revision));
+            }
+
             watcher.ProgressDue = true;
         }
     }
@@ -85,9 +98,12 @@ public sealed partial class WatchStream
         }
 
         if (_progressTurns > 0 && _ready.Count > 0)
+        {
             return;
-        bool any = false;
-        foreach (Watcher watcher in _watchers.Values)
+        }
+
+        var any = false;
+        foreach (var watcher in _watchers.Values)
         {
             switch (IsDrained(watcher, _progressRevision))
             {
@@ -104,8 +120,11 @@ public sealed partial class WatchStream
             }
         }
 
-        for (int i = 0; any && i < _progressRequests; i++)
+        for (var i = 0; any && i < _progressRequests; i++)
+        {
             _control.Enqueue(new ControlReply(ControlReply.NoWatch, _progressRevision));
+        }
+
         EndProgress();
     }
 
@@ -119,9 +138,15 @@ public sealed partial class WatchStream
     private static Drained IsDrained(Watcher watcher, long revision)
     {
         if (watcher.State != WatcherState.Synced || watcher.Start > revision)
+        {
             return Drained.Never;
+        }
+
         if (watcher.Piece is not null)
+        {
             return Drained.NotYet;
+        }
+
         return watcher.Cursor!.Next is { } next && next.FirstRevision <= revision ? Drained.NotYet : Drained.Yes;
     }
 }

@@ -14,16 +14,22 @@ public sealed partial class WatchStream
     /// <summary>A watch that is not begun is answered by one reply that is created and cancelled at once, as etcd does.</summary>
     private void Create(WatchCreateRequest request)
     {
-        byte[] start = request.Key.IsEmpty ? SmallestKey : request.Key.ToByteArray();
-        byte[] end = request.RangeEnd.ToByteArray();
-        bool isKey = end.Length == 0;
-        bool endless = end is [0];
+        var start = request.Key.IsEmpty ? SmallestKey : request.Key.ToByteArray();
+        var end = request.RangeEnd.ToByteArray();
+        var isKey = end.Length == 0;
+        var endless = end is [0];
         if (request.StartRevision < 0)
+        {
             Refuse(EtcdErrors.CompactedText);
+        }
         else if (!isKey && !endless && start.AsSpan().SequenceCompareTo(end) >= 0)
+        {
             Refuse(EmptyRange);
+        }
         else if (!_hub.Create(this, request, start, isKey || endless ? null : end, isKey))
+        {
             Refuse(DuplicateId);
+        }
     }
 
     private void Refuse(string reason) =>
@@ -39,7 +45,9 @@ public sealed partial class WatchStream
         }
 
         if (wake)
+        {
             _signal.Set();
+        }
     }
 
     /// <summary>
@@ -52,17 +60,23 @@ public sealed partial class WatchStream
         bool wake;
         lock (_gate)
         {
-            long id = request.WatchId;
+            var id = request.WatchId;
             if (_ended || (id != 0 && _watchers.ContainsKey(id)))
+            {
                 return null;
+            }
+
             if (id == 0)
             {
                 while (_watchers.ContainsKey(_nextId))
+                {
                     _nextId++;
+                }
+
                 id = _nextId++;
             }
 
-            bool synced = request.StartRevision == 0 || request.StartRevision > revision;
+            var synced = request.StartRevision == 0 || request.StartRevision > revision;
             watcher = new Watcher(this, id, group, request.StartRevision)
             {
                 ProgressNotify = request.ProgressNotify,
@@ -83,12 +97,18 @@ public sealed partial class WatchStream
             }
 
             if (request.ProgressNotify)
+            {
                 StartTicks();
+            }
+
             wake = TakeWaiting();
         }
 
         if (wake)
+        {
             _signal.Set();
+        }
+
         return watcher;
     }
 
@@ -98,15 +118,20 @@ public sealed partial class WatchStream
         bool wake;
         lock (_gate)
         {
-            if (_ended || !_watchers.Remove(id, out Watcher? watcher))
+            if (_ended || !_watchers.Remove(id, out var watcher))
+            {
                 return;
+            }
+
             Remove(watcher);
             _control.Enqueue(new ControlReply(id, revision) { Canceled = true });
             wake = TakeWaiting();
         }
 
         if (wake)
+        {
             _signal.Set();
+        }
     }
 
     /// <summary>Takes out all watches of a stream that has ended. Under the hub's lock.</summary>
@@ -114,8 +139,11 @@ public sealed partial class WatchStream
     {
         lock (_gate)
         {
-            foreach (Watcher watcher in _watchers.Values)
+            foreach (var watcher in _watchers.Values)
+            {
                 Remove(watcher);
+            }
+
             _watchers.Clear();
             _ready.Clear();
             _control.Clear();
@@ -129,7 +157,10 @@ public sealed partial class WatchStream
         lock (_gate)
         {
             if (_ended || watcher.State != WatcherState.Unsynced)
+            {
                 return;
+            }
+
             Remove(watcher);
             watcher.State = WatcherState.Compacted;
             _control.Enqueue(new ControlReply(watcher.Id, 0) { Canceled = true, CompactRevision = compactRevision });
@@ -137,7 +168,9 @@ public sealed partial class WatchStream
         }
 
         if (wake)
+        {
             _signal.Set();
+        }
     }
 
     /// <summary>
@@ -150,7 +183,10 @@ public sealed partial class WatchStream
         lock (_gate)
         {
             if (_ended || watcher.State != WatcherState.Unsynced)
+            {
                 return false;
+            }
+
             watcher.Next = Math.Max(watcher.Next, through + 1);
             if (through >= revision)
             {
@@ -171,7 +207,10 @@ public sealed partial class WatchStream
         }
 
         if (wake)
+        {
             _signal.Set();
+        }
+
         return more;
     }
 
@@ -197,11 +236,14 @@ public sealed partial class WatchStream
     {
         lock (_gate)
         {
-            bool any = false;
-            foreach (Watcher watcher in _watchers.Values)
+            var any = false;
+            foreach (var watcher in _watchers.Values)
             {
                 if (watcher.Cursor?.Next is not { } next || next.FirstRevision >= firstRevision)
+                {
                     continue;
+                }
+
                 MakeUnsynced(watcher, next.FirstRevision);
                 any = true;
             }
@@ -216,7 +258,10 @@ public sealed partial class WatchStream
         lock (_gate)
         {
             if (watcher.State == WatcherState.Synced)
+            {
                 MakeUnsynced(watcher, watcher.Cursor!.Next?.FirstRevision ?? next);
+            }
+
             return TakeWaiting();
         }
     }
@@ -228,7 +273,10 @@ public sealed partial class WatchStream
         lock (_gate)
         {
             if (watcher.State != WatcherState.Synced || watcher.Cursor?.Next is not { } next || !IsTooFarBehind(watcher, watcher.Cursor))
+            {
                 return false;
+            }
+
             MakeUnsynced(watcher, next.FirstRevision);
             return TakeWaiting();
         }
@@ -238,13 +286,24 @@ public sealed partial class WatchStream
     private void Remove(Watcher watcher)
     {
         if (watcher.State == WatcherState.Synced)
+        {
             watcher.Group.Leave(watcher);
+        }
         else if (watcher.State == WatcherState.Unsynced)
+        {
             _hub.CountUnsynced(-1);
+        }
+
         if (watcher.State != WatcherState.Compacted)
+        {
             _hub.Release(watcher);
+        }
+
         if (watcher.Piece is not null)
+        {
             _hub.CountPieces(-1);
+        }
+
         watcher.Piece = null;
         watcher.State = WatcherState.Cancelled;
     }

@@ -73,7 +73,10 @@ public sealed partial class WatchStream : IDisposable
         lock (_gate)
         {
             if (_ended || _control.Count + _progressRequests < _options.ControlReplies)
+            {
                 return default;
+            }
+
             _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return new ValueTask(_room.Task);
         }
@@ -88,7 +91,10 @@ public sealed partial class WatchStream : IDisposable
         lock (_gate)
         {
             if (HasWork)
+            {
                 return new ValueTask<bool>(Continues());
+            }
+
             _reply.Release();
             _waiting = true;
             return new ValueTask<bool>(_signal.Arm(), _signal.Version);
@@ -129,7 +135,10 @@ public sealed partial class WatchStream : IDisposable
         lock (_gate)
         {
             if (_ended)
+            {
                 return;
+            }
+
             _ended = true;
             _error = error;
             wake = _waiting;
@@ -141,7 +150,9 @@ public sealed partial class WatchStream : IDisposable
 
         timer?.Dispose();
         if (wake)
+        {
             _signal.Set();
+        }
     }
 
     /// <summary>Wakes the reader; for whoever got true from one of the calls that say so.</summary>
@@ -159,25 +170,36 @@ public sealed partial class WatchStream : IDisposable
         }
 
         if (_tick)
+        {
             AnswerTick();
+        }
+
         while (true)
         {
             if (HasProgressWork)
+            {
                 AnswerProgress();
-            if (_control.TryDequeue(out ControlReply control))
+            }
+
+            if (_control.TryDequeue(out var control))
             {
                 _reply.Begin(_hub.Identity);
                 _reply.End(control, long.MaxValue);
                 return true;
             }
 
-            if (!_ready.TryDequeue(out Watcher? watcher))
+            if (!_ready.TryDequeue(out var watcher))
+            {
                 return false;
+            }
+
             _progressTurns--;
             // A full fence: the publisher extends the chain and then reads this flag, here it is the other way round.
             Interlocked.Exchange(ref watcher.Queued, 0);
             if (Fill(watcher))
+            {
                 return true;
+            }
         }
     }
 
@@ -192,13 +214,17 @@ public sealed partial class WatchStream : IDisposable
             revision = piece.Revision;
             _reply.Add(piece.Run, piece.From);
             if (watcher.State == WatcherState.Unsynced || watcher.Cursor?.Next is not null)
+            {
                 Enqueue(watcher);
+            }
         }
         else if (watcher.Cursor is not null)
         {
             revision = Gather(watcher);
             if (_reply.EventCount == 0)
+            {
                 return false;
+            }
         }
         else
         {
@@ -220,9 +246,9 @@ public sealed partial class WatchStream : IDisposable
     /// <summary>Takes what is ready of the chain, whole links, and gives the revision of the last event.</summary>
     private long Gather(Watcher watcher)
     {
-        GroupNode cursor = watcher.Cursor!;
+        var cursor = watcher.Cursor!;
         long revision = 0;
-        for (int revisions = 0; cursor.Next is { IsReady: true } next; revisions += next.Events.Length)
+        for (var revisions = 0; cursor.Next is { IsReady: true } next; revisions += next.Events.Length)
         {
             if (_reply.EventCount > 0 && (_reply.EventBytes + next.Length > _options.ReplyBytes || revisions >= _options.ReplyRevisions))
             {
@@ -230,7 +256,7 @@ public sealed partial class WatchStream : IDisposable
                 break;
             }
 
-            int from = next.IndexOf(watcher.Next);
+            var from = next.IndexOf(watcher.Next);
             if (from < next.Events.Length)
             {
                 _reply.Add(next, from);
@@ -250,14 +276,17 @@ public sealed partial class WatchStream : IDisposable
     private void Enqueue(Watcher watcher)
     {
         if (Interlocked.Exchange(ref watcher.Queued, 1) == 0)
+        {
             _ready.Enqueue(watcher);
+        }
+
         _progressBlocked = false;
     }
 
     /// <summary>True when the reader waits: whoever gets that must wake it.</summary>
     private bool TakeWaiting()
     {
-        bool waiting = _waiting;
+        var waiting = _waiting;
         _waiting = false;
         return waiting;
     }

@@ -93,7 +93,10 @@ internal sealed class BenchArguments
             Channel = Channel(parsed),
         };
         if (options.Total < 0 || options.Rate < 0 || options.Rounds < 1)
+        {
             throw new BenchException("--total and --rate cannot be negative, --rounds must be at least 1");
+        }
+
         return options;
     }
 
@@ -119,7 +122,10 @@ internal sealed class BenchArguments
                 _ => null,
             };
             if (seconds is null || !double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var count) || count > 1e6)
+            {
                 return null;
+            }
+
             sum += TimeSpan.FromSeconds(count * seconds.Value);
         }
 
@@ -134,7 +140,9 @@ internal sealed class BenchArguments
         option.Validators.Add(result =>
         {
             if (result.Errors.Any() is false && result.GetValue(option) < 1)
+            {
                 result.AddError($"{name} must be at least 1");
+            }
         });
         return option;
     }
@@ -152,7 +160,9 @@ internal sealed class BenchArguments
         option.Validators.Add(result =>
         {
             if (result.Tokens.Count > 0 && ParseTime(result.Tokens[0].Value) is null)
+            {
                 result.AddError($"{name} '{result.Tokens[0].Value}' is no duration such as 10s, 500ms or 1m30s");
+            }
         });
         return option;
     }

@@ -33,10 +33,15 @@ internal sealed class BenchClient(int index, EtcdChannel channel, long seed)
         while (limits.TryTake(index, out var due))
         {
             if (due is { } time && time > Stopwatch.GetTimestamp())
+            {
                 await WaitUntil(time);
+            }
+
             Request.Clear();
             if (!workload.TryEncode(this))
+            {
                 return;
+            }
 
             // With a rate, time counts from when the request was due: a stalled server must not slow the asking down unseen.
             var start = due ?? Stopwatch.GetTimestamp();
@@ -45,9 +50,13 @@ internal sealed class BenchClient(int index, EtcdChannel channel, long seed)
                 await _call.Send(workload.Path, Request.Memory);
                 var elapsed = Stopwatch.GetElapsedTime(start);
                 if (workload.Check(this, _call.Reply.Span) is { } fault)
+                {
                     CountError(fault);
+                }
                 else
+                {
                     Latencies.Record(elapsed.Ticks * TimeSpan.NanosecondsPerTick);
+                }
             }
             catch (InvalidDataException malformed)
             {
@@ -59,7 +68,9 @@ internal sealed class BenchClient(int index, EtcdChannel channel, long seed)
 
                 // An unreachable server answers at once: don't spin.
                 if (failure.Code == StatusCode.Unavailable)
+                {
                     await Task.Delay(20);
+                }
             }
         }
     }
@@ -68,12 +79,16 @@ internal sealed class BenchClient(int index, EtcdChannel channel, long seed)
     {
         var wait = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), timestamp);
         if (wait > TimeSpan.Zero)
+        {
             await Task.Delay(wait);
+        }
     }
 
     private void CountError(string name)
     {
         lock (Errors)
+        {
             Errors[name] = Errors.GetValueOrDefault(name) + 1;
+        }
     }
 }

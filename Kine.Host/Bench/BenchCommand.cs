@@ -40,7 +40,10 @@ public static class BenchCommand
         var command = new Command(mode.ToString().ToLowerInvariant(), description);
         var arguments = new BenchArguments(mode);
         foreach (var option in arguments.All)
+        {
             command.Options.Add(option);
+        }
+
         command.SetAction((parsed, cancellationToken) => Run(arguments, parsed, cancellationToken));
         return command;
     }
@@ -57,9 +60,15 @@ public static class BenchCommand
             lines.WriteLine(BenchText.Describe(options));
             var report = await new BenchRunner(options, progress).Run(cancellationToken);
             if (options.Json)
+            {
                 Console.Out.WriteLine(BenchJson.Write(report));
+            }
+
             foreach (var line in options.Json ? [] : BenchText.Summary(report))
+            {
                 lines.WriteLine(line);
+            }
+
             return report.HasErrors ? Failed : 0;
         }
         catch (Exception error) when (error is BenchException or FormatException)

@@ -22,9 +22,15 @@ internal static class BenchJson
             json.WriteNumber("keySize", options.KeySize);
             json.WriteNumber("valueSize", options.ValueSize);
             if (options.Mode != BenchMode.Create)
+            {
                 json.WriteNumber("keys", options.Keys);
+            }
+
             if (options.Mode is BenchMode.List or BenchMode.Walk)
+            {
                 json.WriteNumber("limit", options.Limit);
+            }
+
             json.WriteNumber("seed", options.Seed);
             foreach (var target in report.Targets)
             {
@@ -32,7 +38,10 @@ internal static class BenchJson
                 json.WriteString("endpoint", target.Endpoint);
                 json.WriteStartArray("rounds");
                 foreach (var round in target.Rounds)
+                {
                     WriteResult(json, round);
+                }
+
                 json.WriteEndArray();
                 json.WritePropertyName("all");
                 WriteResult(json, target.Sum());
@@ -43,7 +52,10 @@ internal static class BenchJson
             {
                 json.WriteStartObject("ratios");
                 foreach (var (_, name, figure) in BenchRatios.All)
+                {
                     WriteNumber(json, name, report.MedianRatio(figure));
+                }
+
                 json.WriteEndObject();
             }
 
@@ -69,7 +81,10 @@ internal static class BenchJson
         WriteNumber(json, "compactionSeconds", result.Compaction?.TotalSeconds);
         json.WriteStartObject("errors");
         foreach (var (name, count) in result.Errors)
+        {
             json.WriteNumber(name, count);
+        }
+
         json.WriteEndObject();
         json.WriteEndObject();
     }
@@ -77,8 +92,12 @@ internal static class BenchJson
     private static void WriteNumber(Utf8JsonWriter json, string name, double? value)
     {
         if (value is { } number)
+        {
             json.WriteNumber(name, Math.Round(number, 3));
+        }
         else
+        {
             json.WriteNull(name);
+        }
     }
 }

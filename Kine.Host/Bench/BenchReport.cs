@@ -9,16 +9,24 @@ internal sealed record BenchReport(BenchOptions Options, IReadOnlyList<TargetRep
     public double? MedianRatio(Func<RoundResult, double?> figure)
     {
         if (Targets.Count < 2)
+        {
             return null;
+        }
+
         var ratios = new List<double>();
         foreach (var (a, b) in Targets[0].Rounds.Zip(Targets[1].Rounds))
         {
             if (figure(a) is { } numerator && figure(b) is > 0 and { } denominator)
+            {
                 ratios.Add(numerator / denominator);
+            }
         }
 
         if (ratios.Count == 0)
+        {
             return null;
+        }
+
         ratios.Sort();
         var middle = ratios.Count / 2;
         return ratios.Count % 2 == 1 ? ratios[middle] : (ratios[middle - 1] + ratios[middle]) / 2;

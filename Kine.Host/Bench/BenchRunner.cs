@@ -13,14 +13,22 @@ internal sealed class BenchRunner(BenchOptions options, IBenchProgress progress)
     {
         var targets = new List<BenchTarget> { new("A", options.Endpoint, options.Pid, options) };
         if (options.Compare is { } other)
+        {
             targets.Add(new BenchTarget("B", other, options.ComparePid, options));
+        }
+
         try
         {
             var rounds = new List<RoundBody>();
             foreach (var target in targets)
+            {
                 rounds.Add(await Prepare(target, cancellationToken));
+            }
+
             for (var index = 0; index < targets.Count && options.Warmup > TimeSpan.Zero; index++)
+            {
                 await Measure(targets[index], "warm-up", options.Warmup, 0, rounds[index], cancellationToken);
+            }
 
             var report = new BenchReport(options, [.. targets.Select(target => new TargetReport(target.Name, target.Endpoint))]);
             for (var number = 1; number <= options.Rounds && !cancellationToken.IsCancellationRequested; number++)
@@ -39,7 +47,9 @@ internal sealed class BenchRunner(BenchOptions options, IBenchProgress progress)
         finally
         {
             foreach (var target in targets)
+            {
                 await target.DisposeAsync();
+            }
         }
     }
 
@@ -57,7 +67,9 @@ internal sealed class BenchRunner(BenchOptions options, IBenchProgress progress)
         {
             var loaded = await Measure(target, "loading", Timeout.InfiniteTimeSpan, load.Batches, Requests(target, load, rate: 0), cancellationToken);
             if (loaded.ErrorCount > 0)
+            {
                 throw new BenchException($"loading {target.Endpoint} failed: {string.Join(", ", loaded.Errors.Keys)}");
+            }
         }
 
         var workload = await target.CreateWorkload(cancellationToken);
@@ -79,7 +91,10 @@ internal sealed class BenchRunner(BenchOptions options, IBenchProgress progress)
         var compacting = Compact();
         await body(limits, result, view);
         if (!compacting.IsCompleted)
+        {
             result.AddErrors([new("compaction went on after the round", 1)]);
+        }
+
         await compacting;
     };
 
@@ -92,13 +107,18 @@ internal sealed class BenchRunner(BenchOptions options, IBenchProgress progress)
         await running;
         Merge(clients, result.Latencies);
         foreach (var client in clients)
+        {
             result.AddErrors(client.Errors);
+        }
     };
 
     private static LatencyHistogram Merge(BenchClient[] clients, LatencyHistogram target)
     {
         foreach (var client in clients)
+        {
             target.Add(client.Latencies);
+        }
+
         return target;
     }
 
@@ -118,7 +138,9 @@ internal sealed class BenchRunner(BenchOptions options, IBenchProgress progress)
         {
             var ended = await Task.WhenAny(running, Task.Delay(duration + Grace, CancellationToken.None));
             if (ended != running)
+            {
                 throw new BenchException($"{target.Endpoint} left calls unanswered for {Grace.TotalSeconds:0} s after the round");
+            }
         }
 
         await running;

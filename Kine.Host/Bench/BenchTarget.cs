@@ -27,7 +27,10 @@ internal sealed class BenchTarget : IAsyncDisposable
             : new KeySpace(options.Prefix, $"k{options.KeySize}v{options.ValueSize}", options.KeySize);
         var channelOptions = options.Channel with { InlineContinuations = options.Mode != BenchMode.Watch };
         for (var index = 0; index < options.Connections; index++)
+        {
             _channels.Add(new EtcdChannel(endpoint, channelOptions));
+        }
+
         Clients = [.. Enumerable.Range(0, options.Clients).Select(index => new BenchClient(index, ChannelOf(index), options.Seed))];
     }
 
@@ -48,14 +51,19 @@ internal sealed class BenchTarget : IAsyncDisposable
     public async Task Connect(CancellationToken cancellationToken)
     {
         foreach (var channel in _channels)
+        {
             await channel.Connect(cancellationToken);
+        }
     }
 
     /// <summary>The loading that the mode needs and that was not done before, or null.</summary>
     public async Task<LoadWorkload?> Missing(CancellationToken cancellationToken)
     {
         if (!_options.Load || _options.Mode is BenchMode.Put or BenchMode.Create or BenchMode.Watch)
+        {
             return null;
+        }
+
         var request = new RangeRequest { Key = ByteString.CopyFrom(_keys.Directory), RangeEnd = ByteString.CopyFrom(_keys.End()), CountOnly = true };
         var reply = await _channels[0].Unary<RangeResponse>(EtcdMethods.Range, request, cancellationToken: cancellationToken);
         return reply.Count >= _options.Keys ? null : new LoadWorkload(_keys, _options.Keys, _values, _options.ValueSize);
@@ -89,13 +97,17 @@ internal sealed class BenchTarget : IAsyncDisposable
     public async Task CompactAndDispose()
     {
         await using (this)
+        {
             await Compact();
+        }
     }
 
     public async ValueTask DisposeAsync()
     {
         foreach (var channel in _channels)
+        {
             await channel.DisposeAsync();
+        }
     }
 
     private async Task<long[]> ScanRevisions(CancellationToken cancellationToken)
@@ -115,11 +127,16 @@ internal sealed class BenchTarget : IAsyncDisposable
             {
                 var number = _keys.NumberOf(kv.Key.Span);
                 if (number >= 0 && number < revisions.Length)
+                {
                     revisions[number] = kv.ModRevision;
+                }
             }
 
             if (!page.More)
+            {
                 return revisions;
+            }
+
             request.Key = ByteString.CopyFrom([.. page.Kvs[^1].Key.Span, 0]);
             request.Revision = page.Header.Revision;
         }

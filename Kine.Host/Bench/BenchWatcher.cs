@@ -31,7 +31,10 @@ internal sealed class BenchWatcher
         await stream.Write(new WatchRequest { CreateRequest = create }.ToByteArray(), cancellationToken);
         var reply = await stream.Read(cancellationToken);
         if (reply is null || WatchResponse.Parser.ParseFrom(reply) is not { Created: true, Canceled: false })
+        {
             throw new BenchException("the server did not create the watch");
+        }
+
         var watcher = new BenchWatcher(stream);
         _ = watcher.ReadAll();
         return watcher;
@@ -58,7 +61,10 @@ internal sealed class BenchWatcher
         {
             _awaitedRevision = revision;
             if (_lastRevision >= revision || _failure is not null)
+            {
                 _reached.TrySetResult();
+            }
+
             return _reached.Task;
         }
     }
@@ -72,13 +78,25 @@ internal sealed class BenchWatcher
         {
             var faults = new List<KeyValuePair<string, long>>();
             if (_failure is not null)
+            {
                 faults.Add(new(_failure, 1));
+            }
+
             if (_seen < written)
+            {
                 faults.Add(new("event missing", written - _seen));
+            }
+
             if (_seen > written && exact)
+            {
                 faults.Add(new("event too many", _seen - written));
+            }
+
             if (_disorder > 0)
+            {
                 faults.Add(new("event out of order", _disorder));
+            }
+
             return faults;
         }
     }
@@ -89,7 +107,10 @@ internal sealed class BenchWatcher
         try
         {
             while (await _stream.Read() is { } reply)
+            {
                 Count(reply);
+            }
+
             failure = "watch ended";
         }
         catch (GrpcException ended)
@@ -117,11 +138,15 @@ internal sealed class BenchWatcher
             while (reader.Next())
             {
                 if (reader.Field == 11)
+                {
                     CountEvent(reader.Bytes, now);
+                }
             }
 
             if (_lastRevision >= _awaitedRevision)
+            {
                 _reached.TrySetResult();
+            }
         }
     }
 
@@ -132,23 +157,36 @@ internal sealed class BenchWatcher
         while (reader.Next())
         {
             if (reader.Field != 2)
+            {
                 continue;
+            }
+
             long revision = 0;
             WatchStamp stamp = default;
             var kv = new ProtoReader(reader.Bytes);
             while (kv.Next())
             {
                 if (kv.Field == 3)
+                {
                     revision = kv.Number;
+                }
                 else if (kv.Field == 5)
+                {
                     stamp = WatchStamp.Read(kv.Bytes);
+                }
             }
 
             if (revision <= _lastRevision)
+            {
                 _disorder++;
+            }
+
             _lastRevision = revision;
             if (stamp.Round != _round)
+            {
                 continue;
+            }
+
             _seen++;
             Latencies.Record(Stopwatch.GetElapsedTime(stamp.Timestamp, now).Ticks * TimeSpan.NanosecondsPerTick);
         }

@@ -21,7 +21,9 @@ public sealed class KeySpace
         _directory = Encoding.UTF8.GetBytes(prefix + name + "/");
         _keySize = keySize;
         if (keySize - _directory.Length < FewestDigits)
+        {
             throw new BenchException($"--key-size {keySize} is too small: '{prefix}{name}/' and a number need {_directory.Length + FewestDigits} bytes");
+        }
     }
 
     /// <summary>Length of every key in bytes.</summary>
@@ -62,12 +64,18 @@ public sealed class KeySpace
     public long NumberOf(ReadOnlySpan<byte> key)
     {
         if (key.Length != _keySize || !key.StartsWith(_directory))
+        {
             return -1;
+        }
+
         long number = 0;
         foreach (var digit in key[_directory.Length..])
         {
             if (digit is < (byte)'0' or > (byte)'9' || number > long.MaxValue / 20)
+            {
                 return -1;
+            }
+
             number = (number * 10) + digit - '0';
         }
 

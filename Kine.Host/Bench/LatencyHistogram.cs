@@ -28,14 +28,19 @@ public sealed class LatencyHistogram
         _counts[BucketOf(value)]++;
         Count++;
         if (value > Max)
+        {
             Max = value;
+        }
     }
 
     /// <summary>Adds all that another one holds.</summary>
     public void Add(LatencyHistogram other)
     {
         for (var bucket = 0; bucket < BucketCount; bucket++)
+        {
             _counts[bucket] += other._counts[bucket];
+        }
+
         Count += other.Count;
         Max = Math.Max(Max, other.Max);
     }
@@ -49,7 +54,9 @@ public sealed class LatencyHistogram
         {
             seen += _counts[bucket];
             if (seen >= rank)
+            {
                 return Math.Min(UpperEndOf(bucket), Max);
+            }
         }
 
         return Max;

@@ -29,14 +29,21 @@ internal sealed class LineProgress(TextWriter output, TimeProvider time) : IBenc
     public async Task RoundEnded()
     {
         if (_timer is not null)
+        {
             await _timer.DisposeAsync();
+        }
     }
 
     public void RoundDone(string target, int number, RoundResult result)
     {
         if (target == "A" && number == 1)
+        {
             output.WriteLine(BenchText.Heading);
+        }
+
         foreach (var row in BenchText.Rows($"{target} round {number}", result))
+        {
             output.WriteLine(row);
+        }
     }
 }

@@ -21,7 +21,9 @@ internal ref struct ProtoReader(ReadOnlySpan<byte> message)
         while (reader.Next())
         {
             if (reader.Field == field)
+            {
                 return reader.Number;
+            }
         }
 
         return 0;
@@ -34,7 +36,9 @@ internal ref struct ProtoReader(ReadOnlySpan<byte> message)
         while (reader.Next())
         {
             if (reader.Field == field)
+            {
                 return reader.Bytes;
+            }
         }
 
         return default;
@@ -45,7 +49,10 @@ internal ref struct ProtoReader(ReadOnlySpan<byte> message)
     public bool Next()
     {
         if (_rest.IsEmpty)
+        {
             return false;
+        }
+
         var tag = Varint();
         Field = (int)(tag >> 3);
         switch (tag & 7)
@@ -57,7 +64,10 @@ internal ref struct ProtoReader(ReadOnlySpan<byte> message)
             case 2:
                 var length = Varint();
                 if (length > (ulong)_rest.Length)
+                {
                     throw Malformed();
+                }
+
                 Bytes = _rest[..(int)length];
                 _rest = _rest[(int)length..];
                 return true;
@@ -75,7 +85,10 @@ internal ref struct ProtoReader(ReadOnlySpan<byte> message)
         {
             value |= (ulong)(_rest[index] & 0x7f) << (7 * index);
             if (_rest[index] >= 0x80)
+            {
                 continue;
+            }
+
             _rest = _rest[(index + 1)..];
             return value;
         }

@@ -39,7 +39,10 @@ internal static class ProtoWriter
     {
         var size = 1;
         for (; value >= 0x80; value >>= 7)
+        {
             size++;
+        }
+
         return size;
     }
 

@@ -36,7 +36,9 @@ internal sealed class RoundResult
     public void AddErrors(IEnumerable<KeyValuePair<string, long>> errors)
     {
         foreach (var (name, count) in errors)
+        {
             Errors[name] = Errors.GetValueOrDefault(name) + count;
+        }
     }
 
     public void Add(RoundResult round)
@@ -46,7 +48,10 @@ internal sealed class RoundResult
         Elapsed += round.Elapsed;
         ClientCpu += round.ClientCpu;
         if (round.ServerCpu is { } cpu)
+        {
             ServerCpu = (ServerCpu ?? TimeSpan.Zero) + cpu;
+        }
+
         ServerRss = round.ServerRss ?? ServerRss;
         Compaction = round.Compaction ?? Compaction;
     }

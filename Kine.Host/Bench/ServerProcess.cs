@@ -58,7 +58,9 @@ public sealed class ServerProcess
         foreach (var line in Read("status").Split('\n'))
         {
             if (line.StartsWith(field, StringComparison.Ordinal))
+            {
                 return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+            }
         }
 
         throw new BenchException($"process {_pid} has ended");

@@ -32,9 +32,14 @@ internal sealed class TerminalProgress(IAnsiConsole console) : IBenchProgress
         // Not through the console's own WriteLine, which breaks lines at the width of the terminal.
         var output = console.Profile.Out.Writer;
         if (target == "A" && number == 1)
+        {
             output.WriteLine(BenchText.Heading);
+        }
+
         foreach (var row in BenchText.Rows($"{target} round {number}", result))
+        {
             output.WriteLine(row);
+        }
     }
 
     private async Task Show(

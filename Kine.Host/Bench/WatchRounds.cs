@@ -16,21 +16,32 @@ internal sealed class WatchRounds(BenchTarget target, BenchOptions options)
     public async Task Open(CancellationToken cancellationToken)
     {
         if (options.ValueSize < WatchStamp.Size)
+        {
             throw new BenchException($"watch needs --value-size of at least {WatchStamp.Size}");
+        }
+
         for (var index = 0; index < options.Clients; index++)
+        {
             _watchers.Add(await BenchWatcher.Open(target.ChannelOf(index), target.Keys, cancellationToken));
+        }
     }
 
     public async Task Run(Func<double, int, RoundLimits> limits, RoundResult result, Action<Func<long>, Func<LatencyHistogram>> view)
     {
         var round = ++_round;
         foreach (var watcher in _watchers)
+        {
             watcher.Begin(round);
+        }
+
         var values = new ValueSource(options.ValueSize, options.Seed);
         var workload = new StampedPutWorkload(target.Keys, options.Keys, values, options.ValueSize, round);
         var writers = new BenchClient[options.Writers];
         for (var index = 0; index < writers.Length; index++)
+        {
             writers[index] = new BenchClient(index, target.ChannelOf(index), options.Seed);
+        }
+
         var pace = limits(options.Rate > 0 ? options.Rate : DefaultRate, writers.Length);
         var running = Task.WhenAll([.. writers.Select(writer => writer.Run(workload, pace))]);
         view(() => _watchers.Sum(watcher => watcher.Latencies.Count), Merge);
@@ -38,7 +49,10 @@ internal sealed class WatchRounds(BenchTarget target, BenchOptions options)
 
         var written = writers.Sum(writer => writer.Latencies.Count);
         foreach (var writer in writers)
+        {
             result.AddErrors(writer.Errors);
+        }
+
         await Task.WhenAny(
             Task.WhenAll([.. _watchers.Select(watcher => watcher.Reached(workload.LastRevision))]),
             Task.Delay(Settle));
@@ -53,7 +67,10 @@ internal sealed class WatchRounds(BenchTarget target, BenchOptions options)
     {
         var merged = new LatencyHistogram();
         foreach (var watcher in _watchers)
+        {
             merged.Add(watcher.Latencies);
+        }
+
         return merged;
     }
 }

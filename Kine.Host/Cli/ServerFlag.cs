@@ -38,9 +38,15 @@ internal sealed record ServerFlag(
     public ServerOptions Set(ServerOptions options, ParseResult parsed, Func<string, string?> variables)
     {
         if (parsed.GetResult(Option) is { Implicit: false } given)
+        {
             return Set(options, given.Tokens.Count == 0 ? SwitchedOn : given.Tokens[^1].Value, "--" + Name);
+        }
+
         if (variables(Variable) is { } variable && (variable.Length != 0 || TakesEmpty))
+        {
             return Set(options, variable, Variable);
+        }
+
         return Set(options, Default, "the default of --" + Name);
     }
 

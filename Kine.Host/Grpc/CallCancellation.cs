@@ -41,9 +41,13 @@ internal sealed class CallCancellation : CancellationTokenSource
     public void WatchDeadline(TimeSpan timeLeft, TimeProvider time)
     {
         if (timeLeft <= TimeSpan.Zero)
+        {
             Fire(CancelReason.Deadline);
+        }
         else if (timeLeft.TotalMilliseconds < uint.MaxValue - 1) // longer ones are beyond a timer, and beyond any call
+        {
             _timer = time.CreateTimer(static c => ((CallCancellation)c!).Fire(CancelReason.Deadline), this, timeLeft, Timeout.InfiniteTimeSpan);
+        }
     }
 
     public void Release()
@@ -56,6 +60,8 @@ internal sealed class CallCancellation : CancellationTokenSource
     private void Fire(CancelReason reason)
     {
         if (Interlocked.CompareExchange(ref _reason, (int)reason, (int)CancelReason.None) == (int)CancelReason.None)
+        {
             Cancel();
+        }
     }
 }

@@ -35,7 +35,10 @@ internal sealed class CallStats
         Interlocked.Add(ref _totalTicks, elapsedTicks);
         var bucket = 0;
         while (bucket < BoundTicks.Length && elapsedTicks > BoundTicks[bucket])
+        {
             bucket++;
+        }
+
         Interlocked.Increment(ref _buckets[bucket]);
     }
 }

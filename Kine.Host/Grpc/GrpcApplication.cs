@@ -21,20 +21,33 @@ internal sealed class GrpcApplication(MethodTable methods, GrpcContext context, 
     {
         var request = features.GetRequiredFeature<IHttpRequestFeature>();
         if (!HttpProtocol.IsHttp2(request.Protocol) || HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method))
+        {
             return web(features);
+        }
 
         var call = new GrpcCall(features, context);
         var contentType = request.Headers.ContentType.ToString();
         if (!GrpcCall.IsGrpc(contentType))
+        {
             call.Refuse(GrpcErrors.BadContentType(contentType), StatusCodes.Status415UnsupportedMediaType);
+        }
         else if (!HttpMethods.IsPost(request.Method))
+        {
             call.Refuse(GrpcErrors.BadVerb(request.Method), StatusCodes.Status405MethodNotAllowed);
+        }
         else if (!call.TryReadTimeout())
+        {
             call.Refuse(GrpcErrors.BadTimeout(request.Headers.GrpcTimeout.ToString()), StatusCodes.Status400BadRequest);
+        }
         else if (methods.TryFind(request.Path, out var method))
+        {
             return method.Invoke(call);
+        }
         else
+        {
             call.Refuse(methods.Unknown(request.Path));
+        }
+
         return Task.CompletedTask;
     }
 }

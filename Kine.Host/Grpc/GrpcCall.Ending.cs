@@ -20,7 +20,10 @@ internal sealed partial class GrpcCall
     public void Succeed(GrpcMethod method)
     {
         if (_openBytes != 0)
+        {
             throw new InvalidOperationException("The last message was not written to its end.");
+        }
+
         End(StatusCode.Ok, string.Empty);
         Close(method, StatusCode.Ok);
     }
@@ -88,7 +91,9 @@ internal sealed partial class GrpcCall
 
         trailers.GrpcStatus = StatusTexts[(int)code];
         if (message.Length != 0)
+        {
             trailers.GrpcMessage = PercentEncoding.Encode(message);
+        }
     }
 
     private void Close(GrpcMethod method, StatusCode code)
@@ -104,7 +109,10 @@ internal sealed partial class GrpcCall
             ? contentType
             : ContentTypeGrpc;
         if (_gzip)
+        {
             _response.Headers.GrpcEncoding = GzipCodec.Name;
+        }
+
         _wrote = true;
     }
 

@@ -69,14 +69,23 @@ internal sealed partial class GrpcCall
         }
 
         if (!_input.TryRead(out var rest))
+        {
             rest = await WaitForInput();
+        }
+
         while (true)
         {
             if (!rest.Buffer.IsEmpty)
+            {
                 throw GrpcErrors.SecondRequestMessage;
+            }
+
             _input.AdvanceTo(rest.Buffer.End);
             if (rest.IsCompleted)
+            {
                 return message;
+            }
+
             rest = await WaitForInput();
         }
     }
@@ -91,7 +100,10 @@ internal sealed partial class GrpcCall
         try
         {
             if (!_input.TryRead(out var read))
+            {
                 read = await WaitForInput();
+            }
+
             while (true)
             {
                 var buffer = read.Buffer;
@@ -102,7 +114,10 @@ internal sealed partial class GrpcCall
                 }
 
                 if (partial is { IsLate: true })
+                {
                     throw EtcdErrors.TimedOut;
+                }
+
                 if (buffer.Length >= PrefixLength)
                 {
                     var length = ReadPrefix(buffer, out var compressed);
@@ -116,11 +131,16 @@ internal sealed partial class GrpcCall
                     }
 
                     if (length > GrpcLimits.SmallMessageLength)
+                    {
                         partial ??= _context.PartialMessages.Enter(length, WakeReader);
+                    }
                 }
 
                 if (read.IsCompleted)
+                {
                     return buffer.IsEmpty ? null : throw GrpcErrors.UnexpectedEnd;
+                }
+
                 _input.AdvanceTo(buffer.Start, buffer.End);
                 read = await WaitForInput();
             }

@@ -81,7 +81,10 @@ internal sealed partial class GrpcCall
         CancellationToken.ThrowIfCancellationRequested();
         var flush = Output.FlushAsync(CancellationToken.None);
         if (!flush.IsCompletedSuccessfully)
+        {
             return FlushSlowly(flush);
+        }
+
         return flush.Result.IsCompleted ? throw new OperationCanceledException() : ValueTask.CompletedTask;
     }
 
@@ -94,17 +97,27 @@ internal sealed partial class GrpcCall
         // Kestrel does not always say that the wait was cancelled, so the token is asked too.
         cancellationToken.ThrowIfCancellationRequested();
         if (result.IsCanceled || result.IsCompleted)
+        {
             throw new OperationCanceledException(cancellationToken);
+        }
     }
 
     private void BeginMessage(long length, bool compressed)
     {
         if (length > int.MaxValue)
+        {
             throw GrpcErrors.ReplyTooLarge(length);
+        }
+
         if (_openBytes != 0)
+        {
             throw new InvalidOperationException("The message before was not written to its end.");
+        }
+
         if (!_wrote)
+        {
             WriteHeaders();
+        }
 
         var prefix = Output.GetSpan(PrefixLength);
         prefix[0] = compressed ? (byte)1 : (byte)0;

@@ -47,12 +47,17 @@ internal sealed partial class GrpcCall
     public void WatchClient()
     {
         if (_watched)
+        {
             return;
+        }
+
         _watched = true;
         var cancellation = _cancellation ??= new CallCancellation();
         cancellation.WatchClient(_features.GetRequiredFeature<IHttpRequestLifetimeFeature>().RequestAborted);
         if (_timeout is { } timeout)
+        {
             cancellation.WatchDeadline(timeout - _context.Time.GetElapsedTime(_startTime), _context.Time);
+        }
     }
 
     /// <summary>Lets the token fire when the server stops.</summary>
@@ -63,9 +68,15 @@ internal sealed partial class GrpcCall
     {
         var header = Request.Headers.GrpcTimeout;
         if (header.Count == 0)
+        {
             return true;
+        }
+
         if (!GrpcTimeout.TryParse(header.ToString(), out var timeout))
+        {
             return false;
+        }
+
         _timeout = timeout;
         return true;
     }
@@ -76,7 +87,10 @@ internal sealed partial class GrpcCall
     {
         var header = Request.Headers.GrpcEncoding;
         if (header.Count == 0)
+        {
             return;
+        }
+
         switch (header.ToString())
         {
             case "" or "identity":

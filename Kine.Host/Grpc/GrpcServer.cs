@@ -62,7 +62,10 @@ internal sealed class GrpcServer : IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, settings));
         var server = new GrpcServer(builder.Build(), settings.Address);
         if (settings.Address.SocketPath is { } path)
+        {
             File.Delete(path); // left by a process that was killed
+        }
+
         try
         {
             await server._server.StartAsync(application, CancellationToken.None);
@@ -83,7 +86,9 @@ internal sealed class GrpcServer : IAsyncDisposable
         using var drain = new CancellationTokenSource(DrainTime);
         await _server.StopAsync(drain.Token);
         if (_address.SocketPath is { } path)
+        {
             File.Delete(path);
+        }
     }
 
     public ValueTask DisposeAsync() => _host.DisposeAsync();
@@ -106,9 +111,13 @@ internal sealed class GrpcServer : IAsyncDisposable
         Listen(kestrel, settings.Address, options =>
         {
             if (settings.Tls is { } tls)
+            {
                 options.UseHttps(tls.Callback);
+            }
             else
+            {
                 options.Use(next => connection => PrefaceSelector.OnConnection(connection, next));
+            }
         });
         if (settings.MetricsAddress is { } metrics)
         {
@@ -116,7 +125,9 @@ internal sealed class GrpcServer : IAsyncDisposable
             {
                 options.Protocols = HttpProtocols.Http1;
                 if (settings.MetricsTls is { } tls)
+                {
                     options.UseHttps(tls.Callback);
+                }
             });
         }
     }
@@ -124,18 +135,28 @@ internal sealed class GrpcServer : IAsyncDisposable
     private static void Listen(KestrelServerOptions kestrel, ListenAddress address, Action<ListenOptions> configure)
     {
         if (address.SocketPath is { } path)
+        {
             kestrel.ListenUnixSocket(Path.GetFullPath(path), configure);
+        }
         else if (address.IsAny)
+        {
             kestrel.ListenAnyIP(address.EndPoint!.Port, configure);
+        }
         else
+        {
             kestrel.Listen(address.EndPoint!, configure);
+        }
     }
 
     private void Listening(ListenAddress address)
     {
         if (address.SocketPath is null)
+        {
             Port = BindingAddress.Parse(Addresses[0]).Port;
+        }
         else if (!OperatingSystem.IsWindows())
+        {
             File.SetUnixFileMode(address.SocketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
     }
 }

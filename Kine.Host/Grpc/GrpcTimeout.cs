@@ -10,13 +10,18 @@ internal static class GrpcTimeout
     {
         timeout = default;
         if (value.Length is < 2 or > MaxDigits + 1)
+        {
             return false;
+        }
 
         long amount = 0;
         foreach (var c in value[..^1])
         {
             if (!char.IsAsciiDigit(c))
+            {
                 return false;
+            }
+
             amount = (amount * 10) + (c - '0');
         }
 

@@ -24,10 +24,15 @@ internal static class GzipCodec
             {
                 var read = gzip.Read(plain.GetSpan(4096));
                 if (read == 0)
+                {
                     return new ReadOnlySequence<byte>(plain.WrittenMemory);
+                }
+
                 plain.Advance(read);
                 if (plain.WrittenCount > limit)
+                {
                     throw GrpcErrors.DecompressedTooLarge(plain.WrittenCount, limit);
+                }
             }
         }
         catch (InvalidDataException e)
@@ -45,7 +50,10 @@ internal static class GzipCodec
     {
         var packed = new MemoryStream((plain.Length / 4) + 64);
         using (var gzip = new GZipStream(packed, CompressionLevel.Fastest, leaveOpen: true))
+        {
             gzip.Write(plain);
+        }
+
         return packed.GetBuffer().AsMemory(0, (int)packed.Length);
     }
 }

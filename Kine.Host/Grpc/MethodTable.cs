@@ -27,7 +27,10 @@ internal sealed class MethodTable
     {
         var slash = path.LastIndexOf('/');
         if (path.Length == 0 || path[0] != '/' || slash == 0)
+        {
             return GrpcErrors.BadPath(path);
+        }
+
         var service = path[1..slash];
         return _services.Contains(service) ? GrpcErrors.UnknownMethod(service, path[(slash + 1)..]) : GrpcErrors.UnknownService(service);
     }

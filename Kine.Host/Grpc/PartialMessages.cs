@@ -20,7 +20,10 @@ internal sealed class PartialMessages(long limit, TimeSpan patience, TimeProvide
     public PartialMessage Enter(int length, Action wake)
     {
         if (Interlocked.Add(ref _bytes, length) <= limit)
+        {
             return new PartialMessage(this, length, wake, patience, time);
+        }
+
         Leave(length);
         throw EtcdErrors.TooManyRequests;
     }

@@ -11,7 +11,9 @@ internal static class PercentEncoding
         foreach (var c in text)
         {
             if (c is < ' ' or > '~' or '%')
+            {
                 return EncodeBytes(text);
+            }
         }
 
         return text;
@@ -23,9 +25,13 @@ internal static class PercentEncoding
         foreach (var b in Encoding.UTF8.GetBytes(text))
         {
             if (b is < (byte)' ' or > (byte)'~' or (byte)'%')
+            {
                 encoded.Append('%').Append(Digit(b >> 4)).Append(Digit(b & 15));
+            }
             else
+            {
                 encoded.Append((char)b);
+            }
         }
 
         return encoded.ToString();

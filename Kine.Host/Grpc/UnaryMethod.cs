@@ -16,10 +16,16 @@ internal abstract class UnaryMethod<TRequest, TReply>(string service, string nam
             call.ReadEncoding();
             var request = await call.ReadOnly(parser);
             if (call.MessageLength > GrpcLimits.MaxWriteLength && Writes(request))
+            {
                 throw EtcdErrors.RequestTooLarge;
+            }
+
             var pending = Handle(request, call.CancellationToken);
             if (!pending.IsCompleted)
+            {
                 call.WatchClient();
+            }
+
             await Write(call, await pending);
             call.Succeed(this);
         }

@@ -110,7 +110,10 @@ internal sealed class KineServer : IAsyncDisposable
         {
             await Task.WhenAny(starting, Task.Delay(GiveUpTime, CancellationToken.None));
             if (!starting.IsCompleted)
+            {
                 throw;
+            }
+
             return await starting;
         }
     }

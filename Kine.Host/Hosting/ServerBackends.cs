@@ -39,7 +39,7 @@ internal static class ServerBackends
         };
         try
         {
-            IRevisionStore store = StoreEndpoint.Parse(options.Endpoint, Settings(options, logging)).Create();
+            var store = StoreEndpoint.Parse(options.Endpoint, Settings(options, logging)).Create();
             return new ServerBackend(store, writer, watches, new GrainHostingOptions(), logging, time);
         }
         catch (StoreRefusedException error)
@@ -73,7 +73,7 @@ internal static class ServerBackends
             return options.ListenAddress;
         }
 
-        string address = options.ListenAddress.Contains("://", StringComparison.Ordinal)
+        var address = options.ListenAddress.Contains("://", StringComparison.Ordinal)
             ? options.ListenAddress[(options.ListenAddress.IndexOf("://", StringComparison.Ordinal) + 3)..]
             : options.ListenAddress;
         return $"{(options.ServerCertFile.Length > 0 ? "https" : "http")}://{address.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal)}";

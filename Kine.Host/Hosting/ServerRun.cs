@@ -40,7 +40,10 @@ internal sealed class ServerRun(BackendFactory backends, TextWriter output, Text
             await using var server = await KineServer.Start(options, settings, backend, logging, time, ended);
             var seconds = (time.GetUtcNow() - Process.GetCurrentProcess().StartTime.ToUniversalTime()).TotalSeconds;
             if (seconds is < 0 or > 3600)
+            {
                 seconds = time.GetElapsedTime(start).TotalSeconds;
+            }
+
             if (backend.StandsByFor is { } holder)
             {
                 logger.LogInformation(
@@ -62,13 +65,20 @@ internal sealed class ServerRun(BackendFactory backends, TextWriter output, Text
             }
 
             if (options.MetricsEnableProfiling)
+            {
                 logger.LogInformation("profiling: attach dotnet-trace, dotnet-counters or dotnet-gcdump to process {Pid}", Environment.ProcessId);
+            }
 
             var broken = await WaitForEnd(backend, ended);
             if (broken is not null)
+            {
                 logger.LogCritical("{Reason}", broken);
+            }
             else
+            {
                 logger.LogInformation("stopping");
+            }
+
             if (!await server.Stop())
             {
                 logger.LogWarning(
@@ -127,7 +137,10 @@ internal sealed class ServerRun(BackendFactory backends, TextWriter output, Text
     private static string Address(ServerOptions options, KineServer server)
     {
         if (server.Port == 0)
+        {
             return options.ListenAddress.Length == 0 ? "unix://kine.sock" : options.ListenAddress;
+        }
+
         var colon = options.ListenAddress.LastIndexOf(':');
         return string.Create(CultureInfo.InvariantCulture, $"{options.ListenAddress[..colon]}:{server.Port}");
     }

@@ -24,7 +24,9 @@ internal sealed class LineLoggerProvider(bool json, TextWriter output, TextWrite
             ? LogLine.Json(time.GetUtcNow(), level, category, message, exception)
             : LogLine.Plain(time.GetUtcNow(), level, message, exception);
         lock (_lock)
+        {
             (level <= LogLevel.Debug ? output : error).WriteLine(line);
+        }
     }
 
     private sealed class LineLogger(LineLoggerProvider provider, string category) : ILogger

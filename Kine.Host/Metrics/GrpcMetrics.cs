@@ -12,7 +12,9 @@ internal static class GrpcMetrics
 
         text.Metric("grpc_server_started_total", "counter", "Calls begun.");
         foreach (var method in used)
+        {
             text.Sample("grpc_server_started_total", Labels(method), method.Stats.Started);
+        }
 
         text.Metric("grpc_server_handled_total", "counter", "Calls ended, by status.");
         foreach (var method in used)
@@ -20,13 +22,17 @@ internal static class GrpcMetrics
             foreach (var code in Enum.GetValues<StatusCode>())
             {
                 if (method.Stats.Handled(code) is var count and not 0)
+                {
                     text.Sample("grpc_server_handled_total", $"{Labels(method)},{PrometheusText.Label("grpc_code", Name(code))}", count);
+                }
             }
         }
 
         text.Metric("grpc_server_handling_seconds", "histogram", "Time from the first byte of a call to its end.");
         foreach (var method in used)
+        {
             text.Histogram("grpc_server_handling_seconds", Labels(method), CallStats.Bounds, method.Stats.Bucket, method.Stats.TotalSeconds);
+        }
     }
 
     private static string Labels(GrpcMethod method) =>

@@ -44,7 +44,10 @@ internal sealed class InstrumentValues
     public void Record(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
         if (Find(tags) is not { } series)
+        {
             return;
+        }
+
         lock (series)
         {
             switch (_kind)
@@ -68,7 +71,10 @@ internal sealed class InstrumentValues
     {
         var all = Volatile.Read(ref _series);
         if (all.Length == 0)
+        {
             return;
+        }
+
         var type = _kind switch
         {
             Kind.Counter or Kind.ObservedCounter => "counter",
@@ -81,9 +87,13 @@ internal sealed class InstrumentValues
             lock (series)
             {
                 if (_kind == Kind.Histogram)
+                {
                     text.Histogram(_name, series.Labels, _bounds, i => series.Buckets[i], series.Value);
+                }
                 else
+                {
                     text.Sample(_name, series.Labels, series.Value);
+                }
             }
         }
     }
@@ -99,7 +109,10 @@ internal sealed class InstrumentValues
             _ => string.Empty,
         };
         if (!name.EndsWith(unit, StringComparison.Ordinal))
+        {
             name += unit;
+        }
+
         return kind is Kind.Counter or Kind.ObservedCounter && !name.EndsWith("_total", StringComparison.Ordinal) ? name + "_total" : name;
     }
 
@@ -119,7 +132,10 @@ internal sealed class InstrumentValues
     {
         var bucket = 0;
         while (bucket < _bounds.Length && value > _bounds[bucket])
+        {
             bucket++;
+        }
+
         return bucket;
     }
 
@@ -128,7 +144,9 @@ internal sealed class InstrumentValues
         foreach (var series in Volatile.Read(ref _series))
         {
             if (series.Has(tags))
+            {
                 return series;
+            }
         }
 
         lock (_lock)
@@ -136,11 +154,16 @@ internal sealed class InstrumentValues
             foreach (var series in _series)
             {
                 if (series.Has(tags))
+                {
                     return series;
+                }
             }
 
             if (_series.Length >= MaxSeries)
+            {
                 return null;
+            }
+
             var added = new Series(tags.ToArray(), _kind == Kind.Histogram ? new long[_bounds.Length + 1] : []);
             Volatile.Write(ref _series, [.. _series, added]);
             return added;
@@ -159,11 +182,16 @@ internal sealed class InstrumentValues
         public bool Has(ReadOnlySpan<KeyValuePair<string, object?>> others)
         {
             if (others.Length != tags.Length)
+            {
                 return false;
+            }
+
             for (var i = 0; i < tags.Length; i++)
             {
                 if (others[i].Key != tags[i].Key || !Equals(others[i].Value, tags[i].Value))
+                {
                     return false;
+                }
             }
 
             return true;

@@ -18,18 +18,29 @@ internal sealed class MeterCollector : IDisposable
         _listener.InstrumentPublished = (instrument, listener) =>
         {
             if (!instrument.Meter.Name.StartsWith(OwnPrefix, StringComparison.Ordinal) && instrument.Meter.Name != RuntimeMeter)
+            {
                 return;
+            }
+
             var values = new InstrumentValues(instrument);
             lock (_lock)
+            {
                 _instruments.Add(values);
+            }
+
             listener.EnableMeasurementEvents(instrument, values);
         };
         _listener.MeasurementsCompleted = (_, state) =>
         {
             if (state is not InstrumentValues values)
+            {
                 return;
+            }
+
             lock (_lock)
+            {
                 _instruments.Remove(values);
+            }
         };
         Take<byte>();
         Take<short>();
@@ -47,9 +58,14 @@ internal sealed class MeterCollector : IDisposable
         _listener.RecordObservableInstruments();
         InstrumentValues[] instruments;
         lock (_lock)
+        {
             instruments = [.. _instruments];
+        }
+
         foreach (var instrument in instruments)
+        {
             instrument.Write(text);
+        }
     }
 
     public void Dispose() => _listener.Dispose();

@@ -18,6 +18,8 @@ internal static class ProcessMetrics
             new DateTimeOffset(process.StartTime).ToUnixTimeMilliseconds() / 1000.0);
         text.Single("process_threads", "gauge", "Threads of the operating system.", process.Threads.Count);
         if (OperatingSystem.IsLinux())
+        {
             text.Single("process_open_fds", "gauge", "Open file descriptors.", Directory.GetFileSystemEntries("/proc/self/fd").Length);
+        }
     }
 }

@@ -33,7 +33,10 @@ internal sealed class PrometheusText
     {
         _text.Append(name);
         if (labels.Length != 0)
+        {
             _text.Append('{').Append(labels).Append('}');
+        }
+
         _text.Append(' ').Append(Number(value)).Append('\n');
     }
 
@@ -68,7 +71,9 @@ internal sealed class PrometheusText
         for (var i = 0; i < valid.Length; i++)
         {
             if (!char.IsAsciiLetterOrDigit(valid[i]) && valid[i] != ':')
+            {
                 valid[i] = '_';
+            }
         }
 
         return valid.ToString();

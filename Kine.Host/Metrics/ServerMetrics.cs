@@ -28,7 +28,10 @@ internal sealed class ServerMetrics(IKeyspace keyspace, MethodTable methods, Met
         text.Single("etcd_server_has_leader", "gauge", "1 when there is a writer.", leads ? 1 : 0);
         text.Single("etcd_server_is_leader", "gauge", "1 when this process is the writer.", leads && status!.Leader == status.Header.MemberId ? 1 : 0);
         if (status is null)
+        {
             return;
+        }
+
         text.Metric("etcd_server_version", "gauge", "The etcd version this server answers as.");
         text.Sample("etcd_server_version", PrometheusText.Label("server_version", status.Version), 1);
         text.Single("etcd_mvcc_db_total_size_in_bytes", "gauge", "Bytes of the store.", status.DbSize);

@@ -21,6 +21,8 @@ internal static class AuthService
             "RoleAdd", "RoleGet", "RoleList", "RoleDelete", "RoleGrantPermission", "RoleRevokePermission",
         ];
         foreach (var name in refused)
+        {
             methods.Add(new RefusedMethod(Name, name, Reason));
+        }
     }
 }

@@ -15,6 +15,8 @@ internal static class ClusterService
     {
         methods.Add(new MessageMethod<MemberListRequest, MemberListResponse>(Name, "MemberList", MemberListRequest.Parser, keyspace.MemberList));
         foreach (var name in (string[])["MemberAdd", "MemberRemove", "MemberUpdate", "MemberPromote"])
+        {
             methods.Add(new RefusedMethod(Name, name, Reason));
+        }
     }
 }

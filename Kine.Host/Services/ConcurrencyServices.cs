@@ -10,8 +10,13 @@ internal static class ConcurrencyServices
     public static void Bind(MethodTable methods)
     {
         foreach (var name in (string[])["Lock", "Unlock"])
+        {
             methods.Add(new RefusedMethod("v3lockpb.Lock", name, Reason));
+        }
+
         foreach (var name in (string[])["Campaign", "Proclaim", "Leader", "Observe", "Resign"])
+        {
             methods.Add(new RefusedMethod("v3electionpb.Election", name, Reason));
+        }
     }
 }

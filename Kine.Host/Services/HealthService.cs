@@ -20,7 +20,10 @@ internal static class HealthService
     private static Task<HealthCheckResponse> Check(HealthCheckRequest request, CancellationToken stopping)
     {
         if (request.Service.Length != 0)
+        {
             throw new EtcdException(StatusCode.NotFound, "unknown service");
+        }
+
         var status = stopping.IsCancellationRequested
             ? HealthCheckResponse.Types.ServingStatus.NotServing
             : HealthCheckResponse.Types.ServingStatus.Serving;

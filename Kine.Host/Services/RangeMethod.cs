@@ -35,9 +35,14 @@ internal sealed class RangeMethod(IKeyspace keyspace) : UnaryMethod<RangeRequest
         var headerLength = header.CalculateSize();
         var length = 1 + CodedOutputStream.ComputeLengthSize(headerLength) + headerLength + reply.KvsLength;
         if (reply.More)
+        {
             length += 2;
+        }
+
         if (reply.Count != 0)
+        {
             length += 1 + CodedOutputStream.ComputeInt64Size(reply.Count);
+        }
 
         if (call.CompressesReplies && length <= GrpcLimits.MaxCompressedReply)
         {
@@ -45,10 +50,16 @@ internal sealed class RangeMethod(IKeyspace keyspace) : UnaryMethod<RangeRequest
             WriteHeader(joined, header, headerLength);
             WritePairs(joined, reply.First);
             while (rest is not null && await rest.MoveNextAsync())
+            {
                 WritePairs(joined, rest.Current);
+            }
+
             WriteEnd(joined, reply);
             if (joined.WrittenCount != length)
+            {
                 throw WrongLength(length, joined.WrittenCount);
+            }
+
             call.WriteMessage(joined.WrittenSpan);
             return;
         }
@@ -60,7 +71,9 @@ internal sealed class RangeMethod(IKeyspace keyspace) : UnaryMethod<RangeRequest
         {
             call.WatchClient();
             while (await rest.MoveNextAsync())
+            {
                 await WritePairsSlowly(call, rest.Current);
+            }
         }
 
         call.Wrote(WriteEnd(call.Output, reply));
@@ -75,14 +88,18 @@ internal sealed class RangeMethod(IKeyspace keyspace) : UnaryMethod<RangeRequest
         {
             call.Wrote(WritePair(call.Output, pairs[i].Span));
             if (call.UnflushedBytes >= GrpcLimits.FlushThreshold)
+            {
                 await call.Flush();
+            }
         }
     }
 
     private static void WritePairs(IBufferWriter<byte> output, IReadOnlyList<ReadOnlyMemory<byte>> pairs)
     {
         for (var i = 0; i < pairs.Count; i++)
+        {
             WritePair(output, pairs[i].Span);
+        }
     }
 
     private static int WriteHeader(IBufferWriter<byte> output, ResponseHeader header, int headerLength)

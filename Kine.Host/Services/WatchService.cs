@@ -14,11 +14,11 @@ internal static class WatchService
 
     private static async Task Watch(GrpcCall call, WatchHub watches)
     {
-        using WatchStream stream = watches.OpenStream();
+        using var stream = watches.OpenStream();
 
         // Wakes the writer when the client goes or the server stops.
-        using CancellationTokenRegistration gone = call.CancellationToken.UnsafeRegister(static state => ((WatchStream)state!).Dispose(), stream);
-        Task receiving = Receive(call, stream);
+        using var gone = call.CancellationToken.UnsafeRegister(static state => ((WatchStream)state!).Dispose(), stream);
+        var receiving = Receive(call, stream);
         try
         {
             await Send(call, stream);
@@ -54,7 +54,7 @@ internal static class WatchService
     {
         while (await stream.WaitToRead())
         {
-            while (stream.TryRead(out WatchReply? reply))
+            while (stream.TryRead(out var reply))
             {
                 call.BeginMessage(reply.Length);
                 while (!reply.Write(call.Output, GrpcLimits.FlushThreshold))

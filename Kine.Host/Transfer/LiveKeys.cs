@@ -24,7 +24,7 @@ internal sealed class LiveKeys
     {
         var keys = new LiveKeys();
         keys._index.BeginLoad();
-        await foreach (LogRecord record in source.Records(cancellationToken))
+        await foreach (var record in source.Records(cancellationToken))
         {
             keys.Records++;
             keys._index.Apply(record.Key.Span, record.Tombstone
@@ -38,7 +38,7 @@ internal sealed class LiveKeys
     }
 
     /// <summary>True when the record is what its key is at the end.</summary>
-    public bool IsLive(in LogRecord record) => !record.Tombstone && _index.TryGet(record.Key.Span, long.MaxValue, out KeyVersion newest) && newest.Id == record.Id;
+    public bool IsLive(in LogRecord record) => !record.Tombstone && _index.TryGet(record.Key.Span, long.MaxValue, out var newest) && newest.Id == record.Id;
 
     /// <summary>True when the key is alive at the end.</summary>
     public bool Contains(ReadOnlySpan<byte> key) => _index.TryGet(key, long.MaxValue, out _);

@@ -24,18 +24,27 @@ internal static class MigrateCommand
         var server = new ServerArguments();
         var store = new StoreArguments(Environment.GetEnvironmentVariable);
         var command = new Command("migrate", "Copy all data between stores, servers and snapshot files.") { from, to, dryRun, skip, dropAuth };
-        foreach (Option option in server.All.Concat(store.All))
+        foreach (var option in server.All.Concat(store.All))
+        {
             command.Options.Add(option);
+        }
+
         command.SetAction((parsed, cancellationToken) => TransferRun.Guard("migrate", async () =>
         {
-            string source = parsed.GetValue(from)!;
-            string target = parsed.GetValue(to)!;
+            var source = parsed.GetValue(from)!;
+            var target = parsed.GetValue(to)!;
             if (source == target)
+            {
                 throw new FormatException("--from and --to are the same");
-            StageProgress progress = StageProgress.ForProcess();
+            }
+
+            var progress = StageProgress.ForProcess();
             var ends = new MigrateEnds(parsed, server, store, parsed.GetValue(skip), parsed.GetValue(dropAuth), progress);
             if (!MigrateEnds.IsServer(target) && !target.Contains("://", StringComparison.Ordinal))
+            {
                 throw new FormatException("--to is a store or a server, such as sqlite://./db/state.db or http://127.0.0.1:2379");
+            }
+
             return parsed.GetValue(dryRun) ? await DryRun(source, target, ends, progress, cancellationToken)
                 : MigrateEnds.IsServer(target) ? await ToServer(source, target, ends, progress, cancellationToken)
                 : await ToStore(source, target, ends, progress, cancellationToken);
@@ -45,10 +54,10 @@ internal static class MigrateCommand
 
     private static async Task<int> ToStore(string from, string to, MigrateEnds ends, StageProgress progress, CancellationToken cancellationToken)
     {
-        await using IRevisionStore store = ends.Store(to);
-        await using IHistorySource source = await ends.Source(from, cancellationToken);
+        await using var store = ends.Store(to);
+        await using var source = await ends.Source(from, cancellationToken);
         await store.Open(cancellationToken);
-        ImportSummary summary = await progress.Run(
+        var summary = await progress.Run(
             "copying", source.LastRevision, done => HistoryImport.Run(source, store, TimeProvider.System, done, cancellationToken));
         Console.Out.WriteLine($"from {source.Description} to {store.Description}");
         TransferRun.Report(summary, Console.Out);
@@ -57,13 +66,13 @@ internal static class MigrateCommand
 
     private static async Task<int> ToServer(string from, string to, MigrateEnds ends, StageProgress progress, CancellationToken cancellationToken)
     {
-        await using EtcdChannel channel = ends.Connect(to);
+        await using var channel = ends.Connect(to);
         await channel.Connect(cancellationToken);
-        await using IHistorySource source = await ends.Source(from, cancellationToken);
-        LiveKeys live = await progress.Run("reading", source.LastRevision, done => LiveKeys.Read(source, done, cancellationToken));
+        await using var source = await ends.Source(from, cancellationToken);
+        var live = await progress.Run("reading", source.LastRevision, done => LiveKeys.Read(source, done, cancellationToken));
         var target = new ServerTarget(channel, source, live);
         await target.CheckTarget(cancellationToken);
-        PairSum sum = await progress.Run("writing", source.LastRevision, done => target.Write(done, cancellationToken));
+        var sum = await progress.Run("writing", source.LastRevision, done => target.Write(done, cancellationToken));
         await target.Check(sum, cancellationToken);
         Console.Out.WriteLine($"from {source.Description} to the server at {channel.Endpoint.Authority}, which gave its own revisions");
         Console.Out.WriteLine(string.Create(
@@ -74,10 +83,10 @@ internal static class MigrateCommand
 
     private static async Task<int> DryRun(string from, string to, MigrateEnds ends, StageProgress progress, CancellationToken cancellationToken)
     {
-        await using IRevisionStore? store = MigrateEnds.IsServer(to) ? null : ends.Store(to);
-        await using IHistorySource source = await ends.Source(from, cancellationToken);
-        LiveKeys live = await progress.Run("reading", source.LastRevision, done => LiveKeys.Read(source, done, cancellationToken));
-        ImportEnd end = source.End;
+        await using var store = MigrateEnds.IsServer(to) ? null : ends.Store(to);
+        await using var source = await ends.Source(from, cancellationToken);
+        var live = await progress.Run("reading", source.LastRevision, done => LiveKeys.Read(source, done, cancellationToken));
+        var end = source.End;
         Console.Out.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"from {source.Description}: {live.Records:N0} records, {live.Count:N0} keys, {end.Leases.Count:N0} leases, revision {end.Revision}, compacted {end.CompactRevision}"));
@@ -87,7 +96,7 @@ internal static class MigrateCommand
         }
         else
         {
-            await using EtcdChannel channel = ends.Connect(to);
+            await using var channel = ends.Connect(to);
             await new ServerTarget(channel, source, live).CheckTarget(cancellationToken);
             Console.Out.WriteLine($"to the server at {channel.Endpoint.Authority}, which would give its own revisions and has no key that the source has not");
         }

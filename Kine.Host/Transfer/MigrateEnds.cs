@@ -26,12 +26,21 @@ internal sealed class MigrateEnds(ParseResult parsed, ServerArguments server, St
     public async Task<IHistorySource> Source(string from, CancellationToken cancellationToken)
     {
         if (IsServer(from))
+        {
             return await ServerSource(from, cancellationToken);
+        }
+
         if (!from.Contains("://", StringComparison.Ordinal))
+        {
             return await FileSource(SnapshotFile.Open(from), $"the snapshot file {from}", null, cancellationToken);
-        StoreEndpoint endpoint = StoreEndpoint.Parse(from, store.Read(parsed));
+        }
+
+        var endpoint = StoreEndpoint.Parse(from, store.Read(parsed));
         if (endpoint.Sqlite is { } sqlite && !File.Exists(sqlite.Path))
+        {
             throw new StoreRefusedException($"there is no file {sqlite.Path}");
+        }
+
         return await StoreSource.Open(endpoint.Create(), TimeProvider.System, cancellationToken);
     }
 
@@ -51,9 +60,9 @@ internal sealed class MigrateEnds(ParseResult parsed, ServerArguments server, St
 
     private async Task<IHistorySource> ServerSource(string from, CancellationToken cancellationToken)
     {
-        await using EtcdChannel channel = Connect(from);
-        ServerPages pages = await ServerPages.Open(channel, cancellationToken);
-        string path = Path.GetTempFileName();
+        await using var channel = Connect(from);
+        var pages = await ServerPages.Open(channel, cancellationToken);
+        var path = Path.GetTempFileName();
         try
         {
             await progress.Run("reading the server", 100, async done =>
@@ -61,7 +70,7 @@ internal sealed class MigrateEnds(ParseResult parsed, ServerArguments server, St
                 await SnapshotDownload.Save(channel, path, (got, all) => done(got * 100 / Math.Max(all, 1)), cancellationToken);
                 return true;
             });
-            SnapshotFile file = SnapshotFile.Open(path);
+            var file = SnapshotFile.Open(path);
             return await FileSource(file, $"the server at {channel.Endpoint.Authority}", $"etcd cluster {pages.ClusterId:x}", cancellationToken);
         }
         catch (GrpcException error) when (error.Code is StatusCode.Unimplemented or StatusCode.Unknown)

@@ -45,22 +45,28 @@ internal sealed class PagesSource : IHistorySource
         {
             var places = new List<Place>();
             var leases = new HashSet<long>();
-            await foreach (KeyValue pair in pages.Read(keysOnly: false, cancellationToken))
+            await foreach (var pair in pages.Read(keysOnly: false, cancellationToken))
             {
-                byte[] bytes = pair.ToByteArray();
+                var bytes = pair.ToByteArray();
                 places.Add(new Place(pair.ModRevision, places.Count, file.Position, bytes.Length));
                 await file.WriteAsync(bytes, cancellationToken);
                 if (pair.Lease != 0)
+                {
                     leases.Add(pair.Lease);
+                }
+
                 progress(places.Count);
             }
 
             places.Sort(static (x, y) => (x.Revision, x.Number).CompareTo((y.Revision, y.Number)));
             var granted = new List<(long, long)>();
-            foreach (long lease in leases)
+            foreach (var lease in leases)
+            {
                 granted.Add((lease, await Ttl(channel, lease, cancellationToken)));
-            string address = channel.Endpoint.Authority;
-            string identity = pages.ClusterId != 0 ? $"etcd cluster {pages.ClusterId:x}, keys alone" : $"server {address}, keys alone";
+            }
+
+            var address = channel.Endpoint.Authority;
+            var identity = pages.ClusterId != 0 ? $"etcd cluster {pages.ClusterId:x}, keys alone" : $"server {address}, keys alone";
             return new PagesSource(file, places, address, identity, new ImportEnd(pages.Revision, pages.Revision, granted, []));
         }
         catch
@@ -74,18 +80,18 @@ internal sealed class PagesSource : IHistorySource
     {
         await _file.FlushAsync(cancellationToken);
         long revision = 0;
-        int sub = 0;
-        foreach (Place place in _places)
+        var sub = 0;
+        foreach (var place in _places)
         {
-            byte[] bytes = new byte[place.Length];
+            var bytes = new byte[place.Length];
             _file.Position = place.Offset;
             await _file.ReadExactlyAsync(bytes, cancellationToken);
-            KeyValue pair = KeyValue.Parser.ParseFrom(bytes);
+            var pair = KeyValue.Parser.ParseFrom(bytes);
             sub = place.Revision == revision ? sub + 1 : 0;
             revision = place.Revision;
 
             // Upstream kine counts no versions.
-            long version = pair.Version > 0 ? pair.Version : pair.CreateRevision == pair.ModRevision ? 1 : 2;
+            var version = pair.Version > 0 ? pair.Version : pair.CreateRevision == pair.ModRevision ? 1 : 2;
             yield return new LogRecord(
                 pair.ModRevision, sub, pair.Key.Memory, pair.CreateRevision, version, pair.Lease, false, pair.Value.Memory);
         }
@@ -99,7 +105,7 @@ internal sealed class PagesSource : IHistorySource
         try
         {
             var asked = new LeaseTimeToLiveRequest { ID = lease };
-            LeaseTimeToLiveResponse reply = await channel.Unary<LeaseTimeToLiveResponse>(
+            var reply = await channel.Unary<LeaseTimeToLiveResponse>(
                 EtcdMethods.LeaseTimeToLive, asked, cancellationToken: cancellationToken);
             return Math.Max(reply.GrantedTTL, 1);
         }

@@ -52,10 +52,13 @@ internal sealed class ServerPages
         }
 
         if (all is { Count: > 0 })
+        {
             return new ServerPages(channel, Zero, Zero, all.Header, all.Count);
-        ByteString start = ByteString.CopyFromUtf8("/");
-        ByteString end = ByteString.CopyFromUtf8("0");
-        RangeResponse slash = await Ask(channel, start, end, cancellationToken);
+        }
+
+        var start = ByteString.CopyFromUtf8("/");
+        var end = ByteString.CopyFromUtf8("0");
+        var slash = await Ask(channel, start, end, cancellationToken);
         return all is not null && slash.Count == 0
             ? new ServerPages(channel, Zero, Zero, all.Header, 0)
             : new ServerPages(channel, start, end, slash.Header, slash.Count);
@@ -67,11 +70,17 @@ internal sealed class ServerPages
         var request = new RangeRequest { Key = _start, RangeEnd = _end, Limit = PageKeys, Revision = Revision, KeysOnly = keysOnly };
         while (true)
         {
-            RangeResponse page = await _channel.Unary<RangeResponse>(EtcdMethods.Range, request, cancellationToken: cancellationToken);
-            foreach (KeyValue pair in page.Kvs)
+            var page = await _channel.Unary<RangeResponse>(EtcdMethods.Range, request, cancellationToken: cancellationToken);
+            foreach (var pair in page.Kvs)
+            {
                 yield return pair;
+            }
+
             if (!page.More || page.Kvs.Count == 0)
+            {
                 yield break;
+            }
+
             request.Key = ByteString.CopyFrom([.. page.Kvs[^1].Key.Span, 0]);
         }
     }

@@ -25,11 +25,13 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
     /// <summary>Throws <see cref="ImportException"/> when the server holds a key that the source does not.</summary>
     public async Task CheckTarget(CancellationToken cancellationToken)
     {
-        ServerPages pages = await ServerPages.Open(channel, cancellationToken);
-        await foreach (KeyValue pair in pages.Read(keysOnly: true, cancellationToken))
+        var pages = await ServerPages.Open(channel, cancellationToken);
+        await foreach (var pair in pages.Read(keysOnly: true, cancellationToken))
         {
             if (!live.Contains(pair.Key.Span))
+            {
                 throw new ImportException($"the server at {channel.Endpoint.Authority} is not empty: it has the key \"{pair.Key.ToStringUtf8()}\", which the source has not");
+            }
         }
     }
 
@@ -38,17 +40,25 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
     {
         var sum = new PairSum();
         var running = new HashSet<Task>();
-        await foreach (LogRecord record in source.Records(cancellationToken))
+        await foreach (var record in source.Records(cancellationToken))
         {
             progress(record.Revision);
             if (!live.IsLive(record))
+            {
                 continue;
+            }
+
             if (record.Lease == 0)
+            {
                 sum.Add(record.Key.Span, record.Value.Span);
-            long lease = record.Lease == 0 ? 0 : await Grant(record.Lease, again: false, cancellationToken);
+            }
+
+            var lease = record.Lease == 0 ? 0 : await Grant(record.Lease, again: false, cancellationToken);
             running.Add(WriteKey(record, lease, cancellationToken));
             if (running.Count >= InFlight)
+            {
                 await Finish(running, await Task.WhenAny(running));
+            }
         }
 
         await Task.WhenAll(running);
@@ -59,11 +69,13 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
     public async Task Check(PairSum expected, CancellationToken cancellationToken)
     {
         var found = new PairSum();
-        ServerPages pages = await ServerPages.Open(channel, cancellationToken);
-        await foreach (KeyValue pair in pages.Read(keysOnly: false, cancellationToken))
+        var pages = await ServerPages.Open(channel, cancellationToken);
+        await foreach (var pair in pages.Read(keysOnly: false, cancellationToken))
         {
             if (pair.Lease == 0)
+            {
                 found.Add(pair.Key.Span, pair.Value.Span);
+            }
         }
 
         if (found.Count != expected.Count || found.Text != expected.Text)
@@ -81,10 +93,10 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
 
     private async Task WriteKey(LogRecord record, long lease, CancellationToken cancellationToken)
     {
-        ByteString key = UnsafeByteOperations.UnsafeWrap(record.Key);
-        ByteString value = UnsafeByteOperations.UnsafeWrap(record.Value);
+        var key = UnsafeByteOperations.UnsafeWrap(record.Key);
+        var value = UnsafeByteOperations.UnsafeWrap(record.Value);
         long revision = 0;
-        for (int attempt = 0; attempt < 3; attempt++)
+        for (var attempt = 0; attempt < 3; attempt++)
         {
             TxnResponse reply;
             try
@@ -104,9 +116,12 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
                 return;
             }
 
-            KeyValue? there = reply.Responses.Count > 0 ? reply.Responses[0].ResponseRange?.Kvs.FirstOrDefault() : null;
+            var there = reply.Responses.Count > 0 ? reply.Responses[0].ResponseRange?.Kvs.FirstOrDefault() : null;
             if (there is not null && there.Value.Equals(value) && there.Lease != 0 == (lease != 0))
+            {
                 return;
+            }
+
             revision = there?.ModRevision ?? 0;
         }
 
@@ -131,12 +146,15 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
         await _granting.WaitAsync(cancellationToken);
         try
         {
-            if (!again && _leases.TryGetValue(lease, out long known))
+            if (!again && _leases.TryGetValue(lease, out var known))
+            {
                 return known;
-            long ttl = source.End.Leases.FirstOrDefault(granted => granted.Id == lease).Ttl;
+            }
+
+            var ttl = source.End.Leases.FirstOrDefault(granted => granted.Id == lease).Ttl;
             try
             {
-                LeaseGrantResponse reply = await channel.Unary<LeaseGrantResponse>(
+                var reply = await channel.Unary<LeaseGrantResponse>(
                     EtcdMethods.LeaseGrant, new LeaseGrantRequest { ID = lease, TTL = Math.Max(ttl, 1) }, cancellationToken: cancellationToken);
                 return _leases[lease] = reply.ID;
             }

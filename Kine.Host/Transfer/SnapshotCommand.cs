@@ -20,16 +20,16 @@ internal static class SnapshotCommand
 
     private static Command Save()
     {
-        Argument<string> file = FileArgument("Where to write the snapshot.");
+        var file = FileArgument("Where to write the snapshot.");
         var from = new Option<string>("--from") { Description = "The server, etcd or kine: http://, https:// or unix://.", DefaultValueFactory = _ => "http://127.0.0.1:2379" };
         var server = new ServerArguments();
         var command = new Command("save", "Save a snapshot of a running server, as etcdctl snapshot save does.") { file, from };
         Add(command, server.All);
         command.SetAction((parsed, cancellationToken) => TransferRun.Guard("snapshot save", async () =>
         {
-            string path = parsed.GetValue(file)!;
-            await using EtcdChannel channel = server.Connect(parsed.GetValue(from)!, parsed);
-            long size = await StageProgress.ForProcess().Run("saving", 100, async progress =>
+            var path = parsed.GetValue(file)!;
+            await using var channel = server.Connect(parsed.GetValue(from)!, parsed);
+            var size = await StageProgress.ForProcess().Run("saving", 100, async progress =>
             {
                 long received = 0;
                 await SnapshotDownload.Save(channel, path, (got, all) => progress((received = got) * 100 / Math.Max(all, 1)), cancellationToken);
@@ -43,18 +43,18 @@ internal static class SnapshotCommand
 
     private static Command Status()
     {
-        Argument<string> file = FileArgument("The snapshot, or a copied member/snap/db.");
+        var file = FileArgument("The snapshot, or a copied member/snap/db.");
         var json = new Option<bool>("--json") { Description = "Print one JSON object, with etcdutl's names." };
         var command = new Command("status", "Show what is in a snapshot file, and whether it is whole.") { file, json };
         command.SetAction((parsed, cancellationToken) => TransferRun.Guard("snapshot status", async () =>
         {
-            using SnapshotFile snapshot = SnapshotFile.Open(parsed.GetValue(file)!);
-            StageProgress progress = StageProgress.ForProcess();
-            bool holds = await progress.Run("checksum", snapshot.DatabaseLength, done => Task.FromResult(snapshot.ChecksumHolds(done, cancellationToken)));
-            SnapshotContents contents = snapshot.Contents;
-            (long records, long keys) = await progress.Run("reading", contents.Revision, done => Task.FromResult(Count(snapshot, done, cancellationToken)));
-            string hash = snapshot.StatusHash().ToString("x", CultureInfo.InvariantCulture);
-            bool damaged = snapshot.HasChecksum && !holds;
+            using var snapshot = SnapshotFile.Open(parsed.GetValue(file)!);
+            var progress = StageProgress.ForProcess();
+            var holds = await progress.Run("checksum", snapshot.DatabaseLength, done => Task.FromResult(snapshot.ChecksumHolds(done, cancellationToken)));
+            var contents = snapshot.Contents;
+            (var records, var keys) = await progress.Run("reading", contents.Revision, done => Task.FromResult(Count(snapshot, done, cancellationToken)));
+            var hash = snapshot.StatusHash().ToString("x", CultureInfo.InvariantCulture);
+            var damaged = snapshot.HasChecksum && !holds;
             if (parsed.GetValue(json))
             {
                 Console.Out.WriteLine(JsonSerializer.Serialize(new
@@ -91,7 +91,7 @@ internal static class SnapshotCommand
 
     private static Command Restore()
     {
-        Argument<string> file = FileArgument("The snapshot.");
+        var file = FileArgument("The snapshot.");
         var to = new Option<string>("--to") { Description = "The store, as the server's --endpoint; it has to be empty.", Required = true };
         var skip = new Option<bool>("--skip-hash-check") { Description = "Accept a file without checksum, such as a copied member/snap/db." };
         var dropAuth = new Option<bool>("--drop-auth") { Description = "Accept a file of a server that asked for a log-in: here everybody who connects may do everything." };
@@ -100,9 +100,9 @@ internal static class SnapshotCommand
         Add(command, store.All);
         command.SetAction((parsed, cancellationToken) => TransferRun.Guard("snapshot restore", async () =>
         {
-            using SnapshotFile snapshot = SnapshotFile.Open(parsed.GetValue(file)!);
-            StoreEndpoint endpoint = StoreEndpoint.Parse(parsed.GetValue(to)!, store.Read(parsed));
-            ImportSummary summary = await TransferRun.Restore(snapshot, endpoint, parsed.GetValue(skip), parsed.GetValue(dropAuth), cancellationToken);
+            using var snapshot = SnapshotFile.Open(parsed.GetValue(file)!);
+            var endpoint = StoreEndpoint.Parse(parsed.GetValue(to)!, store.Read(parsed));
+            var summary = await TransferRun.Restore(snapshot, endpoint, parsed.GetValue(skip), parsed.GetValue(dropAuth), cancellationToken);
             TransferRun.Report(summary, Console.Out);
             return 0;
         }));
@@ -114,7 +114,7 @@ internal static class SnapshotCommand
         long records = 0;
         var index = new KeyIndex();
         index.BeginLoad();
-        foreach (LogRecord record in snapshot.Records())
+        foreach (var record in snapshot.Records())
         {
             cancellationToken.ThrowIfCancellationRequested();
             records++;
@@ -132,7 +132,9 @@ internal static class SnapshotCommand
 
     private static void Add(Command command, IEnumerable<Option> options)
     {
-        foreach (Option option in options)
+        foreach (var option in options)
+        {
             command.Options.Add(option);
+        }
     }
 }

@@ -16,7 +16,7 @@ internal static class SnapshotDownload
     /// </summary>
     public static async Task Save(EtcdChannel channel, string path, Action<long, long> progress, CancellationToken cancellationToken)
     {
-        string part = path + ".part";
+        var part = path + ".part";
         try
         {
             await using (var file = new FileStream(part, Options()))
@@ -39,13 +39,16 @@ internal static class SnapshotDownload
     {
         var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows())
+        {
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
         return options;
     }
 
     private static async Task Receive(EtcdChannel channel, FileStream file, Action<long, long> progress, CancellationToken cancellationToken)
     {
-        await using EtcdStream stream = await channel.ServerStream(
+        await using var stream = await channel.ServerStream(
             EtcdMethods.Snapshot, new SnapshotRequest().ToByteArray(), cancellationToken: cancellationToken);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
@@ -54,9 +57,9 @@ internal static class SnapshotDownload
         long received = 0;
         while (await stream.Read(cancellationToken) is { } message)
         {
-            SnapshotResponse reply = SnapshotResponse.Parser.ParseFrom(message);
+            var reply = SnapshotResponse.Parser.ParseFrom(message);
             byte[] known = [.. tail, .. reply.Blob.Span];
-            int body = Math.Max(known.Length - SHA256.HashSizeInBytes, 0);
+            var body = Math.Max(known.Length - SHA256.HashSizeInBytes, 0);
             hash.AppendData(known, 0, body);
             tail = known[body..];
             await file.WriteAsync(reply.Blob.Memory, cancellationToken);
@@ -65,6 +68,8 @@ internal static class SnapshotDownload
         }
 
         if (received % 512 != SHA256.HashSizeInBytes || !hash.GetHashAndReset().AsSpan().SequenceEqual(tail))
+        {
             throw new SnapshotException("the snapshot came damaged: its checksum does not hold");
+        }
     }
 }

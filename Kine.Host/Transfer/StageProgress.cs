@@ -17,32 +17,42 @@ internal sealed class StageProgress(TextWriter output, bool terminal, TimeProvid
     public async Task<T> Run<T>(string name, long total, Func<Action<long>, Task<T>> stage)
     {
         long done = 0;
-        Task<T> running = Task.Run(() => stage(value => Volatile.Write(ref done, value)));
+        var running = Task.Run(() => stage(value => Volatile.Write(ref done, value)));
         if (terminal)
+        {
             await ShowBar(name, total, () => Volatile.Read(ref done), running);
+        }
         else
+        {
             await WriteLines(name, total, () => Volatile.Read(ref done), running);
+        }
+
         return await running;
     }
 
     private static async Task ShowBar(string name, long total, Func<long> done, Task running)
     {
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         await console.Progress()
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn(), new RemainingTimeColumn())
             .StartAsync(async context =>
             {
-                ProgressTask bar = context.AddTask(name, maxValue: Math.Max(total, 1));
+                var bar = context.AddTask(name, maxValue: Math.Max(total, 1));
                 while (await Task.WhenAny(running, Task.Delay(Refresh)) != running)
+                {
                     bar.Value = done();
+                }
+
                 if (running.IsCompletedSuccessfully)
+                {
                     bar.Value = bar.MaxValue;
+                }
             });
     }
 
     private async Task WriteLines(string name, long total, Func<long> done, Task running)
     {
-        long start = time.GetTimestamp();
+        var start = time.GetTimestamp();
         while (await Task.WhenAny(running, Task.Delay(LineEvery, time)) != running)
         {
             output.WriteLine(string.Create(

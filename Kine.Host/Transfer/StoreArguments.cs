@@ -18,7 +18,7 @@ internal sealed class StoreArguments(Func<string, string?> variables)
     /// <exception cref="CommandLineException">A value is wrong.</exception>
     public StoreSettings Read(ParseResult parsed)
     {
-        ServerOptions options = _flags.Aggregate(new ServerOptions(), (read, flag) => flag.Set(read, parsed, variables));
+        var options = _flags.Aggregate(new ServerOptions(), (read, flag) => flag.Set(read, parsed, variables));
         return new StoreSettings
         {
             CaFile = options.CaFile,

@@ -47,9 +47,9 @@ internal static class TransferRun
     public static async Task<ImportSummary> Restore(
         SnapshotFile snapshot, StoreEndpoint endpoint, bool skipHashCheck, bool dropAuth, CancellationToken cancellationToken)
     {
-        StageProgress progress = StageProgress.ForProcess();
+        var progress = StageProgress.ForProcess();
         await Check(snapshot, skipHashCheck, dropAuth, progress, cancellationToken);
-        await using IRevisionStore store = endpoint.Create();
+        await using var store = endpoint.Create();
         await store.Open(cancellationToken);
         return await progress.Run(
             "restoring", snapshot.Contents.Revision, done => HistoryImport.Run(new SnapshotSource(snapshot, "the file"), store, TimeProvider.System, done, cancellationToken));
@@ -59,19 +59,30 @@ internal static class TransferRun
     public static async Task Check(SnapshotFile snapshot, bool skipHashCheck, bool dropAuth, StageProgress progress, CancellationToken cancellationToken)
     {
         if (!snapshot.HasChecksum && !skipHashCheck)
+        {
             throw new SnapshotException("the file has no checksum; if it is a copy of member/snap/db, say --skip-hash-check");
+        }
+
         if (snapshot.HasChecksum && !skipHashCheck
             && !await progress.Run("checking", snapshot.DatabaseLength, done => Task.FromResult(snapshot.ChecksumHolds(done, cancellationToken))))
+        {
             throw new SnapshotException("the file is damaged: its checksum does not hold");
+        }
+
         if (snapshot.Contents.AuthEnabled && !dropAuth)
+        {
             throw new SnapshotException("the file's server asked for a log-in, which this kine does not; say --drop-auth to restore without users and roles");
+        }
     }
 
     /// <summary>Says what the store holds now.</summary>
     public static void Report(ImportSummary summary, TextWriter output)
     {
         if (summary.Resumed > 1)
+        {
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"went on behind revision {summary.Resumed}, where the run before was interrupted"));
+        }
+
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{summary.Records:N0} records, read back and compared (checksum {summary.Checksum:x8}); revision {summary.Revision}, {Compacted(summary)}, {summary.Leases} leases"));

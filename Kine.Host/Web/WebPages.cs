@@ -49,7 +49,9 @@ internal sealed class WebPages(IKeyspace keyspace, ServerMetrics metrics, string
         response.Headers.ContentType = page.ContentType;
         response.Headers.ContentLength = body.Length;
         if (!headOnly)
+        {
             await features.GetRequiredFeature<IHttpResponseBodyFeature>().Writer.WriteAsync(body);
+        }
     }
 
     private async Task<Page> Find(IHttpRequestFeature request, CancellationToken aborted) => request.Path switch
@@ -84,13 +86,18 @@ internal sealed class WebPages(IKeyspace keyspace, ServerMetrics metrics, string
             {
                 var name = alarm.Alarm.ToString().ToUpperInvariant();
                 if (!excluded.Contains(name))
+                {
                     return $"ALARM {name}";
+                }
             }
 
             var probe = new RangeRequest { Key = Google.Protobuf.ByteString.CopyFromUtf8("health"), Serializable = serializable, Limit = 1 };
             var reply = await keyspace.Range(probe, either.Token);
             if (reply.Rest is { } rest)
+            {
                 await rest.GetAsyncEnumerator(CancellationToken.None).DisposeAsync();
+            }
+
             return null;
         }
         catch (EtcdException e)

@@ -43,7 +43,9 @@ public sealed class GarbageTests : IAsyncLifetime
                 using var connection = await RawHttp2.Connect(_server.Address);
                 await Attack(() => connection.Send(opening));
                 if (round == 0)
+                {
                     await connection.Drain(Quiet);
+                }
             }
         }
         await _server.IsFine();
@@ -81,9 +83,7 @@ public sealed class GarbageTests : IAsyncLifetime
             },
             async c =>
             {
-                for (var i = 0; i < 5_000; i++)
-                    await c.Frame(RawHttp2.Ping, 0, 0, new byte[8]);
-            },
+                for (var i = 0; i < 5_000; i++) { await c.Frame(RawHttp2.Ping, 0, 0, new byte[8]); } },
         ];
         foreach (var attack in attacks)
         {
@@ -159,7 +159,9 @@ public sealed class GarbageTests : IAsyncLifetime
                 var expected = await StatusOf(reference, method, body);
                 var actual = await StatusOf(_server.Channel, method, body);
                 if (expected != actual)
+                {
                     differences.Add($"{method} with {what}: etcd says {expected}, {actual} came");
+                }
             }
         }
         Assert.True(differences.Count == 0, string.Join('\n', differences));
@@ -172,8 +174,11 @@ public sealed class GarbageTests : IAsyncLifetime
         var range = new RangeRequest { Key = ByteString.CopyFromUtf8("a") }.ToByteArray();
         byte[][] bodies = [[], [0, 0], GrpcFrame.Encode([], 0, 10), GrpcFrame.Encode(range.AsSpan(0, 1), 0, (uint)range.Length)];
         foreach (var body in bodies)
+        {
             // gRPC's own word for it; etcd passes on what Go calls the end of a file.
             Assert.Equal(Candidate.IsEtcd ? "Unknown" : "Internal", await StatusOf(_server.Channel, EtcdMethods.Range, body));
+        }
+
         await _server.IsFine();
     }
 

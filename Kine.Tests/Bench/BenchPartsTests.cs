@@ -85,7 +85,9 @@ public sealed class BenchPartsTests
 
         due.Sort();
         for (var call = 1; call < due.Count; call++)
+        {
             Assert.InRange((double)(due[call] - due[call - 1]) / Stopwatch.Frequency, 0.0099, 0.0101);
+        }
     }
 
     [Fact]
@@ -95,7 +97,10 @@ public sealed class BenchPartsTests
         var before = self.CpuTime();
         var spin = Stopwatch.StartNew();
         while (spin.ElapsedMilliseconds < 200 || self.CpuTime() - before < TimeSpan.FromMilliseconds(50))
+        {
             Assert.True(spin.Elapsed < TimeSpan.FromSeconds(30));
+        }
+
         Assert.InRange(self.ResidentBytes(), 10_000_000, self.PeakResidentBytes());
         Assert.Throws<BenchException>(() => new ServerProcess(int.MaxValue));
     }
@@ -114,7 +119,10 @@ public sealed class BenchPartsTests
     {
         var round = new RoundResult { Elapsed = TimeSpan.FromSeconds(1) };
         for (var operation = 0; operation < operations; operation++)
+        {
             round.Latencies.Record(1000);
+        }
+
         return round;
     }
 
@@ -129,7 +137,10 @@ public sealed class BenchPartsTests
     {
         var page = new RangeResponse { Header = new ResponseHeader { Revision = revision }, Count = count, More = more };
         foreach (var key in found)
+        {
             page.Kvs.Add(new KeyValue { Key = ByteString.CopyFromUtf8(key), ModRevision = 3, Value = ByteString.CopyFromUtf8("v") });
+        }
+
         return page.ToByteArray();
     }
 }

@@ -48,7 +48,10 @@ public sealed class EtcdChannelTests : IDisposable
         var framed = ScriptedServer.Framed(message);
         await _server.Send(FrameType.Headers, FrameFlags.EndHeaders, 1, [0x88]);
         for (var offset = 0; offset < framed.Length; offset += 12_345)
+        {
             await _server.Send(FrameType.Data, FrameFlags.None, 1, framed[offset..Math.Min(framed.Length, offset + 12_345)]);
+        }
+
         await _server.Trailers(1, "0", null);
         Assert.Equal(message, await first.WaitAsync(Patience));
     }
@@ -102,23 +105,35 @@ public sealed class EtcdChannelTests : IDisposable
         await _server.Accept((SettingStreamWindow, 100_000));
         var received = new List<byte>();
         while (received.Count < 65_535)
+        {
             received.AddRange((await _server.Next(FrameType.Data)).Payload);
+        }
+
         Assert.Equal(65_535, received.Count);
         Assert.True(await _server.StaysSilent(FrameType.Data));
 
         await _server.Send(FrameType.WindowUpdate, FrameFlags.None, 0, Number(1_000_000));
         while (received.Count < 100_000)
+        {
             received.AddRange((await _server.Next(FrameType.Data)).Payload);
+        }
+
         Assert.Equal(100_000, received.Count);
         Assert.True(await _server.StaysSilent(FrameType.Data));
 
         // A larger initial window counts for streams that are open already.
         await _server.Send(FrameType.Settings, FrameFlags.None, 0, [0, (byte)SettingStreamWindow, .. Number(150_000)]);
         while (received.Count < 150_000)
+        {
             received.AddRange((await _server.Next(FrameType.Data)).Payload);
+        }
+
         await _server.Send(FrameType.WindowUpdate, FrameFlags.None, 1, Number(1_000_000));
         while (received.Count < message.Length + 5)
+        {
             received.AddRange((await _server.Next(FrameType.Data)).Payload);
+        }
+
         Assert.Equal(ScriptedServer.Framed(message), received);
         await _server.Reply(1, [1]);
         Assert.Equal([1], await call.WaitAsync(Patience));
@@ -154,7 +169,9 @@ public sealed class EtcdChannelTests : IDisposable
         async Task SendUpTo(int end)
         {
             for (; offset < end; offset += Math.Min(10_000, end - offset))
+            {
                 await _server.Send(FrameType.Data, FrameFlags.None, header.StreamId, framed[offset..Math.Min(end, offset + 10_000)]);
+            }
         }
 
         await SendUpTo(40_000);
@@ -180,10 +197,16 @@ public sealed class EtcdChannelTests : IDisposable
         Assert.False(header.Has(FrameFlags.EndStream));
         await _server.Send(FrameType.Headers, FrameFlags.EndHeaders, header.StreamId, [0x88]);
         for (var message = 0; message < 6; message++)
+        {
             await _server.Send(FrameType.Data, FrameFlags.None, header.StreamId, ScriptedServer.Framed(new byte[10_000]));
+        }
+
         Assert.True(await _server.StaysSilent(FrameType.WindowUpdate));
         for (var message = 0; message < 6; message++)
+        {
             Assert.Equal(10_000, (await stream.Read())!.Length);
+        }
+
         Assert.Equal(header.StreamId, (await _server.Next(FrameType.WindowUpdate)).Header.StreamId);
     }
 

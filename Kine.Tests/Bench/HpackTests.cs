@@ -46,7 +46,10 @@ public sealed class HpackTests
         var bits = ((ulong)code << padding) | ((1UL << padding) - 1);
         var octets = new byte[(length + padding) / 8];
         for (var index = octets.Length - 1; index >= 0; index--, bits >>= 8)
+        {
             octets[index] = (byte)bits;
+        }
+
         Assert.Equal([(byte)symbol], Huffman.Decode(octets));
     }
 

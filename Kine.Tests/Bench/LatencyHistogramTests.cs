@@ -9,7 +9,10 @@ public sealed class LatencyHistogramTests
     {
         var histogram = new LatencyHistogram();
         for (var value = 1; value <= 200; value++)
+        {
             histogram.Record(value);
+        }
+
         Assert.Equal(200, histogram.Count);
         Assert.Equal(100, histogram.Percentile(50));
         Assert.Equal(198, histogram.Percentile(99));

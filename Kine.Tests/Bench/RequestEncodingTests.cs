@@ -75,7 +75,9 @@ public sealed class RequestEncodingTests : IAsyncLifetime
     {
         var workload = new UpdateWorkload(_keys, new long[100], 8, _values);
         for (var run = 0; run < 500; run++)
+        {
             Assert.Equal(5, _keys.NumberOf(TxnRequest.Parser.ParseFrom(Encode(workload)).Compare[0].Key.Span) % 8);
+        }
     }
 
     [Fact]
@@ -106,7 +108,9 @@ public sealed class RequestEncodingTests : IAsyncLifetime
         for (_client.Request.Clear(); workload.TryEncode(_client); _client.Request.Clear())
         {
             foreach (var operation in TxnRequest.Parser.ParseFrom(_client.Request.Span.ToArray()).Success)
+            {
                 Assert.True(seen.Add(_keys.NumberOf(operation.RequestPut.Key.Span)));
+            }
         }
 
         Assert.Equal(250, seen.Count);

@@ -64,7 +64,10 @@ internal sealed class ScriptedServer : IDisposable
         var block = new WireBuffer();
         Literal(block, "grpc-status", status);
         if (message is not null)
+        {
             Literal(block, "grpc-message", message);
+        }
+
         await Send(FrameType.Headers, FrameFlags.EndHeaders | FrameFlags.EndStream, streamId, block.Span.ToArray());
     }
 
@@ -76,9 +79,14 @@ internal sealed class ScriptedServer : IDisposable
             var header = FrameHeader.Read(await Receive(FrameHeader.Size));
             var payload = await Receive(header.Length);
             if (header.Type == FrameType.Headers)
+            {
                 _decoder.Decode(payload, new NoSink());
+            }
+
             if (types.Contains(header.Type))
+            {
                 return (header, payload);
+            }
         }
     }
 
@@ -90,7 +98,9 @@ internal sealed class ScriptedServer : IDisposable
             var header = FrameHeader.Read(await Receive(FrameHeader.Size));
             await Receive(header.Length);
             if (header.Type == type)
+            {
                 return false;
+            }
         }
 
         return true;
@@ -130,7 +140,10 @@ internal sealed class ScriptedServer : IDisposable
         {
             var read = await _socket!.ReceiveAsync(bytes.AsMemory(received), limit.Token);
             if (read == 0)
+            {
                 throw new IOException("the client closed the connection");
+            }
+
             received += read;
         }
 

@@ -16,7 +16,9 @@ public sealed class ServerRunTests
         using var log = new Lines(line =>
         {
             if (line.Contains("serves etcd", StringComparison.Ordinal))
+            {
                 ended.Cancel();
+            }
         });
 
         var code = await Run(backend, log, ended.Token);
@@ -33,7 +35,9 @@ public sealed class ServerRunTests
         using var log = new Lines(line =>
         {
             if (line.Contains("serves etcd", StringComparison.Ordinal))
+            {
                 backend.Break("the disk failed");
+            }
         });
 
         var code = await Run(backend, log, CancellationToken.None);
@@ -113,14 +117,19 @@ public sealed class ServerRunTests
             get
             {
                 lock (this)
+                {
                     return ToString().TrimEnd('\n').Split('\n');
+                }
             }
         }
 
         public override void WriteLine(string? value)
         {
             lock (this)
+            {
                 base.WriteLine(value);
+            }
+
             seen(value!);
         }
 

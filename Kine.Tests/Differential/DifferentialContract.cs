@@ -42,7 +42,10 @@ public abstract class DifferentialContract(ITestOutputHelper output)
         for (var part = 0; part <= Restarts; part++)
         {
             if (part > 0)
+            {
                 await run.Restart();
+            }
+
             await run.Perform(operations / (Restarts + 1));
         }
         output.WriteLine($"{run.Done} operations up to revision {run.Revision}, {run.EventsCompared} log entries of watches, in {clock.Elapsed}");

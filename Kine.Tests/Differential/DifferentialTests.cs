@@ -15,9 +15,15 @@ public sealed class DifferentialTests(ITestOutputHelper output) : DifferentialCo
         await using var reference = await EtcdServer.StartNew();
         await using var candidate = await EtcdServer.StartNew();
         using (var channel = new EtcdChannel(reference.Address))
+        {
             await channel.Put("/registry/pods/default/0", "one");
+        }
+
         using (var channel = new EtcdChannel(candidate.Address))
+        {
             await channel.Put("/registry/pods/default/0", "two");
+        }
+
         using var run = new DifferentialRun(reference, candidate, 1);
         await Assert.ThrowsAsync<DifferenceException>(() => run.Perform(2_000));
     }

@@ -71,7 +71,10 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
             await foreach (var chunk in side.Channel.ServerStream<RangeStreamResponse>(EtcdMethods.RangeStream, request))
             {
                 if (whole.Header is not null)
+                {
                     throw new RpcError(StatusCode.Internal, "a chunk after the one with the header");
+                }
+
                 whole.MergeFrom(chunk.RangeResponse);
             }
             return Answer.From(whole, MessageText.Of(whole));
@@ -84,18 +87,25 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
     {
         var request = new PutRequest { Key = view.KeyOrNone(), Value = view.Value(), PrevKv = view.Chance(0.3) };
         if (view.Chance(0.2))
+        {
             request.Lease = view.LeaseId();
+        }
+
         if (view.Chance(0.08))
         {
             request.IgnoreValue = true;
             if (view.Chance(0.9))
+            {
                 request.Value = Google.Protobuf.ByteString.Empty;
+            }
         }
         if (view.Chance(0.08))
         {
             request.IgnoreLease = true;
             if (view.Chance(0.9))
+            {
                 request.Lease = 0;
+            }
         }
         return request;
     }
@@ -106,7 +116,10 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
     {
         var request = new DeleteRangeRequest { Key = view.KeyOrNone(), PrevKv = view.Chance(0.3) };
         if (view.Chance(0.3))
+        {
             request.RangeEnd = view.RangeEnd(request.Key);
+        }
+
         return request;
     }
 
@@ -124,10 +137,15 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
         };
         // A compaction to 0 would make etcd answer the hash it keeps for it to every question for the current one, until its restart.
         if (request.Revision == 0)
+        {
             request.Revision = 1;
+        }
         // Compacted at a revision that deleted a key and wrote it again, etcd loses what was written.
         while (view.Rewritten.Contains(request.Revision))
+        {
             request.Revision++;
+        }
+
         return new CompoundOperation(
             $"Compact {MessageText.Of(request)}",
             async side =>
@@ -135,10 +153,16 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
                 var reply = await side.Channel.Unary<CompactionResponse>(EtcdMethods.Compact, request);
                 // A compaction that was not waited for goes on behind the reply, and what it has not deleted yet can be seen in a hash.
                 if (!request.Physical)
+                {
                     await Task.Delay(300);
+                }
+
                 view.Compacted = Math.Max(view.Compacted, request.Revision);
                 lock (view.Compactions)
+                {
                     view.Compactions.Add(request.Revision);
+                }
+
                 return Answer.From(reply, MessageText.Of(reply));
             },
             Quiet: true);
@@ -149,7 +173,10 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
         var revision = view.RevisionAround();
         // etcd keeps the hash of a revision that it compacted at until its restart, computed by another rule.
         if (view.Compactions.Contains(revision))
+        {
             revision = 0;
+        }
+
         return new CompoundOperation($"HashKV {revision}", async side =>
         {
             var reply = await side.Channel.HashKV(revision);

@@ -94,11 +94,14 @@ public sealed class EtcdctlLongRunningTests : IAsyncLifetime
     public async Task Make_mirror_copies_what_is_there_and_follows(bool fromCandidate)
     {
         await using var etcd = await EtcdServer.StartNew();
-        EtcdApiServer source = fromCandidate ? _candidate : etcd;
-        EtcdApiServer target = fromCandidate ? etcd : _candidate;
+        var source = fromCandidate ? _candidate : etcd;
+        var target = fromCandidate ? etcd : _candidate;
         var (from, to) = (new Etcdctl(source), new Etcdctl(target));
         for (var i = 0; i < 30; i++)
+        {
             await from.Must($"put /m/{i:00} v{i}");
+        }
+
         using var mirror = from.Start($"make-mirror {target.Address}");
         await Eventually(async () => await to.Must("get /m/ --prefix") == await from.Must("get /m/ --prefix"));
         await from.Must("put /m/05 changed");

@@ -69,8 +69,10 @@ public sealed class FaultProxy : IAsyncDisposable
     {
         lock (_pairs)
         {
-            foreach (Pair pair in _pairs)
+            foreach (var pair in _pairs)
+            {
                 pair.Cut();
+            }
         }
     }
 
@@ -98,9 +100,13 @@ public sealed class FaultProxy : IAsyncDisposable
             }
             _reached.TrySetResult();
             if (_refusing)
+            {
                 client.Dispose();
+            }
             else
+            {
                 _ = Serve(client);
+            }
         }
     }
 
@@ -110,7 +116,10 @@ public sealed class FaultProxy : IAsyncDisposable
         client.NoDelay = true;
         var pair = new Pair(client, server);
         lock (_pairs)
+        {
             _pairs.Add(pair);
+        }
+
         try
         {
             await server.ConnectAsync(IPAddress.Loopback, _target);
@@ -124,7 +133,9 @@ public sealed class FaultProxy : IAsyncDisposable
         {
             pair.Cut();
             lock (_pairs)
+            {
                 _pairs.Remove(pair);
+            }
         }
     }
 
@@ -142,9 +153,14 @@ public sealed class FaultProxy : IAsyncDisposable
                     return;
                 }
                 if (_hanging)
+                {
                     continue;
+                }
+
                 for (var sent = 0; sent < count;)
+                {
                     sent += await to.SendAsync(buffer.AsMemory(sent, count - sent));
+                }
             }
         }
         finally

@@ -18,10 +18,16 @@ public sealed class CandidacyTests
         var store = new SharedStore(memory);
         await memory.TakeOver(await memory.ReadFence(default), Guid.NewGuid(), "http://other:2379", TimeSpan.FromHours(1), default);
         var candidacy = new Candidacy(store, new WriterOptions { LeaseTime = TimeSpan.FromTicks(1) }, TimeProvider.System, _lines);
-        for (int look = 0; look < 3; look++)
+        for (var look = 0; look < 3; look++)
+        {
             Assert.Null(await candidacy.Claimable(default));
-        for (int look = 0; look < 3; look++)
+        }
+
+        for (var look = 0; look < 3; look++)
+        {
             candidacy.SayUnreachable("the database is away");
+        }
+
         candidacy.SayUnreachable("the database is full");
         Assert.Null(await candidacy.Claimable(default));
         candidacy.SayUnreachable("the database is full");

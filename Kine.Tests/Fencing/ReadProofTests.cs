@@ -28,7 +28,7 @@ public sealed class ReadProofTests
     [InlineData(0, -0.5, false)] // set back: nobody knows how long it really was
     public void The_larger_advance_of_both_clocks_counts_and_a_step_back_voids(double boot, double wall, bool holds)
     {
-        ReadProof proof = Renewed();
+        var proof = Renewed();
         Assert.True(proof.Holds);
         _clock.Boot = TimeSpan.FromMinutes(boot);
         _clock.Wall = TimeSpan.FromMinutes(wall);
@@ -39,7 +39,7 @@ public sealed class ReadProofTests
     public void The_age_counts_from_when_it_was_sent_and_not_from_when_it_arrived()
     {
         var proof = new ReadProof(_clock, always: false);
-        ProofTime sent = proof.Now;
+        var sent = proof.Now;
         _clock.Boot = TimeSpan.FromMinutes(9.5);
         proof.Renew(sent, Lease);
         Assert.False(proof.Holds);
@@ -48,14 +48,14 @@ public sealed class ReadProofTests
     [Fact]
     public async Task A_waiting_read_goes_on_with_the_next_sign_of_life_or_is_answered_timed_out()
     {
-        ReadProof proof = Renewed();
+        var proof = Renewed();
         proof.Drop();
-        Task waiting = proof.Wait(TimeSpan.FromMinutes(5), TimeProvider.System, default);
+        var waiting = proof.Wait(TimeSpan.FromMinutes(5), TimeProvider.System, default);
         Assert.False(waiting.IsCompleted);
         proof.Renew(proof.Now, Lease);
         await waiting.WaitAsync(TimeSpan.FromSeconds(30));
         proof.Drop();
-        EtcdException error = await Assert.ThrowsAsync<EtcdException>(() => proof.Wait(TimeSpan.FromMilliseconds(20), TimeProvider.System, default));
+        var error = await Assert.ThrowsAsync<EtcdException>(() => proof.Wait(TimeSpan.FromMilliseconds(20), TimeProvider.System, default));
         Assert.Equal(EtcdErrors.TimedOut.Message, error.Message);
     }
 }

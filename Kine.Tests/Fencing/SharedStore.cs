@@ -48,7 +48,7 @@ internal sealed class SharedStore(IRevisionStore log) : IRevisionStore
 
     public async Task Append(AppendBatch batch)
     {
-        IRevisionStore store = Reached;
+        var store = Reached;
         if (LoseNextAppend)
         {
             LoseNextAppend = false;

@@ -65,7 +65,7 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
     {
         var server = new FollowedServer();
         await server.Store.Open(CancellationToken.None);
-        foreach (IHostedService service in server._services.GetServices<IHostedService>())
+        foreach (var service in server._services.GetServices<IHostedService>())
         {
             await service.StartAsync(CancellationToken.None);
         }
@@ -87,15 +87,15 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
     /// <summary>Puts everything that was published on a channel, once it has come here.</summary>
     public async Task SendTo(LossyChannel channel)
     {
-        long published = View.State.Revision;
-        DateTime deadline = DateTime.UtcNow + Patience;
+        var published = View.State.Revision;
+        var deadline = DateTime.UtcNow + Patience;
         while (Volatile.Read(ref _heard) < published)
         {
             Assert.True(DateTime.UtcNow < deadline, $"revision {published} was not heard of");
             await Task.Delay(1);
         }
 
-        while (_published.TryDequeue(out EventBatch? batch))
+        while (_published.TryDequeue(out var batch))
         {
             channel.Send(batch);
         }
@@ -106,7 +106,7 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
     public async Task<EventBatch> Pull(long after)
     {
         Pulls++;
-        EventBatch batch = await Writer.Pull(after);
+        var batch = await Writer.Pull(after);
         if (AfterPull is { } held)
         {
             await held();
@@ -144,7 +144,7 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
                 await Delete(Key(random));
                 break;
             case 1:
-                int from = random.Next(60);
+                var from = random.Next(60);
                 await Delete($"/registry/pods/p{from:d2}", $"/registry/pods/p{from + 3:d2}");
                 break;
             case 2:
@@ -167,7 +167,7 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
     public async ValueTask DisposeAsync()
     {
         await Writer.Stop();
-        foreach (IHostedService service in _services.GetServices<IHostedService>().Reverse())
+        foreach (var service in _services.GetServices<IHostedService>().Reverse())
         {
             await service.StopAsync(CancellationToken.None);
         }

@@ -20,20 +20,20 @@ public sealed class IndexFollowerTests
     public async Task Every_range_equals_the_writers_over_a_channel_that_loses_repeats_and_reorders(int seed)
     {
         var random = new Random(seed);
-        await using FollowedServer server = await FollowedServer.Start();
-        for (int i = 0; i < 100; i++)
+        await using var server = await FollowedServer.Start();
+        for (var i = 0; i < 100; i++)
         {
             await server.Change(random, $"before {i}");
         }
 
         var channel = new LossyChannel(random);
-        IndexFollower follower = Follow(server);
+        var follower = Follow(server);
         await follower.Load();
-        long floor = follower.Floor;
-        for (int i = 0; i < 1000; i++)
+        var floor = follower.Floor;
+        for (var i = 0; i < 1000; i++)
         {
             await server.Change(random, $"{i}");
-            long mark = server.View.State.CompactRevision;
+            var mark = server.View.State.CompactRevision;
             if (random.Next(60) == 0 && follower.Revision > mark)
             {
                 await server.Compact(random.NextInt64(mark + 1, follower.Revision + 1), physical: random.Next(2) == 0);
@@ -61,15 +61,15 @@ public sealed class IndexFollowerTests
     public async Task Writes_and_compaction_during_the_load_are_in_it(bool compact)
     {
         var random = new Random(7);
-        await using FollowedServer server = await FollowedServer.Start();
+        await using var server = await FollowedServer.Start();
         await Task.WhenAll(Enumerable.Range(0, 5000).Select(i => server.Put($"/registry/pods/x{i:d4}", $"{i}")));
-        for (int i = 0; i < 100; i++)
+        for (var i = 0; i < 100; i++)
         {
             await server.Change(random, $"before {i}");
         }
 
         var channel = new LossyChannel(random);
-        IndexFollower follower = Follow(server);
+        var follower = Follow(server);
         server.BeforePiece = async () =>
         {
             await server.Change(random, $"while {server.Pieces}");
@@ -92,9 +92,9 @@ public sealed class IndexFollowerTests
     [Fact]
     public async Task A_read_that_shares_a_pull_which_brings_nothing_new_asks_again()
     {
-        await using FollowedServer server = await FollowedServer.Start();
+        await using var server = await FollowedServer.Start();
         await server.Put("/registry/pods/p01", "1");
-        IndexFollower follower = Follow(server);
+        var follower = Follow(server);
         await follower.Load();
         await server.Put("/registry/pods/p01", "2");
         var pulled = new TaskCompletionSource();
@@ -105,13 +105,13 @@ public sealed class IndexFollowerTests
             pulled.SetResult();
             return handOver.Task;
         };
-        Task first = follower.CatchUp(await server.Current());
+        var first = follower.CatchUp(await server.Current());
         await pulled.Task;
         await server.Put("/registry/pods/p01", "3");
         follower.Receive(await server.Pull(follower.Revision));
         await server.Put("/registry/pods/p01", "4");
-        PublishedState current = await server.Current();
-        Task second = follower.CatchUp(current);
+        var current = await server.Current();
+        var second = follower.CatchUp(current);
         handOver.SetResult();
         await first;
         await second;
@@ -122,11 +122,11 @@ public sealed class IndexFollowerTests
     public async Task A_follower_that_lacks_what_is_compacted_loads_anew_and_never_goes_back()
     {
         var random = new Random(3);
-        await using FollowedServer server = await FollowedServer.Start();
+        await using var server = await FollowedServer.Start();
         await server.Put("/registry/pods/p01", "1");
-        IndexFollower follower = Follow(server);
+        var follower = Follow(server);
         await follower.Load();
-        for (int i = 0; i < 50; i++)
+        for (var i = 0; i < 50; i++)
         {
             await server.Change(random, $"lost {i}");
         }
@@ -146,10 +146,10 @@ public sealed class IndexFollowerTests
     [Fact]
     public async Task The_compaction_mark_arrives_with_the_question_for_the_current_revision()
     {
-        await using FollowedServer server = await FollowedServer.Start();
-        IndexFollower follower = Follow(server);
+        await using var server = await FollowedServer.Start();
+        var follower = Follow(server);
         await follower.Load();
-        for (int i = 0; i < 5; i++)
+        for (var i = 0; i < 5; i++)
         {
             await server.Put("/registry/pods/p01", $"{i}");
         }
@@ -158,7 +158,7 @@ public sealed class IndexFollowerTests
         Assert.Equal(1, (await Read(follower.View, new RangeRequest { Key = ByteString.CopyFrom(Pods), RangeEnd = End, Revision = 3 })).Count);
         await server.Compact(5);
         await follower.CatchUp(await server.Current());
-        EtcdException error = await Assert.ThrowsAsync<EtcdException>(
+        var error = await Assert.ThrowsAsync<EtcdException>(
             () => Read(follower.View, new RangeRequest { Key = ByteString.CopyFrom(Pods), RangeEnd = End, Revision = 3 }));
         Assert.Equal((StatusCode.OutOfRange, EtcdErrors.CompactedText), (error.Code, error.Message));
     }
@@ -166,9 +166,9 @@ public sealed class IndexFollowerTests
     [Fact]
     public async Task A_value_that_the_writer_compacted_away_is_missing_until_the_mark_is_heard()
     {
-        await using FollowedServer server = await FollowedServer.Start();
+        await using var server = await FollowedServer.Start();
         await server.Put("/registry/pods/p01", "1");
-        IndexFollower follower = Follow(server, cacheBytes: 0);
+        var follower = Follow(server, cacheBytes: 0);
         await follower.Load();
         await server.Put("/registry/pods/p01", "2");
         await server.Compact(3);
@@ -181,11 +181,11 @@ public sealed class IndexFollowerTests
     [Fact]
     public async Task A_list_that_ends_with_its_first_piece_is_not_cut()
     {
-        await using FollowedServer server = await FollowedServer.Start();
+        await using var server = await FollowedServer.Start();
         await server.Put("/registry/pods/a", "small");
         await server.Put("/registry/pods/b", new string('v', 9 << 20));
         var request = new RangeRequest { Key = ByteString.CopyFrom(Pods), RangeEnd = End, Limit = 2 };
-        WireRangeReply reply = await WireRangeReply.Read(server.View, request);
+        var reply = await WireRangeReply.Read(server.View, request);
         Assert.Equal((2, false, false), (reply.Pairs.Count, reply.Cut, reply.More));
         await server.Put("/registry/pods/c", "behind");
         reply = await WireRangeReply.Read(server.View, request);
@@ -202,12 +202,12 @@ public sealed class IndexFollowerTests
 
     private static async Task Compare(FollowedServer server, IndexFollower follower, Random random)
     {
-        PublishedState state = server.View.State;
+        var state = server.View.State;
         Assert.Equal((state.Revision, state.CompactRevision), (follower.Revision, follower.View.State.CompactRevision));
-        long oldest = Math.Max(follower.Floor, 1);
-        for (int i = 0; i < 40; i++)
+        var oldest = Math.Max(follower.Floor, 1);
+        for (var i = 0; i < 40; i++)
         {
-            int from = random.Next(60);
+            var from = random.Next(60);
             var request = new RangeRequest
             {
                 Key = i == 0 ? ByteString.CopyFrom(Pods) : ByteString.CopyFromUtf8($"/registry/pods/p{from:d2}"),
@@ -242,7 +242,7 @@ public sealed class IndexFollowerTests
 
     private static async Task<RangeResponse> Read(KeyspaceView view, RangeRequest request)
     {
-        using RangeReply reply = await RangeReader.Range(view, request, CancellationToken.None);
+        using var reply = await RangeReader.Range(view, request, CancellationToken.None);
         var response = new RangeResponse { Header = new ResponseHeader { Revision = reply.Revision }, Count = reply.Count, More = reply.More };
         response.Kvs.Add(reply.First.Select(pair => KeyValue.Parser.ParseFrom(pair.Span)));
         Assert.Null(reply.Rest);

@@ -29,7 +29,7 @@ public sealed class KeyPrefixTests
     [InlineData("\0", "\0", null)]
     public void A_range_belongs_to_the_prefix_that_holds_all_of_it(string start, string end, string? prefix)
     {
-        ReadOnlyMemory<byte>? found = KeyPrefix.Of(new KeyRange(Encoding.UTF8.GetBytes(start), Encoding.UTF8.GetBytes(end)));
+        var found = KeyPrefix.Of(new KeyRange(Encoding.UTF8.GetBytes(start), Encoding.UTF8.GetBytes(end)));
         Assert.Equal(prefix, found is { } bytes ? Encoding.UTF8.GetString(bytes.Span) : null);
     }
 }

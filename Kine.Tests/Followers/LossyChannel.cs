@@ -32,8 +32,8 @@ internal sealed class LossyChannel(Random random)
     {
         while (_underWay.Count > random.Next(MostUnderWay))
         {
-            int take = random.Next(_underWay.Count);
-            EventBatch batch = _underWay[take];
+            var take = random.Next(_underWay.Count);
+            var batch = _underWay[take];
             _underWay.RemoveAt(take);
             to(batch);
         }

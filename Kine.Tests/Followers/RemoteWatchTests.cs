@@ -20,32 +20,32 @@ public sealed class RemoteWatchTests
     public async Task Every_watcher_sees_every_event_once_and_in_order_as_at_the_writer(int seed)
     {
         var random = new Random(seed);
-        await using FollowedServer server = await FollowedServer.Start();
+        await using var server = await FollowedServer.Start();
         var remote = new LocalKeyspace(server.Store, new WriterOptions(), new ProofClock());
         using var hub = new WatchHub(new EventHistory(remote, server.Grains), SmallRing, TimeProvider.System);
-        for (int i = 0; i < 50; i++)
+        for (var i = 0; i < 50; i++)
         {
             await server.Change(random, $"before {i}");
         }
 
-        PublishedState start = await server.Subscribe();
+        var start = await server.Subscribe();
         remote.Heard(start);
         hub.Load(start.Revision + 1, start.Revision, start.CompactRevision, []);
         var channel = new LossyChannel(random);
         var pairs = new List<(TestStream Local, TestStream Remote)>();
-        for (int i = 0; i < 1000; i++)
+        for (var i = 0; i < 1000; i++)
         {
             await server.Change(random, $"{i}");
             await server.SendTo(channel);
             channel.Deliver(batch => Hear(remote, hub, batch));
             if (i % 40 == 0)
             {
-                long revision = server.View.State.Revision;
-                int from = random.Next(60);
-                bool previous = random.Next(2) == 0;
-                long first = random.Next(3) switch { 0 => 2, 1 => random.NextInt64(2, revision + 1), _ => revision + random.Next(1, 20) };
+                var revision = server.View.State.Revision;
+                var from = random.Next(60);
+                var previous = random.Next(2) == 0;
+                var first = random.Next(3) switch { 0 => 2, 1 => random.NextInt64(2, revision + 1), _ => revision + random.Next(1, 20) };
                 pairs.Add((new TestStream(server.Hub), new TestStream(hub)));
-                foreach (TestStream stream in new[] { pairs[^1].Local, pairs[^1].Remote })
+                foreach (var stream in new[] { pairs[^1].Local, pairs[^1].Remote })
                 {
                     await stream.Watch($"/registry/pods/p{from:d2}", $"/registry/pods/p{from + 20:d2}", first, create => create.PrevKv = previous);
                 }
@@ -60,16 +60,16 @@ public sealed class RemoteWatchTests
             RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8($"/registry/pods/p{i:d2}"), Value = ByteString.CopyFromUtf8("last") },
         }));
         await server.Keyspace.Txn(last, CancellationToken.None);
-        PublishedState end = await server.Current();
+        var end = await server.Current();
         remote.Heard(end);
         hub.Advance(end.Revision);
         await hub.WaitForRevision(end.Revision, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(30));
-        foreach ((TestStream local, TestStream far) in pairs)
+        foreach ((var local, var far) in pairs)
         {
-            List<string> expected = await UpTo(local, end.Revision);
+            var expected = await UpTo(local, end.Revision);
             Assert.Equal(expected, await UpTo(far, end.Revision));
             await far.AskProgress();
-            WatchResponse progress = await far.Next();
+            var progress = await far.Next();
             Assert.Equal((-1, end.Revision, 0), (progress.WatchId, progress.Header.Revision, progress.Events.Count));
             await local.DisposeAsync();
             await far.DisposeAsync();
@@ -81,21 +81,21 @@ public sealed class RemoteWatchTests
     [Fact]
     public async Task A_gap_that_is_compacted_cancels_the_watches_that_missed_it()
     {
-        await using FollowedServer server = await FollowedServer.Start();
+        await using var server = await FollowedServer.Start();
         var remote = new LocalKeyspace(server.Store, new WriterOptions(), new ProofClock());
         using var hub = new WatchHub(new EventHistory(remote, server.Grains), SmallRing, TimeProvider.System);
         remote.Heard(await server.Current());
         hub.Load(2, 1, 0, []);
         await using var stream = new TestStream(hub);
         await stream.Watch("/registry/pods/a");
-        for (int i = 0; i < 20; i++)
+        for (var i = 0; i < 20; i++)
         {
             await server.Put("/registry/pods/a", $"{i}");
         }
 
         await server.Compact(15);
         hub.Advance(21);
-        WatchResponse cancelled = await stream.Next();
+        var cancelled = await stream.Next();
         Assert.Equal((true, 15L), (cancelled.Canceled, cancelled.CompactRevision));
         await stream.Watch("/registry/pods/a", start: 15);
         Assert.Equal(7, (await stream.Events(7)).Count);
@@ -104,12 +104,12 @@ public sealed class RemoteWatchTests
     [Fact]
     public async Task A_watch_begins_behind_what_its_process_has_told_its_clients()
     {
-        await using FollowedServer server = await FollowedServer.Start();
+        await using var server = await FollowedServer.Start();
         var remote = new LocalKeyspace(server.Store, new WriterOptions(), new ProofClock());
         using var hub = new WatchHub(new EventHistory(remote, server.Grains), SmallRing, TimeProvider.System);
         remote.Heard(await server.Current());
         hub.Load(2, 1, 0, []);
-        PutResponse put = await server.Put("/registry/pods/a", "told");
+        var put = await server.Put("/registry/pods/a", "told");
         remote.Heard(new PublishedState(put.Header.Revision, -1, 0));
         await using var stream = new TestStream(hub);
         Assert.Equal(put.Header.Revision, (await stream.Watch("/registry/pods/a")).Header.Revision);
@@ -131,7 +131,7 @@ public sealed class RemoteWatchTests
         long seen = 0;
         while (seen < revision)
         {
-            WatchResponse reply = await stream.Next();
+            var reply = await stream.Next();
             Assert.False(reply.Canceled);
             events.AddRange(reply.Events.Select(e => $"{TestStream.Text(e)} before {e.PrevKv?.ModRevision}={e.PrevKv?.Value.ToStringUtf8()}"));
             seen = reply.Events.Count > 0 ? reply.Events[^1].Kv.ModRevision : seen;

@@ -16,14 +16,14 @@ public sealed class SharedQuestionTests
     [Fact]
     public async Task Those_who_come_while_it_is_asked_share_the_next_one()
     {
-        Task<int> first = Slow.Ask();
-        Task<int> second = Slow.Ask();
-        Task<int> third = Slow.Ask();
+        var first = Slow.Ask();
+        var second = Slow.Ask();
+        var third = Slow.Ask();
         Assert.Single(_asked);
         _asked[0].SetResult(10);
         Assert.Equal(10, await first);
         Assert.Equal(2, _asked.Count);
-        Task<int> fourth = Slow.Ask();
+        var fourth = Slow.Ask();
         Assert.False(second.IsCompleted || fourth.IsCompleted);
         _asked[1].SetResult(20);
         Assert.Equal((20, 20), (await second, await third));
@@ -35,8 +35,8 @@ public sealed class SharedQuestionTests
     [Fact]
     public async Task An_error_reaches_those_who_asked_and_nobody_else()
     {
-        Task<int> first = Slow.Ask();
-        Task<int> second = Slow.Ask();
+        var first = Slow.Ask();
+        var second = Slow.Ask();
         _asked[0].SetException(new InvalidOperationException("first"));
         await Assert.ThrowsAsync<InvalidOperationException>(() => first);
         _asked[1].SetResult(2);
@@ -46,9 +46,9 @@ public sealed class SharedQuestionTests
     [Fact]
     public async Task An_answer_that_is_there_at_once_is_not_given_again()
     {
-        int asked = 0;
+        var asked = 0;
         var question = new SharedQuestion<int>(() => Task.FromResult(++asked));
-        for (int i = 1; i <= 5; i++)
+        for (var i = 1; i <= 5; i++)
         {
             Assert.Equal(i, await question.Ask());
         }

@@ -39,24 +39,24 @@ internal sealed class GrainServer : IAsyncDisposable
 
     public async Task<(List<KeyValue> Pairs, RangeReply Reply)> Range(RangeRequest request)
     {
-        using RangeReply reply = await Keyspace.Range(request, CancellationToken.None);
+        using var reply = await Keyspace.Range(request, CancellationToken.None);
         List<KeyValue> pairs = [.. reply.First.Select(pair => KeyValue.Parser.ParseFrom(pair.Span))];
         if (reply.Rest is not null)
         {
-            await foreach (IReadOnlyList<ReadOnlyMemory<byte>> piece in reply.Rest)
+            await foreach (var piece in reply.Rest)
             {
                 pairs.AddRange(piece.Select(pair => KeyValue.Parser.ParseFrom(pair.Span)));
             }
         }
 
-        long length = pairs.Sum(pair => KeyValueWire.FieldLength(pair.CalculateSize()));
+        var length = pairs.Sum(pair => KeyValueWire.FieldLength(pair.CalculateSize()));
         Assert.Equal(length, reply.KvsLength);
         return (pairs, reply);
     }
 
     public async Task<string?> Get(string key, long revision = 0)
     {
-        (List<KeyValue> pairs, _) = await Range(new RangeRequest { Key = Bytes(key), Revision = revision });
+        (var pairs, _) = await Range(new RangeRequest { Key = Bytes(key), Revision = revision });
         return pairs.Count == 0 ? null : pairs[0].Value.ToStringUtf8();
     }
 

@@ -15,15 +15,15 @@ public sealed class HangingReadTests
     public async Task ATransactionWhoseValueTheStoreDoesNotGiveIsAnsweredInTimeAndNeverHappens()
     {
         var store = new FaultyStore(new MemoryRevisionStore());
-        await using GrainServer server = await GrainServer.Start(store, Uncached);
+        await using var server = await GrainServer.Start(store, Uncached);
         await server.Put("k", "value");
         var hangs = new TaskCompletionSource();
         store.ReadsHeldUntil = hangs.Task;
-        TxnRequest txn = Replace("late");
-        Task<TxnResponse> parked = server.Keyspace.Txn(txn, CancellationToken.None);
+        var txn = Replace("late");
+        var parked = server.Keyspace.Txn(txn, CancellationToken.None);
         Assert.Equal(3, (await server.Put("other", "overtakes")).Header.Revision);
 
-        EtcdException error = await Assert.ThrowsAsync<EtcdException>(() => parked.WaitAsync(Limit));
+        var error = await Assert.ThrowsAsync<EtcdException>(() => parked.WaitAsync(Limit));
 
         Assert.Equal((StatusCode.Unavailable, "etcdserver: request timed out"), (error.Code, error.Message));
         store.ReadsHeldUntil = Task.CompletedTask;
@@ -38,13 +38,13 @@ public sealed class HangingReadTests
     public async Task APutWhosePreviousValueTheStoreDoesNotGiveIsAnsweredInTime()
     {
         var store = new FaultyStore(new MemoryRevisionStore());
-        await using GrainServer server = await GrainServer.Start(store, Uncached);
+        await using var server = await GrainServer.Start(store, Uncached);
         await server.Put("k", "value");
         var hangs = new TaskCompletionSource();
         store.ReadsHeldUntil = hangs.Task;
         var put = new PutRequest { Key = GrainServer.Bytes("k"), Value = GrainServer.Bytes("new"), PrevKv = true };
 
-        EtcdException error = await Assert.ThrowsAsync<EtcdException>(() => server.Keyspace.Put(put, CancellationToken.None).WaitAsync(Limit));
+        var error = await Assert.ThrowsAsync<EtcdException>(() => server.Keyspace.Put(put, CancellationToken.None).WaitAsync(Limit));
 
         Assert.Equal((StatusCode.Unavailable, "etcdserver: request timed out"), (error.Code, error.Message));
         store.ReadsHeldUntil = Task.CompletedTask;
@@ -56,7 +56,7 @@ public sealed class HangingReadTests
     public async Task AStopWaitsForATransactionWhoseValueIsMissingNoLongerThanItsCallerDoes()
     {
         var store = new FaultyStore(new MemoryRevisionStore());
-        GrainServer server = await GrainServer.Start(store, Uncached);
+        var server = await GrainServer.Start(store, Uncached);
         await server.Put("k", "value");
         var hangs = new TaskCompletionSource();
         store.ReadsHeldUntil = hangs.Task;

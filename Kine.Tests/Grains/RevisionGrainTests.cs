@@ -13,7 +13,7 @@ public sealed class RevisionGrainTests
     [Fact]
     public async Task FirstWriteIsRevisionTwoAndEachWriteTakesOneMore()
     {
-        await using GrainServer server = await GrainServer.Start(new MemoryRevisionStore());
+        await using var server = await GrainServer.Start(new MemoryRevisionStore());
         Assert.Equal(2, (await server.Put("a", "1")).Header.Revision);
         Assert.Equal(3, (await server.Put("a", "2")).Header.Revision);
         Assert.Equal(0, await server.Delete("missing"));
@@ -25,8 +25,8 @@ public sealed class RevisionGrainTests
     [Fact]
     public async Task FiftyConcurrentCreatesOfOneKeyHaveOneWinner()
     {
-        await using GrainServer server = await GrainServer.Start(new MemoryRevisionStore());
-        TxnResponse[] replies = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => server.Keyspace.Txn(Create("k", $"{i}"), CancellationToken.None)));
+        await using var server = await GrainServer.Start(new MemoryRevisionStore());
+        var replies = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => server.Keyspace.Txn(Create("k", $"{i}"), CancellationToken.None)));
         Assert.Single(replies, reply => reply.Succeeded);
         Assert.Equal(2, replies.Single(reply => reply.Succeeded).Header.Revision);
         Assert.Equal(2, (await server.Range(new RangeRequest { Key = GrainServer.Bytes("k") })).Reply.Revision);
@@ -36,7 +36,7 @@ public sealed class RevisionGrainTests
     public async Task ReadsDoNotSeeWhatIsNotDurable()
     {
         var store = new FaultyStore(new MemoryRevisionStore());
-        await using GrainServer server = await GrainServer.Start(store);
+        await using var server = await GrainServer.Start(store);
         await server.Put("k", "old");
         Task<PutResponse> put;
         using (await store.HoldAppends())
@@ -56,7 +56,7 @@ public sealed class RevisionGrainTests
     public async Task AFailedCompareWaitsForWhatItWasEvaluatedOn()
     {
         var store = new FaultyStore(new MemoryRevisionStore());
-        await using GrainServer server = await GrainServer.Start(store);
+        await using var server = await GrainServer.Start(store);
         Task<PutResponse> put;
         Task<TxnResponse> txn;
         using (await store.HoldAppends())
@@ -75,8 +75,8 @@ public sealed class RevisionGrainTests
     public async Task AFailedAppendTakesBackEverythingEvaluatedOnTopOfIt()
     {
         var store = new FaultyStore(new MemoryRevisionStore());
-        await using GrainServer server = await GrainServer.Start(store);
-        LeaseGrantResponse lease = await server.Keyspace.LeaseGrant(new LeaseGrantRequest { TTL = 100, ID = 7 }, CancellationToken.None);
+        await using var server = await GrainServer.Start(store);
+        var lease = await server.Keyspace.LeaseGrant(new LeaseGrantRequest { TTL = 100, ID = 7 }, CancellationToken.None);
         await server.Put("leased", "1", lease.ID);
         await server.Put("k", "old");
         store.BeforeAppend = _ => throw new StoreUnavailableException("gone for now");
@@ -95,7 +95,7 @@ public sealed class RevisionGrainTests
             await Task.Delay(50);
         }
 
-        foreach (Task write in writes)
+        foreach (var write in writes)
         {
             Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<EtcdException>(() => write)).Code);
         }
@@ -104,7 +104,7 @@ public sealed class RevisionGrainTests
         Assert.Equal("old", await server.Get("k"));
         Assert.Null(await server.Get("x"));
         Assert.Equal(4, (await server.Put("x", "2")).Header.Revision);
-        LeaseTimeToLiveResponse left = await server.Keyspace.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 7, Keys = true }, CancellationToken.None);
+        var left = await server.Keyspace.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 7, Keys = true }, CancellationToken.None);
         Assert.Equal("leased", Assert.Single(left.Keys).ToStringUtf8());
         Assert.Equal(-1, (await server.Keyspace.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 8 }, CancellationToken.None)).TTL);
         await server.Keyspace.LeaseRevoke(new LeaseRevokeRequest { ID = 7 }, CancellationToken.None);
@@ -115,8 +115,8 @@ public sealed class RevisionGrainTests
     public async Task ALostAnswerIsResolvedByWhatTheStoreHolds()
     {
         var store = new FaultyStore(new MemoryRevisionStore());
-        await using GrainServer server = await GrainServer.Start(store);
-        bool lose = true;
+        await using var server = await GrainServer.Start(store);
+        var lose = true;
         store.AfterAppend = _ =>
         {
             if (lose)
@@ -125,11 +125,11 @@ public sealed class RevisionGrainTests
                 throw new OutcomeUnknownException("connection cut");
             }
         };
-        ulong before = server.Keyspace.Header().RaftTerm;
+        var before = server.Keyspace.Header().RaftTerm;
         Assert.Equal(2, (await server.Put("k", "v")).Header.Revision);
         Assert.Equal("v", await server.Get("k"));
 
-        bool loseBefore = true;
+        var loseBefore = true;
         store.BeforeAppend = _ =>
         {
             if (loseBefore)
@@ -148,29 +148,29 @@ public sealed class RevisionGrainTests
     public async Task AWriterThatIsFencedOffAnswersNoMore()
     {
         var memory = new MemoryRevisionStore();
-        await using GrainServer server = await GrainServer.Start(memory);
+        await using var server = await GrainServer.Start(memory);
         await server.Put("k", "1");
-        Fence seen = await memory.ReadFence(CancellationToken.None);
+        var seen = await memory.ReadFence(CancellationToken.None);
         Assert.NotNull(await memory.TakeOver(seen, Guid.NewGuid(), "elsewhere", TimeSpan.FromSeconds(3), CancellationToken.None));
-        EtcdException error = await Assert.ThrowsAsync<EtcdException>(() => server.Put("k", "2"));
+        var error = await Assert.ThrowsAsync<EtcdException>(() => server.Put("k", "2"));
         Assert.Equal(StatusCode.Unavailable, error.Code);
     }
 
     [Fact]
     public async Task LeasesExpireAndDeleteTheirKeysInOneRevision()
     {
-        await using GrainServer server = await GrainServer.Start(new MemoryRevisionStore(), new WriterOptions { MinimumLeaseTtl = 1 });
+        await using var server = await GrainServer.Start(new MemoryRevisionStore(), new WriterOptions { MinimumLeaseTtl = 1 });
         await server.Keyspace.LeaseGrant(new LeaseGrantRequest { TTL = 1, ID = 5 }, CancellationToken.None);
         await server.Put("a", "1", 5);
         await server.Put("b", "1", 5);
-        long revision = (await server.Put("c", "1")).Header.Revision;
-        DateTime until = DateTime.UtcNow.AddSeconds(30);
+        var revision = (await server.Put("c", "1")).Header.Revision;
+        var until = DateTime.UtcNow.AddSeconds(30);
         while (await server.Get("a") is not null && DateTime.UtcNow < until)
         {
             await Task.Delay(50);
         }
 
-        (List<KeyValue> pairs, var reply) = await server.Range(new RangeRequest { Key = GrainServer.Bytes("a"), RangeEnd = GrainServer.Bytes("z") });
+        (var pairs, var reply) = await server.Range(new RangeRequest { Key = GrainServer.Bytes("a"), RangeEnd = GrainServer.Bytes("z") });
         Assert.Equal("c", Assert.Single(pairs).Key.ToStringUtf8());
         Assert.Equal(revision + 1, reply.Revision);
     }
@@ -178,10 +178,10 @@ public sealed class RevisionGrainTests
     [Fact]
     public async Task ALargeListComesInPiecesWithTheLengthItAnnounced()
     {
-        await using GrainServer server = await GrainServer.Start(new MemoryRevisionStore());
+        await using var server = await GrainServer.Start(new MemoryRevisionStore());
         string value = new('v', 100);
         await Task.WhenAll(Enumerable.Range(0, 20_000).Select(i => server.Put($"/big/{i:d6}", value)));
-        (List<KeyValue> pairs, var reply) = await server.Range(new RangeRequest { Key = GrainServer.Bytes("/big/"), RangeEnd = GrainServer.Bytes("/big0") });
+        (var pairs, var reply) = await server.Range(new RangeRequest { Key = GrainServer.Bytes("/big/"), RangeEnd = GrainServer.Bytes("/big0") });
         Assert.NotNull(reply.Rest);
         Assert.Equal(20_000, pairs.Count);
         Assert.Equal(20_000, reply.Count);
@@ -192,7 +192,7 @@ public sealed class RevisionGrainTests
     public async Task ValuesThatDecideATransactionAreFetchedWhenTheyAreNotInMemory()
     {
         var store = new MemoryRevisionStore();
-        await using GrainServer server = await GrainServer.Start(store, new WriterOptions { CacheBytes = 1 });
+        await using var server = await GrainServer.Start(store, new WriterOptions { CacheBytes = 1 });
         await server.Put("k", "value");
         var txn = new TxnRequest
         {
@@ -203,7 +203,7 @@ public sealed class RevisionGrainTests
                 new RequestOp { RequestRange = new RangeRequest { Key = GrainServer.Bytes("k") } },
             },
         };
-        TxnResponse reply = await server.Keyspace.Txn(txn, CancellationToken.None);
+        var reply = await server.Keyspace.Txn(txn, CancellationToken.None);
         Assert.True(reply.Succeeded);
         Assert.Equal("value", reply.Responses[0].ResponsePut.PrevKv.Value.ToStringUtf8());
         Assert.Equal("value", Assert.Single(reply.Responses[1].ResponseRange.Kvs).Value.ToStringUtf8());
@@ -213,19 +213,19 @@ public sealed class RevisionGrainTests
     [Fact]
     public async Task ReadsWhileCompactionRunsAreWholeOrCompacted()
     {
-        await using GrainServer server = await GrainServer.Start(new MemoryRevisionStore(), new WriterOptions { CacheBytes = 1, CompactBatchSize = 10 });
+        await using var server = await GrainServer.Start(new MemoryRevisionStore(), new WriterOptions { CacheBytes = 1, CompactBatchSize = 10 });
         long last = 0;
-        for (int round = 0; round < 40; round++)
+        for (var round = 0; round < 40; round++)
         {
-            PutResponse[] puts = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => server.Put($"k{i:d2}", $"{round}")));
+            var puts = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => server.Put($"k{i:d2}", $"{round}")));
             last = puts.Max(put => put.Header.Revision);
             Task compacted = server.Keyspace.Compact(new CompactionRequest { Revision = last - 10, Physical = round % 2 == 0 }, CancellationToken.None);
             var request = new RangeRequest { Key = GrainServer.Bytes("k"), RangeEnd = GrainServer.Bytes("l") };
-            (List<KeyValue> pairs, _) = await server.Range(request);
+            (var pairs, _) = await server.Range(request);
             Assert.Equal(50, pairs.Count);
             Assert.All(pairs, pair => Assert.Equal($"{round}", pair.Value.ToStringUtf8()));
             await compacted;
-            EtcdException error = await Assert.ThrowsAsync<EtcdException>(() => server.Get("k00", last - 11));
+            var error = await Assert.ThrowsAsync<EtcdException>(() => server.Get("k00", last - 11));
             Assert.Equal(StatusCode.OutOfRange, error.Code);
         }
     }
@@ -234,14 +234,14 @@ public sealed class RevisionGrainTests
     public async Task TheServerCompactsByIntervalAndLeavesTheNewestRevisions()
     {
         var options = new WriterOptions { CompactInterval = TimeSpan.FromMilliseconds(100), CompactIntervalJitter = 20, CompactMinRetain = 5 };
-        await using GrainServer server = await GrainServer.Start(new MemoryRevisionStore(), options);
+        await using var server = await GrainServer.Start(new MemoryRevisionStore(), options);
         long last = 0;
-        for (int i = 0; i < 20; i++)
+        for (var i = 0; i < 20; i++)
         {
             last = (await server.Put("k", $"{i}")).Header.Revision;
         }
 
-        DateTime until = DateTime.UtcNow.AddSeconds(30);
+        var until = DateTime.UtcNow.AddSeconds(30);
         HashKVResponse hash;
         do
         {

@@ -86,7 +86,10 @@ public sealed class CompressionTests
     {
         using var packed = new MemoryStream();
         using (var gzip = new GZipStream(packed, CompressionLevel.Fastest))
+        {
             gzip.Write(plain);
+        }
+
         return packed.ToArray();
     }
 

@@ -38,9 +38,15 @@ internal sealed class FakeKeyspace : IKeyspace
     public ValueTask<RangeReply> Range(RangeRequest request, CancellationToken cancellationToken)
     {
         if (OnRange is { } replaced)
+        {
             return replaced(request, cancellationToken);
+        }
+
         if (request.Key.IsEmpty)
+        {
             throw EtcdErrors.EmptyKey;
+        }
+
         return _values.TryGetValue(request.Key, out var value)
             ? new ValueTask<RangeReply>(Reply(Volatile.Read(ref _revision), new KeyValue { Key = request.Key, Value = value }))
             : new ValueTask<RangeReply>(Reply(Volatile.Read(ref _revision)));
@@ -62,9 +68,15 @@ internal sealed class FakeKeyspace : IKeyspace
     public Task<PutResponse> Put(PutRequest request, CancellationToken cancellationToken)
     {
         if (OnPut is { } replaced)
+        {
             return replaced(request, cancellationToken);
+        }
+
         if (request.Key.IsEmpty)
+        {
             throw EtcdErrors.EmptyKey;
+        }
+
         _values[request.Key] = request.Value;
         Interlocked.Increment(ref _revision);
         return Task.FromResult(new PutResponse { Header = Header() });

@@ -26,7 +26,10 @@ public sealed class FramingTests
         using var stream = await DuplexStream.Open(client, Range);
 
         foreach (var b in GrpcClient.Frame(Request))
+        {
             await stream.SendBytes([b]);
+        }
+
         stream.CloseSend();
 
         Assert.Equal(22UL, (await stream.Receive(RangeResponse.Parser))!.Header.MemberId);
@@ -44,7 +47,9 @@ public sealed class FramingTests
         await stream.SendBytes([.. Enumerable.Range(1, 5).SelectMany(i => GrpcClient.Frame(new LeaseKeepAliveRequest { ID = i }))]);
 
         for (var id = 1; id <= 5; id++)
+        {
             Assert.Equal(id, (await stream.Receive(LeaseKeepAliveResponse.Parser))!.ID);
+        }
     }
 
     public static TheoryData<string, byte[], StatusCode, string> BadBodies => new()

@@ -52,7 +52,10 @@ internal sealed class GrpcClient : IDisposable
         };
         request.Headers.TryAddWithoutValidation("te", "trailers");
         foreach (var (name, value) in headers)
+        {
             request.Headers.TryAddWithoutValidation(name, value);
+        }
+
         return request;
     }
 

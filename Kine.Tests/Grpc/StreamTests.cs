@@ -207,6 +207,8 @@ public sealed class StreamTests
         Assert.Equal(1, connections);
         await server.Stop();
         foreach (var stream in streams)
+        {
             stream.Dispose();
+        }
     }
 }

@@ -59,7 +59,10 @@ internal sealed class TestServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (!_stopped)
+        {
             await Server.Stop();
+        }
+
         await Server.DisposeAsync();
         _logging.Dispose();
     }

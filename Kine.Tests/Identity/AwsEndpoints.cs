@@ -43,7 +43,9 @@ public sealed class AwsEndpoints : IDisposable
         get
         {
             lock (_asked)
+            {
                 return [.. _asked];
+            }
         }
     }
 
@@ -53,9 +55,9 @@ public sealed class AwsEndpoints : IDisposable
         {
             while (true)
             {
-                HttpListenerContext call = await _listener.GetContextAsync();
+                var call = await _listener.GetContextAsync();
                 using var reader = new StreamReader(call.Request.InputStream);
-                (int status, string type, string body) = Answer(call.Request, await reader.ReadToEndAsync());
+                (var status, var type, var body) = Answer(call.Request, await reader.ReadToEndAsync());
                 call.Response.StatusCode = status;
                 call.Response.ContentType = type;
                 await call.Response.OutputStream.WriteAsync(Encoding.UTF8.GetBytes(body));
@@ -70,9 +72,12 @@ public sealed class AwsEndpoints : IDisposable
 
     private (int Status, string Type, string Body) Answer(HttpListenerRequest request, string body)
     {
-        string expires = DateTime.UtcNow.AddHours(1).ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+        var expires = DateTime.UtcNow.AddHours(1).ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
         if (Refuses)
+        {
             return (403, "application/json", """{"code":"AccessDenied","message":"not for you"}""");
+        }
+
         if (request is { HttpMethod: "GET", RawUrl: "/credentials" } && request.Headers["Authorization"] == ContainerToken)
         {
             Note("container");
@@ -97,7 +102,9 @@ public sealed class AwsEndpoints : IDisposable
     private void Note(string service)
     {
         lock (_asked)
+        {
             _asked.Add(service);
+        }
     }
 
     public void Dispose() => _listener.Close();

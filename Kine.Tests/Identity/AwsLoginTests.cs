@@ -22,17 +22,19 @@ public sealed class AwsLoginTests(LoginFixture servers) : IDisposable
     [InlineData("sts")]
     public async Task Every_log_in_is_by_a_valid_token_of_the_default_credential_chain(string source)
     {
-        bool session = source is "container" or "sts";
+        var session = source is "container" or "sts";
         servers.Ldap.Forget();
         servers.Ldap.Check = (user, token) => IsValid(user, token, session);
-        await using KineServer kine = On($"sslmode=verify-full&sslrootcert={servers.CaFile}");
-        foreach ((string name, string value) in await Variables(source))
+        await using var kine = On($"sslmode=verify-full&sslrootcert={servers.CaFile}");
+        foreach ((var name, var value) in await Variables(source))
+        {
             kine.Variables[name] = value;
+        }
 
         await kine.Start();
         using var channel = new EtcdChannel(kine.Address);
         await channel.Put("key", "value");
-        int before = servers.Ldap.Seen.Count;
+        var before = servers.Ldap.Seen.Count;
         await servers.Postgres.CloseSessions(LoginFixture.TokenUser);
         await WritesAgain(kine, channel);
 
@@ -47,13 +49,15 @@ public sealed class AwsLoginTests(LoginFixture servers) : IDisposable
     public async Task Without_credentials_the_server_says_so_in_one_sentence()
     {
         _aws.Refuses = true;
-        KineServer kine = On($"sslmode=verify-full&sslrootcert={servers.CaFile}");
-        foreach ((string name, string value) in await Variables("container"))
+        var kine = On($"sslmode=verify-full&sslrootcert={servers.CaFile}");
+        foreach ((var name, var value) in await Variables("container"))
+        {
             kine.Variables[name] = value;
+        }
 
-        Command done = await Command.Run(TestTools.Kine, kine.Arguments, within: TimeSpan.FromMinutes(2), environment: kine.Variables);
+        var done = await Command.Run(TestTools.Kine, kine.Arguments, within: TimeSpan.FromMinutes(2), environment: kine.Variables);
 
-        string output = done.Output + done.Errors;
+        var output = done.Output + done.Errors;
         Assert.NotEqual(0, done.ExitCode);
         Assert.True(output.Contains("AWS gave no token: ", StringComparison.Ordinal), output);
         Assert.False(output.Contains("   at ", StringComparison.Ordinal), output);
@@ -66,11 +70,13 @@ public sealed class AwsLoginTests(LoginFixture servers) : IDisposable
         servers.Ldap.Forget();
         using var folder = new TempFolder();
         using var other = new Grpc.TestCa(folder.FullName);
-        KineServer kine = On($"sslmode=verify-full&sslrootcert={other.File}");
-        foreach ((string name, string value) in await Variables("variables"))
+        var kine = On($"sslmode=verify-full&sslrootcert={other.File}");
+        foreach ((var name, var value) in await Variables("variables"))
+        {
             kine.Variables[name] = value;
+        }
 
-        Command done = await Command.Run(TestTools.Kine, kine.Arguments, within: TimeSpan.FromMinutes(2), environment: kine.Variables);
+        var done = await Command.Run(TestTools.Kine, kine.Arguments, within: TimeSpan.FromMinutes(2), environment: kine.Variables);
 
         Assert.NotEqual(0, done.ExitCode);
         Assert.Empty(servers.Ldap.Seen);
@@ -116,8 +122,8 @@ public sealed class AwsLoginTests(LoginFixture servers) : IDisposable
     private bool IsValid(string user, string password, bool session)
     {
         var token = RdsTokenCheck.Parse(password);
-        DateTime now = DateTime.UtcNow;
-        string? wrong = token switch
+        var now = DateTime.UtcNow;
+        var wrong = token switch
         {
             _ when user != LoginFixture.TokenUser || token.Fields["DBUser"] != user => "user",
             _ when token.Address != $"localhost:{servers.Postgres.Port}" => "address",
@@ -128,13 +134,16 @@ public sealed class AwsLoginTests(LoginFixture servers) : IDisposable
             _ => null,
         };
         if (wrong is not null)
+        {
             _wrong.Add(wrong);
+        }
+
         return wrong is null;
     }
 
     private static async Task WritesAgain(KineServer kine, EtcdChannel channel)
     {
-        DateTime deadline = DateTime.UtcNow + TimeSpan.FromSeconds(60);
+        var deadline = DateTime.UtcNow + TimeSpan.FromSeconds(60);
         while (true)
         {
             try

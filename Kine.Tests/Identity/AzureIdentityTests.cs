@@ -24,7 +24,7 @@ public sealed class AzureIdentityTests
     {
         DateTimeOffset? refresh = refreshMinutes is { } minutes ? Now.AddMinutes(minutes) : null;
 
-        IdentityToken token = EntraCredential.ToToken(new AccessToken("secret", Now.AddMinutes(lifeMinutes), refresh), Now);
+        var token = EntraCredential.ToToken(new AccessToken("secret", Now.AddMinutes(lifeMinutes), refresh), Now);
 
         Assert.Equal(("secret", Now.AddMinutes(lifeMinutes), Now.AddMinutes(renewMinutes)), (token.Value, token.Expires, token.RenewFrom));
     }

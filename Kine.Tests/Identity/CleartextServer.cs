@@ -49,7 +49,7 @@ public sealed class CleartextServer : IAsyncDisposable
         {
             while (true)
             {
-                using TcpClient client = await _listener.AcceptTcpClientAsync(_stop.Token);
+                using var client = await _listener.AcceptTcpClientAsync(_stop.Token);
                 try
                 {
                     await Serve(client.GetStream());
@@ -69,7 +69,7 @@ public sealed class CleartextServer : IAsyncDisposable
     private async Task Serve(NetworkStream network)
     {
         await Send(network, 0, Greeting());
-        byte[] answer = await Read(network);
+        var answer = await Read(network);
         await _plain.WriteAsync(answer);
         Stream stream = network;
         if (_certificate is not null && (BinaryPrimitives.ReadUInt32LittleEndian(answer.AsSpan(4)) & Tls) != 0)
@@ -82,14 +82,17 @@ public sealed class CleartextServer : IAsyncDisposable
         await Send(stream, (byte)(answer[3] + 1), [0xFE, .. Encoding.ASCII.GetBytes(Plugin), 0]);
         answer = await Read(stream);
         if (stream == network)
+        {
             await _plain.WriteAsync(answer);
+        }
+
         Passwords.Add(Encoding.UTF8.GetString(answer.AsSpan(4).TrimEnd((byte)0)));
         await Send(stream, (byte)(answer[3] + 1), [0xFF, 0x15, 0x04, .. "#28000Access denied"u8]);
     }
 
     private byte[] Greeting()
     {
-        uint capabilities = Capabilities | (_certificate is null ? 0 : Tls);
+        var capabilities = Capabilities | (_certificate is null ? 0 : Tls);
         return
         [
             10, .. "8.4.0\0"u8, 1, 0, 0, 0, .. "saltsalt"u8, 0, (byte)capabilities, (byte)(capabilities >> 8), 45, 2, 0,
@@ -105,7 +108,7 @@ public sealed class CleartextServer : IAsyncDisposable
     {
         var header = new byte[4];
         await stream.ReadExactlyAsync(header);
-        int length = header[0] | header[1] << 8 | header[2] << 16;
+        var length = header[0] | header[1] << 8 | header[2] << 16;
         Assert.InRange(length, 0, MaxPacket);
         var packet = new byte[4 + length];
         header.CopyTo(packet, 0);

@@ -20,10 +20,10 @@ public sealed class CleartextTests : IDisposable
     [Fact]
     public async Task A_verified_server_gets_the_token_over_TLS()
     {
-        using X509Certificate2 certificate = _ca.IssueServer("mysql");
+        using var certificate = _ca.IssueServer("mysql");
         await using var server = new CleartextServer(certificate);
 
-        StoreRefusedException refusal = await Open(server);
+        var refusal = await Open(server);
 
         Assert.Equal([Token], server.Passwords.Distinct());
         Assert.DoesNotContain("token-", server.Overheard, StringComparison.Ordinal);
@@ -36,7 +36,7 @@ public sealed class CleartextTests : IDisposable
     {
         using var folder = new TempFolder();
         using var other = new TestCa(folder.FullName);
-        using X509Certificate2 certificate = other.IssueServer("mysql");
+        using var certificate = other.IssueServer("mysql");
         await using var server = new CleartextServer(certificate);
 
         await Open(server);
@@ -58,7 +58,7 @@ public sealed class CleartextTests : IDisposable
     private async Task<StoreRefusedException> Open(CleartextServer server)
     {
         var settings = new StoreSettings { IdentityProvider = "aws", CaFile = _ca.File };
-        MySqlOptions options = StoreEndpoint.Parse($"mysql://kine@tcp(localhost:{server.Port})/db", settings).MySql!;
+        var options = StoreEndpoint.Parse($"mysql://kine@tcp(localhost:{server.Port})/db", settings).MySql!;
         await using var store = new MySqlRevisionStore(options with { PasswordProvider = _ => new(Token) }, NullLoggerFactory.Instance);
         return await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
     }

@@ -49,7 +49,7 @@ public sealed class EndpointSecretTests
     public async Task A_store_tells_its_place_without_the_password(string text)
     {
         var endpoint = StoreEndpoint.Parse(text);
-        await using IRevisionStore store = endpoint.Create();
+        await using var store = endpoint.Create();
 
         Assert.DoesNotContain("MARKER", $"{store.Description} {endpoint.Postgres} {endpoint.MySql}", StringComparison.OrdinalIgnoreCase);
     }

@@ -39,17 +39,19 @@ public sealed class EntraAuthority : IAsyncDisposable
         get
         {
             lock (_issued)
+            {
                 return [.. _issued];
+            }
         }
     }
 
     public static async Task<EntraAuthority> Start(X509Certificate2 certificate)
     {
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(
             kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(certificate)));
-        WebApplication application = builder.Build();
+        var application = builder.Build();
         var authority = new EntraAuthority(application);
         application.MapPost($"/{Tenant}/oauth2/v2.0/token", authority.Answer);
         await application.StartAsync();
@@ -58,11 +60,14 @@ public sealed class EntraAuthority : IAsyncDisposable
 
     private async Task<IResult> Answer(HttpRequest request)
     {
-        IFormCollection form = await request.ReadFormAsync();
-        bool right = form["grant_type"] == "client_credentials" && form["client_id"] == Client && form["scope"] == Scope
+        var form = await request.ReadFormAsync();
+        var right = form["grant_type"] == "client_credentials" && form["client_id"] == Client && form["scope"] == Scope
             && form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" && form["client_assertion"] == Assertion;
         if (!right)
+        {
             return Results.Json(new { error = "invalid_client", error_description = "AADSTS700016: not known here" }, statusCode: 401);
+        }
+
         lock (_issued)
         {
             _issued.Add(string.Create(CultureInfo.InvariantCulture, $"entra-token-{_issued.Count + 1}-{new string('x', 1500)}"));

@@ -25,9 +25,9 @@ public sealed class EntraLoginTests(LoginFixture servers) : IAsyncLifetime
     public async Task PostgreSQL_lets_the_store_in_by_the_token()
     {
         servers.Ldap.Check = (user, password) => user == LoginFixture.TokenUser && _authority.Issued.Contains(password);
-        string endpoint = servers.PostgresEndpoint(LoginFixture.TokenUser, $"sslmode=verify-full&sslrootcert={servers.CaFile}");
-        PostgresOptions options = StoreEndpoint.Parse(endpoint, Settings).Postgres!;
-        Func<CancellationToken, ValueTask<string>> password = Identity(TimeProvider.System).PasswordFor("localhost", servers.Postgres.Port, LoginFixture.TokenUser);
+        var endpoint = servers.PostgresEndpoint(LoginFixture.TokenUser, $"sslmode=verify-full&sslrootcert={servers.CaFile}");
+        var options = StoreEndpoint.Parse(endpoint, Settings).Postgres!;
+        var password = Identity(TimeProvider.System).PasswordFor("localhost", servers.Postgres.Port, LoginFixture.TokenUser);
         await using var store = new PostgresRevisionStore(options with { PasswordProvider = (_, cancellation) => password(cancellation) });
 
         await store.Open(default);
@@ -39,9 +39,9 @@ public sealed class EntraLoginTests(LoginFixture servers) : IAsyncLifetime
     [Fact]
     public async Task MariaDB_lets_the_store_in_by_the_token()
     {
-        Func<CancellationToken, ValueTask<string>> password = Identity(TimeProvider.System).PasswordFor("localhost", servers.MariaDb.Port, "entra");
+        var password = Identity(TimeProvider.System).PasswordFor("localhost", servers.MariaDb.Port, "entra");
         await servers.MariaDb.Run($"CREATE USER entra@'%' IDENTIFIED BY '{await password(default)}' REQUIRE SSL; GRANT ALL ON *.* TO entra@'%'");
-        MySqlOptions options = StoreEndpoint.Parse(servers.MariaDbEndpoint("entra"), Settings with { CaFile = servers.CaFile }).MySql!;
+        var options = StoreEndpoint.Parse(servers.MariaDbEndpoint("entra"), Settings with { CaFile = servers.CaFile }).MySql!;
         await using var store = new MySqlRevisionStore(options with { PasswordProvider = password }, NullLoggerFactory.Instance);
 
         await store.Open(default);
@@ -55,12 +55,12 @@ public sealed class EntraLoginTests(LoginFixture servers) : IAsyncLifetime
     {
         _authority.Life = TimeSpan.FromSeconds(120);
         var time = new ManualTime(DateTimeOffset.UtcNow);
-        Func<CancellationToken, ValueTask<string>> password = Identity(time).PasswordFor("localhost", 5432, "kine");
+        var password = Identity(time).PasswordFor("localhost", 5432, "kine");
 
-        string first = await password(default);
+        var first = await password(default);
         Assert.Equal(first, await password(default));
         time.Advance(TimeSpan.FromSeconds(61));
-        string second = await password(default);
+        var second = await password(default);
 
         Assert.Equal([first, second], _authority.Issued);
     }
@@ -80,7 +80,7 @@ public sealed class EntraLoginTests(LoginFixture servers) : IAsyncLifetime
 
     private static async Task CanWrite(IRevisionStore store)
     {
-        Fence seen = await store.ReadFence(default);
+        var seen = await store.ReadFence(default);
         Assert.NotNull(await store.TakeOver(seen, Guid.NewGuid(), "", TimeSpan.FromSeconds(3), default));
     }
 

@@ -49,7 +49,7 @@ public sealed class IdentityEndpointTests
     [Fact]
     public void Skip_verify_is_for_PostgreSQL_only()
     {
-        StoreSettings unverified = Aws with { SkipVerify = true, CaFile = "ca.pem" };
+        var unverified = Aws with { SkipVerify = true, CaFile = "ca.pem" };
 
         Assert.Equal(SslMode.Require, StoreEndpoint.Parse("postgres://kine@db/db", unverified).Postgres!.SslMode);
         Assert.Throws<StoreRefusedException>(() => StoreEndpoint.Parse("mysql://kine@tcp(db)/db", unverified));

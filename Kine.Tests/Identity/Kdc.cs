@@ -63,16 +63,19 @@ public sealed class Kdc : IAsyncDisposable
     /// <summary>A new keytab with new keys of these principals; older keytabs of theirs are worthless from then on.</summary>
     public async Task<string> NewKeytab(params string[] principals)
     {
-        string file = _folder[string.Create(CultureInfo.InvariantCulture, $"{Interlocked.Increment(ref _files)}.keytab")];
-        foreach (string principal in principals)
+        var file = _folder[string.Create(CultureInfo.InvariantCulture, $"{Interlocked.Increment(ref _files)}.keytab")];
+        foreach (var principal in principals)
+        {
             await Admin($"ktadd -k {file} {principal}");
+        }
+
         return file;
     }
 
     /// <summary>A new credential cache with a ticket for the principal, as kinit leaves it.</summary>
     public async Task<string> NewCache(string principal, string keytab)
     {
-        string file = _folder[string.Create(CultureInfo.InvariantCulture, $"{Interlocked.Increment(ref _files)}.cache")];
+        var file = _folder[string.Create(CultureInfo.InvariantCulture, $"{Interlocked.Increment(ref _files)}.cache")];
         await Run("/usr/bin/kinit", "-k", "-t", keytab, "-c", file, principal);
         return file;
     }
@@ -81,10 +84,12 @@ public sealed class Kdc : IAsyncDisposable
 
     private async Task Run(string program, params string[] arguments)
     {
-        Command done = await Command.Run(program, arguments, within: StartLimit, environment: Variables);
+        var done = await Command.Run(program, arguments, within: StartLimit, environment: Variables);
         // kadmin.local answers failures with 0.
         if (done.ExitCode != 0 || done.Errors.Contains(" while ", StringComparison.Ordinal))
+        {
             throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {done.ExitCode}:\n{done.Output}\n{done.Errors}");
+        }
     }
 
     public async ValueTask DisposeAsync()

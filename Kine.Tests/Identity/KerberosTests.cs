@@ -14,7 +14,7 @@ public sealed class KerberosTests(LoginFixture servers)
     [Fact]
     public async Task A_keytab_logs_the_principal_of_the_endpoint_in_among_others_in_the_file()
     {
-        string keytab = await servers.Kdc.NewKeytab(LoginFixture.OtherPrincipal, User);
+        var keytab = await servers.Kdc.NewKeytab(LoginFixture.OtherPrincipal, User);
         await using var kine = Kine($"{User}%40{Kdc.Realm}", "krb5_keytab=" + keytab);
 
         await Works(kine);
@@ -34,7 +34,7 @@ public sealed class KerberosTests(LoginFixture servers)
     [Fact]
     public async Task A_credential_cache_is_named_by_the_endpoint()
     {
-        string cache = await servers.Kdc.NewCache(User, await servers.Kdc.NewKeytab(User));
+        var cache = await servers.Kdc.NewCache(User, await servers.Kdc.NewKeytab(User));
         await using var kine = Kine($"{User}%40{Kdc.Realm}", "krb5_ccache=" + cache);
 
         await Works(kine);
@@ -94,19 +94,19 @@ public sealed class KerberosTests(LoginFixture servers)
     [InlineData("krb5_keytab={good}&krb5_ccache", "both krb5_keytab and krb5_ccache")]
     public async Task What_is_wrong_is_told_in_one_sentence(string parameters, string reason)
     {
-        string old = await servers.Kdc.NewKeytab(User);
-        string good = await servers.Kdc.NewKeytab(User);
-        string another = await servers.Kdc.NewKeytab(LoginFixture.OtherPrincipal);
-        string cache = await servers.Kdc.NewCache(LoginFixture.OtherPrincipal, another);
+        var old = await servers.Kdc.NewKeytab(User);
+        var good = await servers.Kdc.NewKeytab(User);
+        var another = await servers.Kdc.NewKeytab(LoginFixture.OtherPrincipal);
+        var cache = await servers.Kdc.NewCache(LoginFixture.OtherPrincipal, another);
         using var folder = new TempFolder();
         string Filled(string text) => text.Replace("{folder}", folder.FullName).Replace("{old}", old).Replace("{good}", good)
             .Replace("{another}", another).Replace("{cache}", cache);
         await using var kine = Kine(User, Filled(parameters));
 
-        Command done = await Command.Run(TestTools.Kine, kine.Arguments, within: EndLimit, environment: kine.Variables);
+        var done = await Command.Run(TestTools.Kine, kine.Arguments, within: EndLimit, environment: kine.Variables);
 
         Assert.NotEqual(0, done.ExitCode);
-        string output = done.Output + done.Errors;
+        var output = done.Output + done.Errors;
         Assert.True(output.Contains(Filled(reason), StringComparison.Ordinal), output);
         Assert.False(output.Contains("   at ", StringComparison.Ordinal), output);
     }
@@ -130,7 +130,7 @@ public sealed class KerberosTests(LoginFixture servers)
     private static async Task WritesAgain(KineServer kine)
     {
         using var channel = new EtcdChannel(kine.Address);
-        DateTime deadline = DateTime.UtcNow + EndLimit;
+        var deadline = DateTime.UtcNow + EndLimit;
         while (true)
         {
             try

@@ -10,9 +10,11 @@ public sealed class LazyLoadTests
     {
         await using var kine = await KineServer.StartNew();
         using (var channel = new EtcdChannel(kine.Address))
+        {
             await channel.Put("key", "value");
+        }
 
-        string loaded = await File.ReadAllTextAsync($"/proc/{kine.Process.Pid}/maps");
+        var loaded = await File.ReadAllTextAsync($"/proc/{kine.Process.Pid}/maps");
 
         Assert.Contains("Kine.Backends.dll", loaded, StringComparison.Ordinal);
         Assert.All(

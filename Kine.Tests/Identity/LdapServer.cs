@@ -36,14 +36,18 @@ public sealed class LdapServer : IAsyncDisposable
         get
         {
             lock (_seen)
+            {
                 return [.. _seen];
+            }
         }
     }
 
     public void Forget()
     {
         lock (_seen)
+        {
             _seen.Clear();
+        }
     }
 
     private async Task Accept()
@@ -51,7 +55,9 @@ public sealed class LdapServer : IAsyncDisposable
         try
         {
             while (true)
+            {
                 _ = Serve(await _listener.AcceptTcpClientAsync(_stop.Token));
+            }
         }
         catch (OperationCanceledException)
         {
@@ -63,19 +69,22 @@ public sealed class LdapServer : IAsyncDisposable
     {
         using (client)
         {
-            NetworkStream stream = client.GetStream();
+            var stream = client.GetStream();
             var received = new List<byte>();
             var buffer = new byte[4096];
             int length;
             while ((length = await stream.ReadAsync(buffer, _stop.Token)) > 0)
             {
                 received.AddRange(buffer.AsSpan(0, length));
-                while (AsnDecoder.TryReadEncodedValue([.. received], AsnEncodingRules.BER, out _, out _, out _, out int consumed))
+                while (AsnDecoder.TryReadEncodedValue([.. received], AsnEncodingRules.BER, out _, out _, out _, out var consumed))
                 {
                     byte[] message = [.. received.Take(consumed)];
                     received.RemoveRange(0, consumed);
                     if (Answer(message) is not { } answer)
+                    {
                         return;
+                    }
+
                     await stream.WriteAsync(answer, _stop.Token);
                 }
             }
@@ -85,16 +94,22 @@ public sealed class LdapServer : IAsyncDisposable
     // Null for anything but a bind, such as the client's goodbye.
     private byte[]? Answer(byte[] message)
     {
-        AsnReader request = new AsnReader(message, AsnEncodingRules.BER).ReadSequence();
+        var request = new AsnReader(message, AsnEncodingRules.BER).ReadSequence();
         var id = request.ReadInteger();
         if (!request.PeekTag().HasSameClassAndValue(BindRequest))
+        {
             return null;
-        AsnReader bind = request.ReadSequence(BindRequest);
+        }
+
+        var bind = request.ReadSequence(BindRequest);
         bind.ReadInteger(); // version
-        string name = System.Text.Encoding.UTF8.GetString(bind.ReadOctetString());
-        string password = System.Text.Encoding.UTF8.GetString(bind.ReadOctetString(SimplePassword));
+        var name = System.Text.Encoding.UTF8.GetString(bind.ReadOctetString());
+        var password = System.Text.Encoding.UTF8.GetString(bind.ReadOctetString(SimplePassword));
         lock (_seen)
+        {
             _seen.Add(password);
+        }
+
         var answer = new AsnWriter(AsnEncodingRules.BER);
         using (answer.PushSequence())
         {

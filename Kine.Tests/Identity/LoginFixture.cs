@@ -30,7 +30,7 @@ public sealed class LoginFixture : IAsyncLifetime
         _ca = new TestCa(_folder.FullName);
         (Certificate, _key) = _ca.Issue("postgres", serverAuth: true);
         Postgres = new LoginServer(Ldap, Certificate, _key);
-        (string certificate, string key) = _ca.Issue("mariadb", serverAuth: true);
+        (var certificate, var key) = _ca.Issue("mariadb", serverAuth: true);
         MariaDb = new MariaDbServer($"--ssl-cert={certificate}", $"--ssl-key={key}", $"--ssl-ca={_ca.File}");
     }
 
@@ -52,7 +52,7 @@ public sealed class LoginFixture : IAsyncLifetime
     /// <summary>A database of its own that the user logs in to; kine creates it.</summary>
     public string PostgresEndpoint(string user, string parameters)
     {
-        string database = Postgres.NewEndpoint();
+        var database = Postgres.NewEndpoint();
         return $"postgres://{user}@localhost:{Postgres.Port}/{database[(database.LastIndexOf('/') + 1)..]}?{parameters}";
     }
 

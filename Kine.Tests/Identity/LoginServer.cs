@@ -16,7 +16,10 @@ public sealed class LoginServer : PostgresServer
         ServerAccount.Own(key);
         // PostgreSQL takes no key that others can read.
         if (!OperatingSystem.IsWindows())
+        {
             File.SetUnixFileMode(key, UnixFileMode.UserRead);
+        }
+
         Set("ssl=on");
         Set("ssl_cert_file=" + certificate);
         Set("ssl_key_file=" + key);
@@ -36,8 +39,10 @@ public sealed class LoginServer : PostgresServer
 
     public async Task CreateUsers()
     {
-        foreach (string user in new[] { LoginFixture.KerberosUser, LoginFixture.ShortUser, LoginFixture.TokenUser })
+        foreach (var user in new[] { LoginFixture.KerberosUser, LoginFixture.ShortUser, LoginFixture.TokenUser })
+        {
             await Query("postgres", $"CREATE ROLE {user} LOGIN CREATEDB");
+        }
     }
 
     /// <summary>Ends all sessions of a user, so that it has to log in anew.</summary>
@@ -47,8 +52,8 @@ public sealed class LoginServer : PostgresServer
     protected override async Task Initialize()
     {
         await base.Initialize();
-        string file = Path.Combine(DataFolder, "pg_hba.conf");
-        string others = await File.ReadAllTextAsync(file);
+        var file = Path.Combine(DataFolder, "pg_hba.conf");
+        var others = await File.ReadAllTextAsync(file);
         await File.WriteAllTextAsync(file, $"""
             hostssl all {LoginFixture.TokenUser} 127.0.0.1/32 ldap ldapserver=127.0.0.1 ldapport={_ldap.Port} ldapprefix="" ldapsuffix=""
             host all {LoginFixture.TokenUser} 127.0.0.1/32 reject

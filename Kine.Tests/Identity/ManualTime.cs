@@ -11,7 +11,9 @@ public sealed class ManualTime(DateTimeOffset start) : TimeProvider
     public override DateTimeOffset GetUtcNow()
     {
         lock (_lock)
+        {
             return _now;
+        }
     }
 
     public void Advance(TimeSpan by)
@@ -23,8 +25,10 @@ public sealed class ManualTime(DateTimeOffset start) : TimeProvider
             due = [.. _timers.Where(timer => timer.Due <= _now)];
             _timers.RemoveAll(timer => timer.Due <= _now);
         }
-        foreach (ManualTimer timer in due)
+        foreach (var timer in due)
+        {
             timer.Fire();
+        }
     }
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
@@ -58,7 +62,9 @@ public sealed class ManualTime(DateTimeOffset start) : TimeProvider
         public void Dispose()
         {
             lock (time._lock)
+            {
                 time._timers.Remove(this);
+            }
         }
 
         public ValueTask DisposeAsync()

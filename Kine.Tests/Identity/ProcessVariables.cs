@@ -7,7 +7,7 @@ public sealed class ProcessVariables : IDisposable
 
     public ProcessVariables(params (string Name, string Value)[] variables)
     {
-        foreach ((string name, string value) in variables)
+        foreach ((var name, var value) in variables)
         {
             _before[name] = Environment.GetEnvironmentVariable(name);
             Environment.SetEnvironmentVariable(name, value);
@@ -16,7 +16,9 @@ public sealed class ProcessVariables : IDisposable
 
     public void Dispose()
     {
-        foreach ((string name, string? value) in _before)
+        foreach ((var name, var value) in _before)
+        {
             Environment.SetEnvironmentVariable(name, value);
+        }
     }
 }

@@ -30,7 +30,7 @@ public sealed class RdsTokenCheck
 
     public static RdsTokenCheck Parse(string token)
     {
-        int mark = token.IndexOf('?');
+        var mark = token.IndexOf('?');
         Assert.True(mark > 0 && token[mark - 1] == '/', "the token is host:port/?parameters");
         var fields = token[(mark + 1)..].Split('&').Select(pair => pair.Split('=')).ToDictionary(pair => pair[0], pair => Uri.UnescapeDataString(pair[1]));
         return new RdsTokenCheck(token[..(mark - 1)], fields);
@@ -39,15 +39,18 @@ public sealed class RdsTokenCheck
     /// <summary>The signature that the fields must carry.</summary>
     public string Signature(string secretKey, string region)
     {
-        string day = Fields["X-Amz-Date"][..8];
-        string scope = $"{day}/{region}/rds-db/aws4_request";
+        var day = Fields["X-Amz-Date"][..8];
+        var scope = $"{day}/{region}/rds-db/aws4_request";
         var parameters = Fields.Where(field => field.Key != "X-Amz-Signature")
             .Select(field => $"{Encode(field.Key)}={Encode(field.Value)}").Order(StringComparer.Ordinal);
-        string request = string.Join('\n', "GET", "/", string.Join('&', parameters), $"host:{Address}", "", "host", Hash(""));
-        string toSign = string.Join('\n', Algorithm, Fields["X-Amz-Date"], scope, Hash(request));
-        byte[] key = Encoding.UTF8.GetBytes("AWS4" + secretKey);
-        foreach (string part in new[] { day, region, "rds-db", "aws4_request" })
+        var request = string.Join('\n', "GET", "/", string.Join('&', parameters), $"host:{Address}", "", "host", Hash(""));
+        var toSign = string.Join('\n', Algorithm, Fields["X-Amz-Date"], scope, Hash(request));
+        var key = Encoding.UTF8.GetBytes("AWS4" + secretKey);
+        foreach (var part in new[] { day, region, "rds-db", "aws4_request" })
+        {
             key = HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(part));
+        }
+
         return Convert.ToHexStringLower(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(toSign)));
     }
 

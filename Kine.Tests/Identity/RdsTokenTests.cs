@@ -16,7 +16,7 @@ public sealed class RdsTokenTests
         const string Secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
         var keys = new ImmutableCredentials("AKIDEXAMPLE", Secret, session.Length > 0 ? session : null);
 
-        string token = RdsToken.Sign(keys, region, host, port, user, Now);
+        var token = RdsToken.Sign(keys, region, host, port, user, Now);
 
         var check = RdsTokenCheck.Parse(token);
         Assert.Equal($"{host}:{port}", check.Address);
@@ -32,7 +32,10 @@ public sealed class RdsTokenTests
             ["X-Amz-Signature"] = check.Signature(Secret, region),
         };
         if (session.Length > 0)
+        {
             fields.Add("X-Amz-Security-Token", session);
+        }
+
         Assert.Equal(fields.OrderBy(field => field.Key), check.Fields.OrderBy(field => field.Key));
         Assert.DoesNotContain(Secret, token, StringComparison.Ordinal);
     }

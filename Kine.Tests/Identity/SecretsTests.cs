@@ -15,9 +15,9 @@ public sealed class SecretsTests(LoginFixture servers)
     [InlineData("json")]
     public async Task A_password_that_PostgreSQL_refuses(string format)
     {
-        string user = $"secret_{format}";
+        var user = $"secret_{format}";
         await servers.Postgres.Query("postgres", $"CREATE ROLE {user} LOGIN CREATEDB PASSWORD '{Marker}'");
-        string endpoint = servers.PostgresEndpoint($"{user}:{Marker}", "sslmode=disable").Replace("localhost", "127.0.0.1", StringComparison.Ordinal);
+        var endpoint = servers.PostgresEndpoint($"{user}:{Marker}", "sslmode=disable").Replace("localhost", "127.0.0.1", StringComparison.Ordinal);
 
         await FailsInSilence(endpoint, format, [Marker], async () =>
         {
@@ -31,7 +31,7 @@ public sealed class SecretsTests(LoginFixture servers)
     [InlineData("json")]
     public async Task A_password_that_MariaDB_refuses(string format)
     {
-        string user = $"secret_{format}";
+        var user = $"secret_{format}";
         await servers.MariaDb.Run($"CREATE USER {user}@'%' IDENTIFIED BY '{Marker}'; GRANT ALL ON *.* TO {user}@'%'");
 
         await FailsInSilence(servers.MariaDbEndpoint($"{user}:{Marker}"), format, [Marker], async () =>
@@ -44,9 +44,9 @@ public sealed class SecretsTests(LoginFixture servers)
     [Fact]
     public async Task Keys_and_tokens_of_AWS_that_PostgreSQL_refuses()
     {
-        bool accepts = true;
+        var accepts = true;
         servers.Ldap.Check = (_, _) => accepts;
-        string endpoint = servers.PostgresEndpoint(LoginFixture.TokenUser, $"sslmode=verify-full&sslrootcert={servers.CaFile}");
+        var endpoint = servers.PostgresEndpoint(LoginFixture.TokenUser, $"sslmode=verify-full&sslrootcert={servers.CaFile}");
         var variables = new Dictionary<string, string>
         {
             ["AWS_ACCESS_KEY_ID"] = "AKIDEXAMPLE",
@@ -67,7 +67,7 @@ public sealed class SecretsTests(LoginFixture servers)
     {
         var variables = new Dictionary<string, string> { ["KINE_ENDPOINT"] = $"postgres://kine:{Marker}@localhost/db", ["PGPASSWORD"] = Marker };
 
-        Command help = await Command.Run(TestTools.Kine, ["--help"], within: Limit, environment: variables);
+        var help = await Command.Run(TestTools.Kine, ["--help"], within: Limit, environment: variables);
 
         Assert.Contains("KINE_ENDPOINT", help.Output, StringComparison.Ordinal);
         Assert.DoesNotContain(Marker, help.Output + help.Errors, StringComparison.Ordinal);
@@ -79,15 +79,18 @@ public sealed class SecretsTests(LoginFixture servers)
     {
         await using var kine = KineServer.On(endpoint, ["--log-format", format, "--debug", .. flags]);
         kine.MetricsAddress = $"127.0.0.1:{FreePort.Next()}";
-        foreach ((string name, string value) in variables ?? [])
+        foreach ((var name, var value) in variables ?? [])
+        {
             kine.Variables[name] = value;
+        }
+
         await kine.Start();
         var told = new List<string>();
         using var channel = new EtcdChannel(kine.Address);
         await channel.Put("key", "value");
         await lockOut();
 
-        DateTime deadline = DateTime.UtcNow + Limit;
+        var deadline = DateTime.UtcNow + Limit;
         while (told.Count < 3 && DateTime.UtcNow < deadline && !kine.HasEnded)
         {
             try
@@ -109,7 +112,7 @@ public sealed class SecretsTests(LoginFixture servers)
         told.Add(kine.Process.Output);
         await kine.Process.Kill();
 
-        Command start = await Command.Run(TestTools.Kine, kine.Arguments, within: Limit, environment: kine.Variables);
+        var start = await Command.Run(TestTools.Kine, kine.Arguments, within: Limit, environment: kine.Variables);
         Assert.NotEqual(0, start.ExitCode);
         Assert.NotEqual("", start.Errors);
         told.Add(start.Output);

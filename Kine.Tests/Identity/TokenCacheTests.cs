@@ -19,7 +19,7 @@ public sealed class TokenCacheTests
     public async Task A_token_serves_all_log_ins_until_its_renewal_is_due()
     {
         _renewAfter = TimeSpan.FromMinutes(10);
-        TokenCache cache = Cache();
+        var cache = Cache();
 
         Assert.Equal("token 1", await cache.Get(default));
         _time.Advance(TimeSpan.FromMinutes(10) - TimeSpan.FromSeconds(1));
@@ -33,7 +33,7 @@ public sealed class TokenCacheTests
     [Fact]
     public async Task A_token_that_is_due_at_once_is_new_for_each_log_in()
     {
-        TokenCache cache = Cache();
+        var cache = Cache();
 
         Assert.Equal(["token 1", "token 2", "token 3"], [await cache.Get(default), await cache.Get(default), await cache.Get(default)]);
     }
@@ -41,7 +41,7 @@ public sealed class TokenCacheTests
     [Fact]
     public async Task While_the_service_is_away_the_old_token_serves_as_long_as_it_is_valid_and_never_longer()
     {
-        TokenCache cache = Cache();
+        var cache = Cache();
         await cache.Get(default);
         _service = () => Task.FromException<IdentityToken>(new InvalidOperationException("nobody\n there", new IOException("cable cut")));
 
@@ -59,12 +59,12 @@ public sealed class TokenCacheTests
     [Fact]
     public async Task A_slow_service_holds_no_log_in_up_while_a_valid_token_is_there()
     {
-        TokenCache cache = Cache();
+        var cache = Cache();
         await cache.Get(default);
         var slow = new TaskCompletionSource<IdentityToken>();
         _service = () => slow.Task;
 
-        Task<string> waiting = cache.Get(default).AsTask();
+        var waiting = cache.Get(default).AsTask();
         while (!waiting.IsCompleted)
         {
             _time.Advance(TimeSpan.FromMilliseconds(100));
@@ -75,17 +75,20 @@ public sealed class TokenCacheTests
         _service = () => Task.FromException<IdentityToken>(new IOException("away"));
         string next;
         while ((next = await cache.Get(default)) == "token 1")
+        {
             await Task.Delay(1);
+        }
+
         Assert.Equal("token 2", next);
     }
 
     [Fact]
     public async Task A_service_without_an_answer_is_given_up_after_half_a_minute()
     {
-        TokenCache cache = Cache();
+        var cache = Cache();
         _service = () => new TaskCompletionSource<IdentityToken>().Task;
 
-        Task<string> waiting = cache.Get(default).AsTask();
+        var waiting = cache.Get(default).AsTask();
         while (!waiting.IsCompleted)
         {
             _time.Advance(TimeSpan.FromSeconds(1));
@@ -100,7 +103,7 @@ public sealed class TokenCacheTests
     {
         var answer = new TaskCompletionSource<IdentityToken>();
         _service = () => answer.Task;
-        TokenCache cache = Cache();
+        var cache = Cache();
 
         Task<string>[] waiting = [.. Enumerable.Range(0, 20).Select(_ => cache.Get(default).AsTask())];
         answer.SetResult(Fresh() with { Value = "shared" });
@@ -114,11 +117,11 @@ public sealed class TokenCacheTests
     {
         var answer = new TaskCompletionSource<IdentityToken>();
         _service = () => answer.Task;
-        TokenCache cache = Cache();
+        var cache = Cache();
         using var given = new CancellationTokenSource();
 
-        Task<string> first = cache.Get(given.Token).AsTask();
-        Task<string> second = cache.Get(default).AsTask();
+        var first = cache.Get(given.Token).AsTask();
+        var second = cache.Get(default).AsTask();
         await given.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
         answer.SetResult(Fresh() with { Value = "shared" });
@@ -130,13 +133,13 @@ public sealed class TokenCacheTests
     public async Task A_caller_that_gives_up_on_a_service_that_failed_before_is_told_why()
     {
         _service = () => Task.FromException<IdentityToken>(new InvalidOperationException("nobody there"));
-        TokenCache cache = Cache();
+        var cache = Cache();
         var first = await Assert.ThrowsAsync<StoreUnavailableException>(() => cache.Get(default).AsTask());
         var answer = new TaskCompletionSource<IdentityToken>();
         _service = () => answer.Task;
         using var giveUp = new CancellationTokenSource();
 
-        Task<string> asked = cache.Get(giveUp.Token).AsTask();
+        var asked = cache.Get(giveUp.Token).AsTask();
         await giveUp.CancelAsync();
 
         var second = await Assert.ThrowsAsync<StoreUnavailableException>(() => asked);
@@ -160,7 +163,7 @@ public sealed class TokenCacheTests
 
     private IdentityToken Fresh()
     {
-        DateTimeOffset now = _time.GetUtcNow();
+        var now = _time.GetUtcNow();
         return new IdentityToken(string.Create(CultureInfo.InvariantCulture, $"token {_asked}"), now + Life, now + _renewAfter);
     }
 

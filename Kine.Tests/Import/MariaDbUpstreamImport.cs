@@ -26,7 +26,7 @@ public sealed class MariaDbUpstreamImport(MariaDbFixture fixture) : UpstreamImpo
     // On standard input: these statements are longer than an argument may be.
     protected override async Task Run(string sql)
     {
-        Command done = await Command.Run("mariadb", ["--no-defaults", "--user=root", $"--socket={fixture.Server.Socket}", _database], sql + ";");
+        var done = await Command.Run("mariadb", ["--no-defaults", "--user=root", $"--socket={fixture.Server.Socket}", _database], sql + ";");
         Assert.True(done.ExitCode == 0, done.Errors);
     }
 

@@ -41,13 +41,13 @@ public sealed class SqliteUpstreamImport : UpstreamImportContract, IDisposable
 
     protected override async Task Run(string sql)
     {
-        await using RawDatabase file = RawDatabase.Open(Path);
+        await using var file = RawDatabase.Open(Path);
         file.Run(sql);
     }
 
     protected override async Task<string> Query(string sql)
     {
-        await using RawDatabase file = RawDatabase.Open(Path);
+        await using var file = RawDatabase.Open(Path);
         return file.Text(sql);
     }
 

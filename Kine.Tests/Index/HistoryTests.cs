@@ -11,10 +11,12 @@ public sealed class HistoryTests
     [Fact]
     public void A_row_that_an_undo_took_back_stays_for_readers_below_the_undone_revision()
     {
-        long undone = Append(5, 300);
+        var undone = Append(5, 300);
         _history.Restore(Newer(undone));
         for (long mod = 6; mod < 5000; mod++)
+        {
             Append(mod, 200);
+        }
 
         DropAll(250);
 
@@ -31,8 +33,11 @@ public sealed class HistoryTests
     {
         var rows = new List<long>();
         for (long mod = 1; mod <= 1_000_000; mod++)
+        {
             rows.Add(Append(mod, mod + 1));
-        long before = _history.Bytes;
+        }
+
+        var before = _history.Bytes;
 
         DropAll(900_000);
 
@@ -41,15 +46,17 @@ public sealed class HistoryTests
         Assert.InRange(_history.Bytes, 1, before / 5);
         Assert.Null(Mod(rows[0]));
         Assert.Null(Mod(History.NoRow));
-        for (int i = 900_000; i < rows.Count; i++)
+        for (var i = 900_000; i < rows.Count; i++)
+        {
             Assert.Equal(i + 1, Mod(rows[i]));
+        }
     }
 
     private static VersionRow Newer(long row) => new(new KeyVersion(long.MaxValue, 0, 1, 2, 0, 1), row);
 
     private long? Mod(long row)
     {
-        VersionRow version = Newer(row);
+        var version = Newer(row);
         return _history.TryGetOlder(ref version) ? version.Mod : null;
     }
 

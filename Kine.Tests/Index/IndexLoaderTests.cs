@@ -17,12 +17,15 @@ public sealed class IndexLoaderTests
     {
         var arrived = new List<(RecordMetadata Record, byte[] Key)>();
         await using var loader = new IndexLoader((in RecordMetadata record, ReadOnlySpan<byte> key) => arrived.Add((record, key.ToArray())));
-        for (int i = 0; i < count; i++)
+        for (var i = 0; i < count; i++)
+        {
             loader.Add(Record(i), Key(i));
+        }
+
         await loader.Finish();
 
         Assert.Equal(count, arrived.Count);
-        for (int i = 0; i < count; i++)
+        for (var i = 0; i < count; i++)
         {
             Assert.Equal(Record(i), arrived[i].Record);
             Assert.True(arrived[i].Key.AsSpan().SequenceEqual(Key(i)));
@@ -32,16 +35,19 @@ public sealed class IndexLoaderTests
     [Fact]
     public async Task A_scan_that_is_faster_waits_instead_of_filling_the_memory()
     {
-        int added = 0;
-        int applied = 0;
-        int ahead = 0;
+        var added = 0;
+        var applied = 0;
+        var ahead = 0;
         await using var loader = new IndexLoader((in RecordMetadata _, ReadOnlySpan<byte> _) =>
         {
             if (applied % 1000 == 0)
+            {
                 Thread.Sleep(1);
+            }
+
             ahead = Math.Max(ahead, Volatile.Read(ref added) - applied++);
         });
-        for (int i = 0; i < 20_000; i++)
+        for (var i = 0; i < 20_000; i++)
         {
             loader.Add(Record(i), [1]);
             Volatile.Write(ref added, i + 1);
@@ -55,18 +61,23 @@ public sealed class IndexLoaderTests
     [Fact]
     public async Task A_scan_hears_of_a_record_that_could_not_be_applied_and_no_later_one_is()
     {
-        int applied = 0;
+        var applied = 0;
         await using var loader = new IndexLoader((in RecordMetadata record, ReadOnlySpan<byte> _) =>
         {
             if (record.Revision == 1000)
+            {
                 throw new ArgumentException("out of order");
+            }
+
             applied++;
         });
 
-        ArgumentException error = Assert.Throws<ArgumentException>(() =>
+        var error = Assert.Throws<ArgumentException>(() =>
         {
-            for (int i = 0; i < 100_000; i++)
+            for (var i = 0; i < 100_000; i++)
+            {
                 loader.Add(Record(i), [1]);
+            }
         });
 
         Assert.Equal("out of order", error.Message);
@@ -86,17 +97,20 @@ public sealed class IndexLoaderTests
     {
         using var gate = new ManualResetEventSlim();
         using var begun = new ManualResetEventSlim();
-        int applied = 0;
+        var applied = 0;
         var loader = new IndexLoader((in RecordMetadata _, ReadOnlySpan<byte> _) =>
         {
             begun.Set();
             gate.Wait();
             applied++;
         });
-        for (int i = 0; i < 1500; i++)
+        for (var i = 0; i < 1500; i++)
+        {
             loader.Add(Record(i), [1]);
+        }
+
         begun.Wait();
-        ValueTask end = loader.DisposeAsync();
+        var end = loader.DisposeAsync();
         gate.Set();
         await end;
         Assert.Equal(512, applied);

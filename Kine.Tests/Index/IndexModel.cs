@@ -17,27 +17,32 @@ internal sealed class IndexModel
 
     public void Apply(byte[] key, KeyVersion version)
     {
-        if (!_versions.TryGetValue(key, out List<KeyVersion>? versions))
+        if (!_versions.TryGetValue(key, out var versions))
+        {
             _versions[key] = versions = [];
+        }
+
         versions.Add(version);
         _log.Add(version.Id, key);
     }
 
     public void Undo(byte[] key, RecordId id)
     {
-        List<KeyVersion> versions = _versions[key];
+        var versions = _versions[key];
         Assert.Equal(id, versions[^1].Id);
         versions.RemoveAt(versions.Count - 1);
         _log.Remove(id);
         if (versions.Count == 0)
+        {
             _versions.Remove(key);
+        }
     }
 
-    public KeyVersion Newest(byte[] key) => _versions.TryGetValue(key, out List<KeyVersion>? versions) ? versions[^1] : default;
+    public KeyVersion Newest(byte[] key) => _versions.TryGetValue(key, out var versions) ? versions[^1] : default;
 
     public KeyVersion At(byte[] key, long revision)
     {
-        KeyVersion found = _versions.TryGetValue(key, out List<KeyVersion>? versions) ? versions.LastOrDefault(version => version.Mod <= revision) : default;
+        var found = _versions.TryGetValue(key, out var versions) ? versions.LastOrDefault(version => version.Mod <= revision) : default;
         return found.IsTombstone ? default : found;
     }
 
@@ -47,21 +52,25 @@ internal sealed class IndexModel
     /// <summary>Takes ids out of the log that a compaction gave back; each must be there.</summary>
     public void Delete(List<RecordId> ids)
     {
-        foreach (RecordId id in ids)
+        foreach (var id in ids)
+        {
             Assert.True(_log.Remove(id), $"{id} was not in the log (any more)");
+        }
     }
 
     /// <summary>The records that must be in the log after a finished compaction to <paramref name="compacted"/>, by etcd's rule.</summary>
     public SortedSet<RecordId> Kept(long compacted)
     {
         var kept = new SortedSet<RecordId>();
-        foreach (List<KeyVersion> versions in _versions.Values)
+        foreach (var versions in _versions.Values)
         {
-            for (int i = 0; i < versions.Count; i++)
+            for (var i = 0; i < versions.Count; i++)
             {
-                long superseded = i + 1 < versions.Count ? versions[i + 1].Mod : long.MaxValue;
+                var superseded = i + 1 < versions.Count ? versions[i + 1].Mod : long.MaxValue;
                 if (versions[i].IsTombstone ? versions[i].Mod >= compacted : superseded > compacted)
+                {
                     kept.Add(versions[i].Id);
+                }
             }
         }
 
@@ -73,8 +82,11 @@ internal sealed class IndexModel
     {
         var index = new KeyIndex();
         index.BeginLoad();
-        foreach ((RecordId id, byte[] key) in _log)
+        foreach ((var id, var key) in _log)
+        {
             index.Apply(key, _versions[key].Single(version => version.Id == id));
+        }
+
         index.FinishLoad();
         return index;
     }

@@ -25,8 +25,11 @@ public sealed class KeyIndexConcurrencyTests
     public void Readers_at_a_revision_find_exactly_its_state_while_the_writer_applies_undoes_and_compacts(int seed)
     {
         Thread[] readers = [.. Enumerable.Range(0, 3).Select(i => new Thread(() => ReadAll(seed * 100 + i)))];
-        foreach (Thread reader in readers)
+        foreach (var reader in readers)
+        {
             reader.Start();
+        }
+
         try
         {
             Write(new Random(seed));
@@ -34,8 +37,10 @@ public sealed class KeyIndexConcurrencyTests
         finally
         {
             Volatile.Write(ref _published, -1);
-            foreach (Thread reader in readers)
+            foreach (var reader in readers)
+            {
                 reader.Join();
+            }
         }
 
         Assert.Empty(_faults);
@@ -47,27 +52,36 @@ public sealed class KeyIndexConcurrencyTests
     {
         byte[][] keys = [.. Enumerable.Range(0, 4).Select(Key)];
         long revision = 0;
-        foreach (byte[] key in keys)
+        foreach (var key in keys)
+        {
             _index.Apply(key, Related(++revision));
+        }
+
         Thread[] readers = [.. Enumerable.Range(0, 2).Select(_ => new Thread(() =>
         {
             while (Volatile.Read(ref _published) >= 0)
             {
-                foreach (byte[] key in keys)
+                foreach (var key in keys)
                 {
-                    _index.TryGet(key, long.MaxValue, out KeyVersion version);
-                    if (version != Related(version.Mod))
-                        _faults.Enqueue(version.ToString());
-                }
+                    _index.TryGet(key, long.MaxValue, out var version);
+                    if (version != Related(version.Mod)) { _faults.Enqueue(version.ToString()); } }
             }
         }))];
-        foreach (Thread reader in readers)
+        foreach (var reader in readers)
+        {
             reader.Start();
-        for (int i = 0; i < 3_000_000 && _faults.IsEmpty; i++)
+        }
+
+        for (var i = 0; i < 3_000_000 && _faults.IsEmpty; i++)
+        {
             _index.Apply(keys[i & 3], Related(++revision));
+        }
+
         Volatile.Write(ref _published, -1);
-        foreach (Thread reader in readers)
+        foreach (var reader in readers)
+        {
             reader.Join();
+        }
 
         Assert.Empty(_faults);
 
@@ -81,16 +95,19 @@ public sealed class KeyIndexConcurrencyTests
         var deleted = new List<RecordId>();
         CompactionRun? run = null;
         long revision = 1;
-        int window = 0; // the keys in use wander, so that leaves and inner nodes come and go
+        var window = 0; // the keys in use wander, so that leaves and inner nodes come and go
         while (revision < Revisions && _faults.IsEmpty)
         {
-            int batch = (int)Math.Min(random.Next(1, 40), Revisions - revision);
+            var batch = (int)Math.Min(random.Next(1, 40), Revisions - revision);
             pending.Clear();
-            for (int i = 0; i < batch; i++)
+            for (var i = 0; i < batch; i++)
+            {
                 Change(random, ref window, revision + 1 + i, versions, pending);
+            }
+
             if (random.Next(10) == 0)
             {
-                for (int i = pending.Count - 1; i >= 0; i--)
+                for (var i = pending.Count - 1; i >= 0; i--)
                 {
                     _index.Undo(Key(pending[i].Key), pending[i].Id);
                     versions[pending[i].Key] = pending[i].Old;
@@ -99,11 +116,11 @@ public sealed class KeyIndexConcurrencyTests
                 continue;
             }
 
-            for (int i = 0; i < batch; i++)
+            for (var i = 0; i < batch; i++)
             {
-                (int key, KeyVersion old, _) = pending[i];
-                KeyVersion now = i + 1 < batch && pending.FindIndex(i + 1, later => later.Key == key) is > 0 and int next ? pending[next].Old : versions[key];
-                long at = revision + 1 + i;
+                (var key, var old, _) = pending[i];
+                var now = i + 1 < batch && pending.FindIndex(i + 1, later => later.Key == key) is > 0 and int next ? pending[next].Old : versions[key];
+                var at = revision + 1 + i;
                 _live[at] = _live[at - 1] + (now.IsTombstone ? 0 : 1) - (old.Exists && !old.IsTombstone ? 1 : 0);
                 _digest[at] = _digest[at - 1] ^ Digest(key, old) ^ Digest(key, now);
             }
@@ -111,21 +128,28 @@ public sealed class KeyIndexConcurrencyTests
             revision += batch;
             Volatile.Write(ref _published, revision);
             if (run is null && random.Next(30) == 0)
+            {
                 run = _index.Compact(Math.Max(_index.CompactedRevision, revision - random.Next(50, 3000)));
+            }
             else if (run is not null && run.DropHistory(200, deleted) == 0 && !run.SweepTombstones(20))
+            {
                 run = null;
+            }
         }
     }
 
     private void Change(Random random, ref int window, long revision, KeyVersion[] versions, List<(int, KeyVersion, RecordId)> pending)
     {
         if (random.Next(20) == 0)
+        {
             window = (window + 1) % Keys;
-        int key = random.Next(4) == 0 ? random.Next(Keys) : (window + random.Next(300)) % Keys;
-        KeyVersion old = versions[key];
-        bool exists = old.Exists && !old.IsTombstone;
-        bool leaving = (key - window + Keys) % Keys > 300;
-        KeyVersion next = exists && (leaving || random.Next(3) == 0)
+        }
+
+        var key = random.Next(4) == 0 ? random.Next(Keys) : (window + random.Next(300)) % Keys;
+        var old = versions[key];
+        var exists = old.Exists && !old.IsTombstone;
+        var leaving = (key - window + Keys) % Keys > 300;
+        var next = exists && (leaving || random.Next(3) == 0)
             ? KeyVersion.Tombstone(revision, 0)
             : new KeyVersion(revision, 0, exists ? old.Create : revision, exists ? old.Version + 1 : 1, 0, 1);
         versions[key] = next;
@@ -141,8 +165,11 @@ public sealed class KeyIndexConcurrencyTests
             while (Volatile.Read(ref _published) is >= 0 and long published)
             {
                 if (published == 0)
+                {
                     continue;
-                long oldest = Math.Max(1, _index.CompactedRevision);
+                }
+
+                var oldest = Math.Max(1, _index.CompactedRevision);
                 Check(random, random.Next(2) == 0 || oldest >= published ? published : random.NextInt64(oldest, published + 1));
             }
         }
@@ -154,28 +181,34 @@ public sealed class KeyIndexConcurrencyTests
 
     private void Check(Random random, long revision)
     {
-        for (int round = 0; round < 3; round++)
+        for (var round = 0; round < 3; round++)
         {
-            int from = random.Next(Keys);
+            var from = random.Next(Keys);
             var part = new KeyRange(Key(from), Key(Math.Min(Keys, from + random.Next(1, Keys))));
             long inPart = 0;
             long seen = 0;
             ulong digest = 0;
-            long total = _index.Count(KeyRange.All, revision);
-            long partCount = _index.Count(part, revision);
-            RangeCursor cursor = _index.Range(KeyRange.All, revision);
-            while (cursor.MoveNext(out ReadOnlySpan<byte> key, out KeyVersion version))
+            var total = _index.Count(KeyRange.All, revision);
+            var partCount = _index.Count(part, revision);
+            var cursor = _index.Range(KeyRange.All, revision);
+            while (cursor.MoveNext(out var key, out var version))
             {
                 seen++;
                 digest ^= Digest(int.Parse(key[^7..]), version);
                 inPart += part.Contains(key) ? 1 : 0;
             }
 
-            long recount = _index.Count(part, revision);
+            var recount = _index.Count(part, revision);
             if (_index.CompactedRevision > revision)
+            {
                 return;
+            }
+
             if (total != _live[revision] || seen != total || digest != _digest[revision] || partCount != inPart || recount != inPart)
+            {
                 _faults.Enqueue($"at {revision}: {_live[revision]} keys, counted {total}, walked {seen}, part {inPart} counted {partCount} and {recount}");
+            }
+
             Interlocked.Increment(ref _checked);
         }
     }
@@ -185,8 +218,11 @@ public sealed class KeyIndexConcurrencyTests
     private static ulong Digest(int key, in KeyVersion version)
     {
         if (!version.Exists || version.IsTombstone)
+        {
             return 0;
-        ulong hash = ((ulong)key << 40 ^ (ulong)version.Mod) * 0x9E3779B97F4A7C15;
+        }
+
+        var hash = ((ulong)key << 40 ^ (ulong)version.Mod) * 0x9E3779B97F4A7C15;
         return (hash ^ hash >> 29) * 0xBF58476D1CE4E5B9;
     }
 }

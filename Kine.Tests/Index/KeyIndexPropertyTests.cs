@@ -36,45 +36,66 @@ public sealed class KeyIndexPropertyTests
 
         public void Run(int steps)
         {
-            for (int step = 0; step < steps; step++)
+            for (var step = 0; step < steps; step++)
             {
-                int dice = _random.Next(100);
+                var dice = _random.Next(100);
                 if (dice < 60)
+                {
                     Transaction();
+                }
                 else if (dice < 70)
+                {
                     Publish();
+                }
                 else if (dice < 73)
+                {
                     UndoUnpublished();
+                }
                 else if (dice < 74)
+                {
                     StartCompaction();
+                }
                 else if (dice < 80)
+                {
                     ContinueCompaction();
+                }
                 else if (dice < 81 && _random.Next(4) == 0)
+                {
                     Crash();
+                }
                 else
+                {
                     Read();
+                }
             }
 
             Publish();
             if (_run is not null)
+            {
                 FinishCompaction();
+            }
+
             Assert.Equal(_model.Range(KeyRange.All, long.MaxValue).Count, _index.LiveKeys);
         }
 
         private void Transaction()
         {
-            long revision = _applied + 1;
-            int operations = _random.Next(10) == 0 ? _random.Next(1, 80) : 1;
-            int sub = 0;
-            for (int i = 0; i < operations; i++)
+            var revision = _applied + 1;
+            var operations = _random.Next(10) == 0 ? _random.Next(1, 80) : 1;
+            var sub = 0;
+            for (var i = 0; i < operations; i++)
             {
-                byte[] key = Key();
-                KeyVersion newest = _model.Newest(key);
-                bool exists = newest.Exists && !newest.IsTombstone;
+                var key = Key();
+                var newest = _model.Newest(key);
+                var exists = newest.Exists && !newest.IsTombstone;
                 if (exists && _random.Next(3) == 0)
+                {
                     Apply(key, KeyVersion.Tombstone(revision, sub++));
+                }
                 else
+                {
                     Apply(key, new KeyVersion(revision, sub++, exists ? newest.Create : revision, exists ? newest.Version + 1 : 1, _random.Next(3), _random.Next(99)));
+                }
             }
 
             _applied = revision;
@@ -85,7 +106,7 @@ public sealed class KeyIndexPropertyTests
             _index.Apply(key, version);
             _model.Apply(key, version);
             _unpublished.Add((key, version.Id));
-            Assert.True(_index.TryGetNewest(key, out KeyVersion newest));
+            Assert.True(_index.TryGetNewest(key, out var newest));
             Assert.Equal(version, newest);
         }
 
@@ -97,7 +118,7 @@ public sealed class KeyIndexPropertyTests
 
         private void UndoUnpublished()
         {
-            for (int i = _unpublished.Count - 1; i >= 0; i--)
+            for (var i = _unpublished.Count - 1; i >= 0; i--)
             {
                 _index.Undo(_unpublished[i].Key, _unpublished[i].Id);
                 _model.Undo(_unpublished[i].Key, _unpublished[i].Id);
@@ -110,9 +131,15 @@ public sealed class KeyIndexPropertyTests
         private void StartCompaction()
         {
             if (_published <= _compacted + 1)
+            {
                 return;
+            }
+
             if (_run is not null)
+            {
                 GiveUp();
+            }
+
             _compacted = _random.NextInt64(_compacted + 1, _published + 1);
             _run = _index.Compact(_compacted);
         }
@@ -121,9 +148,15 @@ public sealed class KeyIndexPropertyTests
         private void GiveUp()
         {
             if (_again.Count > 0)
+            {
                 return; // the run never asked for a slice
+            }
+
             if (_random.Next(2) == 0)
+            {
                 DeleteSlice();
+            }
+
             _again = _slice;
             _slice = [];
         }
@@ -133,19 +166,27 @@ public sealed class KeyIndexPropertyTests
         private void ContinueCompaction()
         {
             if (_run is null)
+            {
                 return;
+            }
+
             if (!NextSlice(_random.Next(1, 200)) && !_run.SweepTombstones(_random.Next(1, 50)))
+            {
                 FinishCompaction();
+            }
         }
 
         private bool NextSlice(int maxRows)
         {
             DeleteSlice();
             _slice = [];
-            bool more = _run!.DropHistory(maxRows, _slice) > 0;
+            var more = _run!.DropHistory(maxRows, _slice) > 0;
             _repeated = _again.Count > 0;
             if (_repeated)
+            {
                 Assert.Equal(_again, _slice);
+            }
+
             _again = [];
             return more;
         }
@@ -162,7 +203,7 @@ public sealed class KeyIndexPropertyTests
 
             _run = null;
             Assert.Equal(_model.Kept(_compacted), _model.Log.Keys);
-            KeyIndex replayed = _model.Load();
+            var replayed = _model.Load();
             var deleted = new List<RecordId>();
             IndexModel.Finish(replayed.Compact(_compacted), deleted);
             Assert.Empty(deleted);
@@ -174,7 +215,10 @@ public sealed class KeyIndexPropertyTests
         {
             UndoUnpublished();
             if (_run is not null)
+            {
                 GiveUp();
+            }
+
             _again = [];
             _index = _model.Load();
             _run = _index.Compact(_compacted);
@@ -182,18 +226,18 @@ public sealed class KeyIndexPropertyTests
 
         private void Read()
         {
-            long revision = _random.Next(4) == 0 ? _published : _random.NextInt64(Math.Max(1, _compacted), _published + 1);
-            byte[] key = Key();
-            Assert.Equal(_model.At(key, revision).Exists, _index.TryGet(key, revision, out KeyVersion version));
+            var revision = _random.Next(4) == 0 ? _published : _random.NextInt64(Math.Max(1, _compacted), _published + 1);
+            var key = Key();
+            Assert.Equal(_model.At(key, revision).Exists, _index.TryGet(key, revision, out var version));
             Assert.Equal(_model.At(key, revision), version);
 
             var range = new KeyRange(Key(), _random.Next(8) switch { 0 => Array.Empty<byte>(), 1 => [0], _ => Key() });
-            List<(byte[] Key, KeyVersion Version)> expected = _model.Range(range, revision);
+            var expected = _model.Range(range, revision);
             Assert.Equal(expected.Count, _index.Count(range, revision));
-            RangeCursor cursor = _index.Range(range, revision);
-            foreach ((byte[] expectedKey, KeyVersion expectedVersion) in expected)
+            var cursor = _index.Range(range, revision);
+            foreach ((var expectedKey, var expectedVersion) in expected)
             {
-                Assert.True(cursor.MoveNext(out ReadOnlySpan<byte> found, out KeyVersion foundVersion));
+                Assert.True(cursor.MoveNext(out var found, out var foundVersion));
                 Assert.Equal(expectedKey, found.ToArray());
                 Assert.Equal(expectedKey.Length, cursor.KeyLength);
                 Assert.Equal(expectedVersion, foundVersion);
@@ -204,7 +248,7 @@ public sealed class KeyIndexPropertyTests
 
         private byte[] Key()
         {
-            int number = _random.Next(keys);
+            var number = _random.Next(keys);
             return (number % 7) switch
             {
                 0 => [0xff, .. Encoding.ASCII.GetBytes(number.ToString())],

@@ -20,7 +20,7 @@ public sealed class KeyIndexTests
         Assert.Equal(5, At("a", 6).Mod);
         Assert.Equal(2, At("a", 8).Version);
         Assert.False(_index.TryGet("a"u8, 11, out _));
-        Assert.True(_index.TryGetAt("a"u8, 11, out KeyVersion tombstone));
+        Assert.True(_index.TryGetAt("a"u8, 11, out var tombstone));
         Assert.True(tombstone.IsTombstone);
         Assert.Equal(12, At("a", 12).Create);
     }
@@ -45,7 +45,7 @@ public sealed class KeyIndexTests
         Put("b", 10, 10, 1);
 
         Assert.Equal([new RecordId(5, 0)], Compact(9));
-        Assert.True(_index.TryGetNewest("a"u8, out KeyVersion kept) && kept.IsTombstone);
+        Assert.True(_index.TryGetNewest("a"u8, out var kept) && kept.IsTombstone);
         Assert.Equal([new RecordId(9, 0)], Compact(10));
         Assert.False(_index.TryGetNewest("a"u8, out _));
     }
@@ -93,20 +93,25 @@ public sealed class KeyIndexTests
     public void A_cursor_kept_between_pieces_goes_on_at_its_revision_while_the_index_changes_around_it()
     {
         long revision = 1;
-        for (int i = 0; i < 5000; i += 2)
-            Put($"key-{i:d5}", ++revision, revision, 1);
-        RangeCursor cursor = _index.Range(KeyRange.All, revision);
-        long at = revision;
-
-        for (int i = 0; i < 5000; i += 2)
+        for (var i = 0; i < 5000; i += 2)
         {
-            Assert.True(cursor.MoveNext(out ReadOnlySpan<byte> key, out KeyVersion version));
+            Put($"key-{i:d5}", ++revision, revision, 1);
+        }
+
+        var cursor = _index.Range(KeyRange.All, revision);
+        var at = revision;
+
+        for (var i = 0; i < 5000; i += 2)
+        {
+            Assert.True(cursor.MoveNext(out var key, out var version));
             Assert.Equal($"key-{i:d5}", Encoding.ASCII.GetString(key));
             Assert.True(version.Mod <= at);
             Delete($"key-{(i * 31 + 2) % 5000:d5}", ++revision);
             Put($"key-{(i * 17 + 1) % 5000:d5}", ++revision, revision, 1);
             if (i % 500 == 0)
+            {
                 Compact(at);
+            }
         }
 
         Assert.False(cursor.MoveNext());
@@ -153,13 +158,21 @@ public sealed class KeyIndexTests
     public void A_hundred_thousand_keys_stay_small(bool ascending, bool load)
     {
         if (load)
+        {
             _index.BeginLoad();
+        }
+
         var order = Enumerable.Range(0, 100_000).ToArray();
         if (!ascending)
+        {
             new Random(1).Shuffle(order);
+        }
+
         long revision = 1;
-        foreach (int i in order)
+        foreach (var i in order)
+        {
             Put($"/registry/pods/ns-{i / 100:d4}/pod-{i:d6}-with-a-name-of-64-bytes-in-all-{i:d4}", ++revision, revision, 1);
+        }
 
         _index.FinishLoad();
 
@@ -171,12 +184,17 @@ public sealed class KeyIndexTests
     public void A_swept_tree_gives_its_memory_back()
     {
         long revision = 1;
-        for (int i = 0; i < 50_000; i++)
+        for (var i = 0; i < 50_000; i++)
+        {
             Put($"key-{i:d6}", ++revision, revision, 1);
-        for (int i = 0; i < 50_000; i++)
+        }
+
+        for (var i = 0; i < 50_000; i++)
         {
             if (i % 100 != 0)
+            {
                 Delete($"key-{i:d6}", ++revision);
+            }
         }
 
         Compact(revision + 1);
@@ -198,11 +216,16 @@ public sealed class KeyIndexTests
             return key;
         })];
         long revision = 1;
-        foreach (byte[] key in keys)
+        foreach (var key in keys)
+        {
             _index.Apply(key, new KeyVersion(++revision, 0, revision, 1, 0, 1));
+        }
 
-        for (int i = 0; i < keys.Length; i++)
-            Assert.True(_index.TryGet(keys[i], revision, out KeyVersion version) && version.Mod == i + 2);
+        for (var i = 0; i < keys.Length; i++)
+        {
+            Assert.True(_index.TryGet(keys[i], revision, out var version) && version.Mod == i + 2);
+        }
+
         Assert.Equal(keys.OrderBy(key => key, Comparer<byte[]>.Create((a, b) => a.AsSpan().SequenceCompareTo(b))), _index.Dump().Select(pair => pair.Key));
     }
 
@@ -213,7 +236,7 @@ public sealed class KeyIndexTests
 
     private KeyVersion At(string key, long revision)
     {
-        Assert.True(_index.TryGet(Encoding.ASCII.GetBytes(key), revision, out KeyVersion version));
+        Assert.True(_index.TryGet(Encoding.ASCII.GetBytes(key), revision, out var version));
         return version;
     }
 

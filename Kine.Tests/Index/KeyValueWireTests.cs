@@ -15,7 +15,7 @@ public sealed class KeyValueWireTests
         Check((key, value, create, mod, version, lease) =>
         {
             var of = new KeyVersion(mod, 0, create, version, lease, value.Length);
-            byte[] encoded = KeyValueWire.Encode(key, of, value);
+            var encoded = KeyValueWire.Encode(key, of, value);
             Assert.Equal(Message(key, of, value).ToByteArray(), encoded);
             Assert.Equal(encoded.Length, KeyValueWire.EncodedLength(key.Length, of, keysOnly: false));
             Assert.Equal(key, KeyValueWire.Key(encoded).ToArray());
@@ -27,7 +27,7 @@ public sealed class KeyValueWireTests
         Check((key, value, create, mod, version, lease) =>
         {
             var of = new KeyVersion(mod, 0, create, version, lease, value.Length);
-            byte[] encoded = KeyValueWire.EncodeKeysOnly(key, of);
+            var encoded = KeyValueWire.EncodeKeysOnly(key, of);
             Assert.Equal(Message(key, of, []).ToByteArray(), encoded);
             Assert.Equal(encoded.Length, KeyValueWire.EncodedLength(key.Length, of, keysOnly: true));
             var buffer = new byte[encoded.Length + 3];
@@ -39,8 +39,8 @@ public sealed class KeyValueWireTests
     [Fact]
     public void Of_a_tombstone_there_are_key_and_mod_revision_only()
     {
-        KeyVersion tombstone = KeyVersion.Tombstone(300, 2);
-        byte[] encoded = KeyValueWire.Encode("abc"u8, tombstone, "ignored"u8);
+        var tombstone = KeyVersion.Tombstone(300, 2);
+        var encoded = KeyValueWire.Encode("abc"u8, tombstone, "ignored"u8);
 
         Assert.Equal(new KeyValue { Key = ByteString.CopyFromUtf8("abc"), ModRevision = 300 }.ToByteArray(), encoded);
         Assert.Equal(encoded.Length, KeyValueWire.EncodedLength(3, tombstone, keysOnly: false));
@@ -48,8 +48,8 @@ public sealed class KeyValueWireTests
 
     private static void Check(Action<byte[], byte[], long, long, long, long> check)
     {
-        Gen<byte[]> bytes = ArbMap.Default.GeneratorFor<byte[]>();
-        Gen<long> numbers = Gen.OneOf(ArbMap.Default.GeneratorFor<long>(), Gen.Choose(0, 63).Select(bit => 1L << bit), Gen.Constant(0L));
+        var bytes = ArbMap.Default.GeneratorFor<byte[]>();
+        var numbers = Gen.OneOf(ArbMap.Default.GeneratorFor<long>(), Gen.Choose(0, 63).Select(bit => 1L << bit), Gen.Constant(0L));
         Gen<(byte[], byte[], long[])> cases = bytes.SelectMany(key => bytes.SelectMany(value => numbers.ArrayOf(4).Select(four => (key, value, four))));
         Prop.ForAll(cases.ToArbitrary(), of => check(of.Item1, of.Item2, of.Item3[0], of.Item3[1], of.Item3[2], of.Item3[3])).QuickCheckThrowOnFailure();
     }

@@ -24,9 +24,9 @@ public sealed class PackedRowsTests
     public void A_column_of_any_width_gives_its_numbers_back_at_any_place(int width)
     {
         var random = new Random(width);
-        long greatest = width == 64 ? -1 : (1L << width) - 1;
+        var greatest = width == 64 ? -1 : (1L << width) - 1;
         long[] numbers = [.. Enumerable.Range(0, 1000).Select(_ => (random.NextInt64(long.MinValue, long.MaxValue) & greatest) - 7), -7, greatest - 7];
-        for (int offset = 0; offset < 130; offset++)
+        for (var offset = 0; offset < 130; offset++)
         {
             var words = new ulong[1100];
             var column = new PackedColumn(numbers, words, offset);
@@ -38,7 +38,7 @@ public sealed class PackedRowsTests
     [Fact]
     public void Each_field_at_each_extreme_comes_back_and_leaves_the_others_alone()
     {
-        foreach (long extreme in Longs)
+        foreach (var extreme in Longs)
         {
             Append(Row(extreme, 2, 3, 4, 5, 6, History.NoRow), 9);
             Append(Row(1, 2, extreme, 4, 5, 6, History.NoRow), 9);
@@ -47,7 +47,7 @@ public sealed class PackedRowsTests
             Append(Row(1, 2, 3, 4, 5, 6, extreme), 9);
         }
 
-        foreach (int extreme in Ints)
+        foreach (var extreme in Ints)
         {
             Append(Row(1, extreme, 3, 4, 5, 6, History.NoRow), 9);
             Append(Row(1, 2, 3, 4, 5, extreme, History.NoRow), 9);
@@ -55,7 +55,10 @@ public sealed class PackedRowsTests
 
         AssertAll();
         while (_history.Rows % HistoryChunk.Size != 0)
+        {
             Append(Row(1, 2, 3, 4, 5, 6, History.NoRow), 9);
+        }
+
         AssertAll();
     }
 
@@ -70,11 +73,11 @@ public sealed class PackedRowsTests
         var dead = new HashSet<long>();
         for (long superseded = 10; superseded < 6010; superseded++)
         {
-            long older = random.Next(4) == 0 || _rows.Count == 0 ? History.NoRow : _rows[random.Next(_rows.Count)].Newer.Older;
-            VersionRow row = random.Next(seed == 1 ? 2 : 50) == 0
+            var older = random.Next(4) == 0 || _rows.Count == 0 ? History.NoRow : _rows[random.Next(_rows.Count)].Newer.Older;
+            var row = random.Next(seed == 1 ? 2 : 50) == 0
                 ? Row(Any(Longs), Any(Ints), Any(Longs), Any(Longs), Any(Longs), Any(Ints), random.Next(2) == 0 ? older : Any(Longs))
                 : Row(random.NextInt64(1L << 41), random.Next(1 << 22), random.NextInt64(1L << 41), random.NextInt64(1L << 40), random.Next(-3, 3), random.Next(-1, (1 << 22) - 1), older);
-            VersionRow newer = Append(row, superseded);
+            var newer = Append(row, superseded);
             if (random.Next(10) == 0)
             {
                 Assert.Equal(Fields(row), Fields(_history.Restore(newer)));
@@ -97,8 +100,10 @@ public sealed class PackedRowsTests
     [Fact]
     public void A_chunk_takes_a_lease_of_its_own_for_each_of_its_rows()
     {
-        for (int i = 0; i < 5 * HistoryChunk.Size; i++)
+        for (var i = 0; i < 5 * HistoryChunk.Size; i++)
+        {
             Append(Row(i + 1, 0, 1, 1, (i % 3) switch { 0 => i + 1, 1 => -i, _ => long.MaxValue - i }, 1, History.NoRow), i + 2);
+        }
 
         AssertAll();
         Assert.InRange(_history.Bytes, 5 * HistoryChunk.Size * sizeof(long), 5 * HistoryChunk.Size * 14);
@@ -111,11 +116,14 @@ public sealed class PackedRowsTests
         const int updates = 3_000_000;
         var random = new Random(5);
         var newest = new VersionRow[keys];
-        for (int i = 0; i < keys; i++)
+        for (var i = 0; i < keys; i++)
+        {
             newest[i] = Row(i + 2, 0, i + 2, 1, 0, 256, History.NoRow);
+        }
+
         for (long revision = keys + 2; revision < keys + 2 + updates; revision++)
         {
-            ref VersionRow row = ref newest[random.Next(keys)];
+            ref var row = ref newest[random.Next(keys)];
             var newer = new KeyVersion(revision, 0, row.Create, row.Version + 1, 0, 256);
             row = new VersionRow(newer, _history.Append(row, newer));
         }
@@ -126,9 +134,12 @@ public sealed class PackedRowsTests
     [Fact]
     public void Dropped_chunks_are_not_counted_any_more()
     {
-        for (int i = 0; i < 10 * HistoryChunk.Size; i++)
+        for (var i = 0; i < 10 * HistoryChunk.Size; i++)
+        {
             Append(Row(Random.Shared.NextInt64(), 0, 1, 1, Random.Shared.NextInt64(), 1, History.NoRow), i + 2);
-        long before = _history.Bytes;
+        }
+
+        var before = _history.Bytes;
 
         while (_history.Drop((8 * HistoryChunk.Size) + 1, 1000, []) > 0)
         {
@@ -141,12 +152,15 @@ public sealed class PackedRowsTests
     public void Readers_find_whole_rows_while_chunks_are_packed()
     {
         const int count = 200 * HistoryChunk.Size;
-        long published = History.NoRow;
+        var published = History.NoRow;
         Exception? failure = null;
         var readers = Enumerable.Range(0, 2).Select(seed => new Thread(() => ReadAll(seed)) { IsBackground = true }).ToList();
         readers.ForEach(reader => reader.Start());
-        for (int i = 0; i < count; i++)
+        for (var i = 0; i < count; i++)
+        {
             Volatile.Write(ref published, _history.Append(Distinct(i, published), Distinct(i + 1, i).ToVersion()));
+        }
+
         readers.ForEach(reader => reader.Join());
         Assert.Null(failure);
 
@@ -159,10 +173,10 @@ public sealed class PackedRowsTests
                 do
                 {
                     from = Volatile.Read(ref published);
-                    VersionRow row = Distinct((int)from + 1, from);
-                    for (int steps = random.Next(1, 2000); steps > 0 && row.Older != History.NoRow; steps--)
+                    var row = Distinct((int)from + 1, from);
+                    for (var steps = random.Next(1, 2000); steps > 0 && row.Older != History.NoRow; steps--)
                     {
-                        long number = row.Older;
+                        var number = row.Older;
                         Assert.True(_history.TryGetOlder(ref row));
                         Assert.Equal(Fields(Distinct((int)number, number - 1)), Fields(row));
                     }
@@ -187,7 +201,7 @@ public sealed class PackedRowsTests
     // The newer version is the next of the key, a tombstone, or of a key that is there again.
     private VersionRow Append(VersionRow row, long superseded)
     {
-        KeyVersion newer = (_rows.Count % 4) switch
+        var newer = (_rows.Count % 4) switch
         {
             0 => new KeyVersion(superseded, 1, 0, 0, 0, -1),
             1 => new KeyVersion(superseded, 1, superseded, 1, 77, 3),
@@ -199,9 +213,9 @@ public sealed class PackedRowsTests
 
     private void AssertAll()
     {
-        foreach ((VersionRow newer, VersionRow row) in _rows)
+        foreach ((var newer, var row) in _rows)
         {
-            VersionRow found = newer;
+            var found = newer;
             Assert.True(_history.TryGetOlder(ref found));
             Assert.Equal(Fields(row), Fields(found));
         }

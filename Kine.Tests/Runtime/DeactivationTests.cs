@@ -36,7 +36,10 @@ public sealed class DeactivationTests
         await cluster.Grains.GetGrain<ILastingProbeGrain>("lasting").Echo(1);
 
         for (var i = 0; i < 8; i++)
+        {
             await cluster.Advance(TimeSpan.FromSeconds(1));
+        }
+
         await cluster.Log.Until("idle gone ActivationIdle");
         Assert.Equal(0, cluster.Log.CountOf("lasting gone ActivationIdle"));
         Assert.Equal(2, await cluster.Grains.GetGrain<IProbeGrain>("idle").Echo(2));

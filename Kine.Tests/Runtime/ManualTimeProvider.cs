@@ -12,7 +12,9 @@ public sealed class ManualTimeProvider : TimeProvider
     public override long GetTimestamp()
     {
         lock (_gate)
+        {
             return _elapsed.Ticks;
+        }
     }
 
     public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch + TimeSpan.FromTicks(GetTimestamp());
@@ -28,11 +30,19 @@ public sealed class ManualTimeProvider : TimeProvider
     {
         TimeSpan end;
         lock (_gate)
+        {
             end = _elapsed + by;
+        }
+
         while (NextDue(end) is { } timer)
+        {
             timer.Fire();
+        }
+
         lock (_gate)
+        {
             _elapsed = end;
+        }
     }
 
     private ManualTimer? NextDue(TimeSpan end)
@@ -41,13 +51,24 @@ public sealed class ManualTimeProvider : TimeProvider
         {
             var next = _timers.Where(timer => timer.Due <= end).MinBy(timer => timer.Due);
             if (next is null)
+            {
                 return null;
+            }
+
             if (next.Due > _elapsed)
+            {
                 _elapsed = next.Due;
+            }
+
             if (next.Period > TimeSpan.Zero)
+            {
                 next.Due = _elapsed + next.Period;
+            }
             else
+            {
                 _timers.Remove(next);
+            }
+
             return next;
         }
     }
@@ -67,7 +88,10 @@ public sealed class ManualTimeProvider : TimeProvider
                 owner._timers.Remove(this);
                 Period = period;
                 if (dueTime == Timeout.InfiniteTimeSpan)
+                {
                     return true;
+                }
+
                 Due = owner._elapsed + dueTime;
                 owner._timers.Add(this);
                 return true;
@@ -77,7 +101,9 @@ public sealed class ManualTimeProvider : TimeProvider
         public void Dispose()
         {
             lock (owner._gate)
+            {
                 owner._timers.Remove(this);
+            }
         }
 
         public ValueTask DisposeAsync()

@@ -17,9 +17,15 @@ public abstract class ProbeGrainBase(ProbeLog log) : Grain, IProbeGrain
     {
         log.Add($"{Name} activating");
         if (Name.StartsWith("slow", StringComparison.Ordinal))
+        {
             await log.Gate($"{Name} activation");
+        }
+
         if (Interlocked.Decrement(ref log.FailActivations) >= 0)
+        {
             throw new InvalidOperationException("not today");
+        }
+
         log.Add($"{Name} active");
     }
 
@@ -77,7 +83,10 @@ public abstract class ProbeGrainBase(ProbeLog log) : Grain, IProbeGrain
             {
                 log.Add($"{name} tick");
                 if (fails)
+                {
                     throw new InvalidOperationException("a bad tick");
+                }
+
                 await log.Gate($"{name} timer").WaitAsync(token);
                 log.Add($"{name} tock");
             },
@@ -102,7 +111,10 @@ public abstract class ProbeGrainBase(ProbeLog log) : Grain, IProbeGrain
     public Task Whisper(string word)
     {
         foreach (var observer in _observers)
+        {
             observer.Overhear(word);
+        }
+
         return Task.CompletedTask;
     }
 

@@ -18,9 +18,11 @@ public static class FreePort
         {
             while (true)
             {
-                int port = Random.Shared.Next(First, End);
+                var port = Random.Shared.Next(First, End);
                 if (IsFree(port) && Given.Add(port))
+                {
                     return port;
+                }
             }
         }
     }

@@ -44,7 +44,10 @@ public sealed class MariaDbServer : DatabaseServer
     public override async Task Start()
     {
         if (!Directory.Exists(_folder["data"]))
+        {
             await Install();
+        }
+
         _process?.Dispose();
         // A file that may not grow is an error to it like a full disk, not its end.
         _process = RunningProcess.Start("env",
@@ -53,16 +56,25 @@ public sealed class MariaDbServer : DatabaseServer
             string.Create(CultureInfo.InvariantCulture, $"--port={Port}"), "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M",
             "--performance-schema=OFF", "--skip-log-bin", .. _options,
         ]);
-        DateTime deadline = DateTime.UtcNow + StartLimit;
+        var deadline = DateTime.UtcNow + StartLimit;
         while (true)
         {
-            Command probe = await Client("SELECT 1");
+            var probe = await Client("SELECT 1");
             if (probe.ExitCode == 0)
+            {
                 return;
+            }
+
             if (_process.HasExited)
+            {
                 throw new InvalidOperationException($"MariaDB ended with {_process.ExitCode} at its start:\n{_process.Output}");
+            }
+
             if (DateTime.UtcNow > deadline)
+            {
                 throw new TimeoutException($"MariaDB gave no answer within {StartLimit}: {probe.Errors}\n{_process.Output}");
+            }
+
             await Task.Delay(20);
         }
     }
@@ -70,21 +82,23 @@ public sealed class MariaDbServer : DatabaseServer
     public override async Task Kill()
     {
         if (_process is not null)
+        {
             await _process.Kill();
+        }
     }
 
     /// <summary>Takes over the data of a server that has ended cleanly, instead of new data of its own.</summary>
     public async Task CopyData(MariaDbServer stopped)
     {
         await Prepare();
-        Command copy = await Command.Run("cp", ["--archive", stopped._folder["data"], _folder["data"]]);
+        var copy = await Command.Run("cp", ["--archive", stopped._folder["data"], _folder["data"]]);
         Assert.True(copy.ExitCode == 0, copy.Errors);
     }
 
     /// <summary>Runs SQL as root over the socket; gives the rows, columns by tabs.</summary>
     public async Task<string> Run(string sql, string database = "")
     {
-        Command done = await Client(sql, database);
+        var done = await Client(sql, database);
         Assert.True(done.ExitCode == 0, done.Errors);
         return done.Output.TrimEnd('\n');
     }
@@ -102,7 +116,7 @@ public sealed class MariaDbServer : DatabaseServer
     private async Task Install()
     {
         await Prepare();
-        Command install = await Command.Run("mariadb-install-db",
+        var install = await Command.Run("mariadb-install-db",
             ["--no-defaults", .. User, $"--datadir={_folder["data"]}", "--auth-root-authentication-method=normal", "--skip-test-db"],
             within: StartLimit);
         Assert.True(install.ExitCode == 0, install.Output + install.Errors);
@@ -111,11 +125,14 @@ public sealed class MariaDbServer : DatabaseServer
     private async Task Prepare()
     {
         if (!OperatingSystem.IsWindows())
+        {
             File.SetUnixFileMode(Folder, (UnixFileMode)0b111_101_101);
+        }
+
         if (Environment.IsPrivilegedProcess)
         {
             // The socket and the pid file stand beside the data.
-            Command owner = await Command.Run("chown", ["mysql", Folder]);
+            var owner = await Command.Run("chown", ["mysql", Folder]);
             Assert.True(owner.ExitCode == 0, owner.Errors);
         }
     }

@@ -41,7 +41,7 @@ public sealed class NatsServer : DatabaseServer
 
     public override async Task Start()
     {
-        string file = _folder["nats.conf"];
+        var file = _folder["nats.conf"];
         await File.WriteAllTextAsync(file, string.Create(CultureInfo.InvariantCulture, $"listen: \"127.0.0.1:{Port}\"\n{_configuration}\n"));
         _process?.Dispose();
         _process = RunningProcess.Start(Program, ["-c", file], _folder.FullName);
@@ -51,7 +51,9 @@ public sealed class NatsServer : DatabaseServer
     public override async Task Kill()
     {
         if (_process is not null)
+        {
             await _process.Kill();
+        }
     }
 
     public override async ValueTask DisposeAsync()

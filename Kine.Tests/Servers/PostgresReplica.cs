@@ -11,7 +11,7 @@ public sealed class PostgresReplica(PostgresServer primary) : PostgresServer
     protected override async Task Initialize()
     {
         ServerAccount.Own(Path.GetDirectoryName(DataFolder)!);
-        string source = $"host=127.0.0.1 port={primary.Port} user={User} password={Password} application_name={StandbyName}";
+        var source = $"host=127.0.0.1 port={primary.Port} user={User} password={Password} application_name={StandbyName}";
         await ServerAccount.Run(Program("pg_basebackup"), ["-D", DataFolder, "-d", source, "-X", "stream", "-R", "-c", "fast", "--no-sync"]);
     }
 

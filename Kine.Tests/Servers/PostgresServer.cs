@@ -48,7 +48,7 @@ public class PostgresServer : DatabaseServer
 
     public async Task<object?> Query(string database, string statement)
     {
-        await using NpgsqlConnection connection = await Connect(database);
+        await using var connection = await Connect(database);
         await using var command = new NpgsqlCommand(statement, connection);
         return await command.ExecuteScalarAsync();
     }
@@ -56,15 +56,21 @@ public class PostgresServer : DatabaseServer
     public override async Task Start()
     {
         if (!Directory.Exists(DataFolder))
+        {
             await Initialize();
+        }
+
         _process?.Dispose();
-        IEnumerable<string> settings = _settings.Prepend("unix_socket_directories=").SelectMany(setting => new[] { "-c", setting });
+        var settings = _settings.Prepend("unix_socket_directories=").SelectMany(setting => new[] { "-c", setting });
         _process = ServerAccount.Start(Program("postgres"), ["-D", DataFolder, "-p", $"{Port}", "-h", "127.0.0.1", .. settings]);
         var deadline = DateTime.UtcNow + StartLimit;
         while (true)
         {
             if (_process.HasExited)
+            {
                 throw new InvalidOperationException($"PostgreSQL ended with {_process.ExitCode} at its start:\n{_process.Output}");
+            }
+
             try
             {
                 await (await Connect("postgres")).DisposeAsync();
@@ -73,7 +79,10 @@ public class PostgresServer : DatabaseServer
             catch (NpgsqlException notYet)
             {
                 if (DateTime.UtcNow > deadline)
+                {
                     throw new TimeoutException($"PostgreSQL gave no answer within {StartLimit}: {notYet.Message}\n{_process.Output}");
+                }
+
                 await Task.Delay(20);
             }
         }
@@ -83,7 +92,7 @@ public class PostgresServer : DatabaseServer
     protected virtual async Task Initialize()
     {
         ServerAccount.Own(_folder.FullName);
-        string secret = _folder["password"];
+        var secret = _folder["password"];
         await File.WriteAllTextAsync(secret, Password);
         ServerAccount.Own(secret);
         await ServerAccount.Run(
@@ -98,21 +107,30 @@ public class PostgresServer : DatabaseServer
         const int SigInt = 2;
         _process!.Signal(SigInt);
         if (!await _process.Exited(StartLimit))
+        {
             throw new TimeoutException($"PostgreSQL did not stop:\n{_process.Output}");
+        }
     }
 
     public override async Task Kill()
     {
         if (_process is not { HasExited: false } server)
+        {
             return;
+        }
         // Stopped first, it starts no more children.
         server.Signal(SigStop);
-        int[] children = server.Children;
-        foreach (int child in children)
+        var children = server.Children;
+        foreach (var child in children)
+        {
             RunningProcess.Signal(child, SigKill);
+        }
+
         await server.Kill();
         while (children.Any(child => Directory.Exists($"/proc/{child}")))
+        {
             await Task.Delay(5);
+        }
     }
 
     public override async ValueTask DisposeAsync()

@@ -34,7 +34,9 @@ public sealed partial class RunningProcess : IDisposable
         get
         {
             lock (_output)
+            {
                 return _output.ToString();
+            }
         }
     }
 
@@ -63,7 +65,10 @@ public sealed partial class RunningProcess : IDisposable
             WorkingDirectory = folder ?? Path.GetTempPath(),
         };
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
             start.Environment[name] = value;
+        }
+
         return new RunningProcess(start);
     }
 
@@ -71,7 +76,10 @@ public sealed partial class RunningProcess : IDisposable
     public async Task<bool> Terminate(TimeSpan within)
     {
         if (!_process.HasExited)
+        {
             Signal(SigTerm);
+        }
+
         return await Exited(within);
     }
 
@@ -79,7 +87,10 @@ public sealed partial class RunningProcess : IDisposable
     public async Task Kill()
     {
         if (!_process.HasExited)
+        {
             _process.Kill();
+        }
+
         await _process.WaitForExitAsync();
     }
 
@@ -107,9 +118,15 @@ public sealed partial class RunningProcess : IDisposable
             var ended = _process.HasExited;
             var output = Output;
             if (output.Contains(text, StringComparison.Ordinal))
+            {
                 return output;
+            }
+
             if (ended || DateTime.UtcNow > deadline)
+            {
                 throw new TimeoutException($"\"{text}\" was not printed{(ended ? " before the end" : "")}, but:\n{output}");
+            }
+
             await Task.Delay(10);
         }
     }
@@ -119,7 +136,9 @@ public sealed partial class RunningProcess : IDisposable
     public static void Signal(int pid, int number)
     {
         if (KillProcess(pid, number) != 0)
+        {
             throw new InvalidOperationException($"kill({pid}, {number}) failed with errno {Marshal.GetLastPInvokeError()}");
+        }
     }
 
     public void Dispose()
@@ -144,8 +163,13 @@ public sealed partial class RunningProcess : IDisposable
     private void Keep(string? line)
     {
         if (line is null)
+        {
             return;
+        }
+
         lock (_output)
+        {
             _output.AppendLine(line);
+        }
     }
 }

@@ -10,32 +10,42 @@ public static class ServerAccount
     public static void Own(string path)
     {
         if (!IsRoot)
+        {
             return;
-        Command done = Command.Run("chown", [Account, path]).GetAwaiter().GetResult();
+        }
+
+        var done = Command.Run("chown", [Account, path]).GetAwaiter().GetResult();
         if (done.ExitCode != 0)
+        {
             throw new InvalidOperationException(done.Errors);
+        }
     }
 
     /// <summary>Lets every account into a folder.</summary>
     public static void Share(string folder)
     {
         if (!OperatingSystem.IsWindows())
+        {
             File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
+        }
     }
 
     public static RunningProcess Start(string program, IEnumerable<string> arguments)
     {
-        (program, IEnumerable<string> all) = As(program, arguments);
+        (program, var all) = As(program, arguments);
         return RunningProcess.Start(program, all);
     }
 
     /// <summary>Runs it to its end; throws with what it said when it failed.</summary>
     public static async Task<string> Run(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
-        (string name, IEnumerable<string> all) = As(program, arguments);
-        Command done = await Command.Run(name, all, within: TimeSpan.FromMinutes(3), environment: environment);
+        (var name, var all) = As(program, arguments);
+        var done = await Command.Run(name, all, within: TimeSpan.FromMinutes(3), environment: environment);
         if (done.ExitCode != 0)
+        {
             throw new InvalidOperationException($"{program} ended with {done.ExitCode}:\n{done.Output}\n{done.Errors}");
+        }
+
         return done.Output;
     }
 

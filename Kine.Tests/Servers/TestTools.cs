@@ -21,7 +21,10 @@ public static class TestTools
         get
         {
             if (Environment.GetEnvironmentVariable("KINE_TEST_SERVER") is { Length: > 0 } given)
+            {
                 return given;
+            }
+
             var tests = $"{Path.DirectorySeparatorChar}Kine.Tests{Path.DirectorySeparatorChar}";
             var output = AppContext.BaseDirectory;
             var at = output.LastIndexOf(tests, StringComparison.Ordinal);

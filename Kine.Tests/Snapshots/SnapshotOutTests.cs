@@ -50,7 +50,10 @@ public sealed class SnapshotOutTests : IAsyncLifetime
         // Enough for branch pages above branch pages; then everything goes again, page by page.
         await History.Write(_channel);
         for (var i = 0; i < 200; i++)
+        {
             await _channel.Txn(new TxnRequest { Success = { Enumerable.Range(0, 100).Select(j => Put($"/many/{i}/{j}", new string('m', 300))) } });
+        }
+
         await SnapshotTools.EtcdctlSave(_kine, _folder["snapshot.db"]);
         await using var etcd = EtcdServer.Prepare();
         await SnapshotTools.EtcdutlRestore(_folder["snapshot.db"], etcd);
@@ -117,7 +120,9 @@ public sealed class SnapshotOutTests : IAsyncLifetime
             {
                 var put = await _channel.Put($"/busy/{i % 10}", new string('x', 2000));
                 if (i % 50 == 49)
+                {
                     await _channel.Compact(put.Header.Revision - 10, physical: false);
+                }
             }
         });
 
@@ -135,7 +140,10 @@ public sealed class SnapshotOutTests : IAsyncLifetime
 
             // Keys are overwritten in turn: at one revision, the last write to each is one of the last ten revisions.
             if (busy.Count == 10)
+            {
                 Assert.Equal(Enumerable.Range(0, 10).Select(i => there.Header.Revision - i).Order(), busy.Select(pair => pair.ModRevision).Order());
+            }
+
             Assert.Equal(there.Header.Revision, there.Kvs.Max(pair => pair.ModRevision));
         }
         await stop.CancelAsync();
@@ -148,7 +156,9 @@ public sealed class SnapshotOutTests : IAsyncLifetime
         await History.Write(_channel);
         var replies = new List<SnapshotResponse>();
         await foreach (var reply in _channel.ServerStream<SnapshotResponse>(EtcdMethods.Snapshot, new SnapshotRequest()))
+        {
             replies.Add(reply);
+        }
 
         var content = replies.SkipLast(1).SelectMany(reply => reply.Blob.ToByteArray()).ToArray();
         Assert.Equal(System.Security.Cryptography.SHA256.HashData(content), replies[^1].Blob.ToByteArray());
@@ -163,7 +173,10 @@ public sealed class SnapshotOutTests : IAsyncLifetime
     {
         await History.Write(_channel);
         for (var i = 0; i < 40; i++)
+        {
             await _channel.Put($"/filler/{i}", new string('f', 100_000));
+        }
+
         await foreach (var reply in _channel.ServerStream<SnapshotResponse>(EtcdMethods.Snapshot, new SnapshotRequest()))
         {
             Assert.True(reply.RemainingBytes > 0);

@@ -41,7 +41,9 @@ public sealed class SnapshotWriterTests : IAsyncLifetime
         var ended = await Assert.ThrowsAsync<EtcdException>(async () =>
         {
             while (await pieces.MoveNextAsync())
+            {
                 Assert.True(pieces.Current.Remaining > 0);
+            }
         });
 
         Assert.Equal(EtcdErrors.Compacted.Message, ended.Message);
@@ -64,7 +66,10 @@ public sealed class SnapshotWriterTests : IAsyncLifetime
     {
         await Append(100, 10, 101);
         for (var revision = 2; revision <= 101; revision++)
+        {
             _index.Apply("key"u8, new KeyVersion(revision, 0, 2, revision - 1, 0, 10));
+        }
+
         using var point = Point(101, 51);
 
         using var file = await Write(point);
@@ -78,7 +83,10 @@ public sealed class SnapshotWriterTests : IAsyncLifetime
     {
         var batch = new AppendBatch { Token = new FenceToken(_fence.Epoch, _fence.Holder), ExpectedRevision = 1, LastRevision = last };
         for (var revision = 2; revision < count + 2; revision++)
+        {
             batch.Records.Add(new LogRecord(revision, 0, "key"u8.ToArray(), 2, revision - 1, 0, false, new byte[valueLength]));
+        }
+
         await _store.Append(batch);
     }
 
@@ -101,7 +109,9 @@ public sealed class SnapshotWriterTests : IAsyncLifetime
         await using (var file = File.Create(path))
         {
             await foreach (var piece in new SnapshotWriter(_store, _index, point, TimeProvider.System).Write(default))
+            {
                 await file.WriteAsync(piece.Bytes);
+            }
         }
         return SnapshotFile.Open(path);
     }

@@ -8,8 +8,8 @@ internal static class LogFiller
     /// <summary>Takes the store over and appends <paramref name="count"/> small records.</summary>
     public static async Task<(FenceToken Token, long Last)> Fill(IRevisionStore store, int count)
     {
-        Fence seen = await store.ReadFence(default);
-        Fence mine = (await store.TakeOver(seen, Guid.NewGuid(), "", TimeSpan.FromSeconds(1), default))!;
+        var seen = await store.ReadFence(default);
+        var mine = (await store.TakeOver(seen, Guid.NewGuid(), "", TimeSpan.FromSeconds(1), default))!;
         var token = new FenceToken(mine.Epoch, mine.Holder);
         return (token, await Append(store, token, mine.LastRevision, count, valueLength: 100));
     }
@@ -20,10 +20,13 @@ internal static class LogFiller
     public static async Task<long> Append(IRevisionStore store, FenceToken token, long last, int count, int valueLength)
     {
         var batch = new AppendBatch { Token = token, ExpectedRevision = last, LastRevision = last + count };
-        byte[] value = new byte[valueLength];
+        var value = new byte[valueLength];
         Random.Shared.NextBytes(value);
-        for (long revision = last + 1; revision <= last + count; revision++)
+        for (var revision = last + 1; revision <= last + count; revision++)
+        {
             batch.Records.Add(new LogRecord(revision, 0, System.Text.Encoding.ASCII.GetBytes($"/key/{revision}"), revision, 1, 0, false, value));
+        }
+
         await store.Append(batch);
         return last + count;
     }

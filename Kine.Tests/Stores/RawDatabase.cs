@@ -12,20 +12,20 @@ internal sealed class RawDatabase : IAsyncDisposable
     public static RawDatabase Open(string path)
     {
         Batteries_V2.Init();
-        Assert.Equal(raw.SQLITE_OK, raw.sqlite3_open(path, out sqlite3 handle));
+        Assert.Equal(raw.SQLITE_OK, raw.sqlite3_open(path, out var handle));
         raw.sqlite3_busy_timeout(handle, 5000);
         return new RawDatabase(handle);
     }
 
     public void Run(string sql)
     {
-        int code = raw.sqlite3_exec(_handle, sql);
+        var code = raw.sqlite3_exec(_handle, sql);
         Assert.True(code == raw.SQLITE_OK, raw.sqlite3_errmsg(_handle).utf8_to_string());
     }
 
     public string Text(string sql)
     {
-        Assert.Equal(raw.SQLITE_OK, raw.sqlite3_prepare_v2(_handle, sql, out sqlite3_stmt statement));
+        Assert.Equal(raw.SQLITE_OK, raw.sqlite3_prepare_v2(_handle, sql, out var statement));
         using (statement)
         {
             Assert.Equal(raw.SQLITE_ROW, raw.sqlite3_step(statement));
@@ -38,7 +38,7 @@ internal sealed class RawDatabase : IAsyncDisposable
     /// <summary>SQLite's online backup, a few pages at a time, as the shell's .backup does it.</summary>
     public void BackupTo(RawDatabase target)
     {
-        using sqlite3_backup backup = raw.sqlite3_backup_init(target._handle, "main", _handle, "main");
+        using var backup = raw.sqlite3_backup_init(target._handle, "main", _handle, "main");
         int code;
         do
         {

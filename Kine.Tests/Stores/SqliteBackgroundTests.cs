@@ -19,12 +19,15 @@ public sealed class SqliteBackgroundTests : IDisposable
         await using var store = new SqliteRevisionStore(new SqliteOptions { Path = Path });
         await store.Open(default);
         const int Count = 60_000;
-        (FenceToken token, long last) = await LogFiller.Fill(store, Count);
+        (var token, var last) = await LogFiller.Fill(store, Count);
 
-        Task delete = store.Delete(Ids(2, Count - 100), default);
-        int before = 0;
+        var delete = store.Delete(Ids(2, Count - 100), default);
+        var before = 0;
         for (; !delete.IsCompleted; before++)
+        {
             last = await LogFiller.Append(store, token, last, 1, 100);
+        }
+
         await delete;
 
         // One piece between two appends at most: the deletion takes many pieces.
@@ -37,10 +40,10 @@ public sealed class SqliteBackgroundTests : IDisposable
     {
         await using var store = new SqliteRevisionStore(new SqliteOptions { Path = Path });
         await store.Open(default);
-        (FenceToken token, long last) = await LogFiller.Fill(store, 60_000);
+        (var token, var last) = await LogFiller.Fill(store, 60_000);
         using var cancel = new CancellationTokenSource();
 
-        Task delete = store.Delete(Ids(2, 59_000), cancel.Token);
+        var delete = store.Delete(Ids(2, 59_000), cancel.Token);
         last = await LogFiller.AppendOne(store, token, last);
         cancel.Cancel();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => delete);
@@ -54,20 +57,23 @@ public sealed class SqliteBackgroundTests : IDisposable
     {
         await using var store = new SqliteRevisionStore(new SqliteOptions { Path = Path });
         await store.Open(default);
-        (FenceToken token, long last) = await LogFiller.Fill(store, 1);
+        (var token, var last) = await LogFiller.Fill(store, 1);
         last = await LogFiller.Append(store, token, last, 20_000, 1000);
         await store.Delete(Ids(2, 19_000), default);
-        StoreSize deleted = await store.Size(default);
+        var deleted = await store.Size(default);
         Assert.True(deleted.InUse < 4_000_000, deleted.ToString());
 
-        Task defragment = store.Defragment(default);
+        var defragment = store.Defragment(default);
         while (!defragment.IsCompleted)
+        {
             last = await LogFiller.AppendOne(store, token, last);
+        }
+
         await defragment;
         await store.DisposeAsync();
 
         Assert.InRange(new FileInfo(Path).Length, 1, 4_000_000);
-        await using RawDatabase file = RawDatabase.Open(Path);
+        await using var file = RawDatabase.Open(Path);
         Assert.Equal("ok", file.Text("PRAGMA integrity_check"));
         Assert.Equal(last - 1 - 19_000, file.Long("SELECT count(*) FROM log"));
     }
@@ -78,10 +84,13 @@ public sealed class SqliteBackgroundTests : IDisposable
         var options = new SqliteOptions { Path = Path, Checkpoints = false, CheckpointBytes = 1, WalLimitBytes = 1 << 20 };
         await using var store = new SqliteRevisionStore(options);
         await store.Open(default);
-        (FenceToken token, long last) = await LogFiller.Fill(store, 1);
-        for (int i = 0; i < 20; i++)
+        (var token, var last) = await LogFiller.Fill(store, 1);
+        for (var i = 0; i < 20; i++)
+        {
             last = await LogFiller.Append(store, token, last, 64, 4000);
-        long whole = new FileInfo(Path + "-wal").Length;
+        }
+
+        var whole = new FileInfo(Path + "-wal").Length;
         await store.DisposeAsync();
 
         Assert.True(whole > 20 * 64 * 4000, $"{whole} bytes");

@@ -20,12 +20,12 @@ public sealed partial class SqliteStoreTests : IDisposable
     [Fact]
     public async Task A_second_store_on_the_same_file_is_refused_with_the_pid_of_the_first()
     {
-        await using SqliteRevisionStore first = Create();
+        await using var first = Create();
         await first.Open(default);
-        string link = _folder.File("other-name.db");
+        var link = _folder.File("other-name.db");
         File.CreateSymbolicLink(link, Path);
 
-        foreach (string name in new[] { Path, link })
+        foreach (var name in new[] { Path, link })
         {
             await using var second = new SqliteRevisionStore(new SqliteOptions { Path = name });
             var refused = await Assert.ThrowsAsync<StoreRefusedException>(() => second.Open(default));
@@ -34,7 +34,7 @@ public sealed partial class SqliteStoreTests : IDisposable
         }
 
         await first.DisposeAsync();
-        await using SqliteRevisionStore third = Create();
+        await using var third = Create();
         await third.Open(default);
     }
 
@@ -42,14 +42,17 @@ public sealed partial class SqliteStoreTests : IDisposable
     public async Task Another_process_that_holds_the_lock_keeps_the_store_out_until_it_dies()
     {
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(Path)!);
-        string lockFile = Path + ".lock";
+        var lockFile = Path + ".lock";
         var start = new ProcessStartInfo("flock", [lockFile, "sleep", "60"]);
-        using Process holder = Process.Start(start)!;
+        using var holder = Process.Start(start)!;
         try
         {
             while (!File.Exists(lockFile) || !Held(lockFile))
+            {
                 await Task.Delay(10);
-            await using SqliteRevisionStore store = Create();
+            }
+
+            await using var store = Create();
             await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
         }
         finally
@@ -60,13 +63,16 @@ public sealed partial class SqliteStoreTests : IDisposable
 
         // What the holder started inherited the lock and may end a moment later.
         while (Held(lockFile))
+        {
             await Task.Delay(10);
-        await using SqliteRevisionStore after = Create();
+        }
+
+        await using var after = Create();
         await after.Open(default);
 
         static bool Held(string path)
         {
-            using Process probe = Process.Start(new ProcessStartInfo("flock", ["--nonblock", path, "true"]))!;
+            using var probe = Process.Start(new ProcessStartInfo("flock", ["--nonblock", path, "true"]))!;
             probe.WaitForExit();
             return probe.ExitCode != 0;
         }
@@ -76,12 +82,12 @@ public sealed partial class SqliteStoreTests : IDisposable
     [UnsupportedOSPlatform("windows")]
     public async Task Files_are_readable_by_their_owner_only_and_so_is_a_folder_that_had_to_be_made()
     {
-        await using SqliteRevisionStore store = Create();
+        await using var store = Create();
         await store.Open(default);
         await LogFiller.Fill(store, 10);
 
         const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        string folder = System.IO.Path.GetDirectoryName(Path)!;
+        var folder = System.IO.Path.GetDirectoryName(Path)!;
         Assert.Equal(["state.db", "state.db-shm", "state.db-wal", "state.db.lock"], Directory.GetFiles(folder).Select(System.IO.Path.GetFileName).Order());
         Assert.All(Directory.GetFiles(folder), file => Assert.Equal(OwnerOnly, File.GetUnixFileMode(file)));
         Assert.Equal(OwnerOnly | UnixFileMode.UserExecute, File.GetUnixFileMode(folder));
@@ -90,14 +96,14 @@ public sealed partial class SqliteStoreTests : IDisposable
     [Fact]
     public async Task A_clean_close_leaves_one_complete_file()
     {
-        await using SqliteRevisionStore store = Create();
+        await using var store = Create();
         await store.Open(default);
         await LogFiller.Fill(store, 10);
         await store.DisposeAsync();
 
         Assert.False(File.Exists(Path + "-wal"));
         Assert.False(File.Exists(Path + "-shm"));
-        await using RawDatabase file = RawDatabase.Open(Path);
+        await using var file = RawDatabase.Open(Path);
         Assert.Equal(10, file.Long("SELECT count(*) FROM records WHERE revision BETWEEN 2 AND 11 AND sub = 0"));
     }
 
@@ -107,11 +113,14 @@ public sealed partial class SqliteStoreTests : IDisposable
     public async Task A_database_of_another_program_is_refused_and_left_alone(string sql, string reason)
     {
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(Path)!);
-        await using (RawDatabase file = RawDatabase.Open(Path))
+        await using (var file = RawDatabase.Open(Path))
+        {
             file.Run(sql);
-        byte[] before = File.ReadAllBytes(Path);
+        }
 
-        await using SqliteRevisionStore store = Create();
+        var before = File.ReadAllBytes(Path);
+
+        await using var store = Create();
         var refused = await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
 
         Assert.Contains(reason, refused.Message);
@@ -123,11 +132,11 @@ public sealed partial class SqliteStoreTests : IDisposable
     public async Task A_file_that_is_no_database_is_refused_and_left_alone()
     {
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(Path)!);
-        byte[] text = new byte[4096];
+        var text = new byte[4096];
         Array.Fill(text, (byte)'x');
         File.WriteAllBytes(Path, text);
 
-        await using SqliteRevisionStore store = Create();
+        await using var store = Create();
         var refused = await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
 
         Assert.Contains("not an SQLite database", refused.Message);
@@ -137,12 +146,17 @@ public sealed partial class SqliteStoreTests : IDisposable
     [Fact]
     public async Task A_newer_schema_is_refused()
     {
-        await using (SqliteRevisionStore store = Create())
+        await using (var store = Create())
+        {
             await store.Open(default);
-        await using (RawDatabase file = RawDatabase.Open(Path))
-            file.Run("PRAGMA user_version = 99");
+        }
 
-        await using SqliteRevisionStore again = Create();
+        await using (var file = RawDatabase.Open(Path))
+        {
+            file.Run("PRAGMA user_version = 99");
+        }
+
+        await using var again = Create();
         var refused = await Assert.ThrowsAsync<StoreRefusedException>(() => again.Open(default));
         Assert.Contains("version 99", refused.Message);
     }
@@ -151,7 +165,7 @@ public sealed partial class SqliteStoreTests : IDisposable
     public async Task A_folder_in_place_of_the_file_and_a_folder_that_cannot_be_made_are_refused()
     {
         Directory.CreateDirectory(Path);
-        await using SqliteRevisionStore store = Create();
+        await using var store = Create();
         Assert.Contains("is a folder", (await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default))).Message);
 
         File.WriteAllText(_folder.File("file"), "");
@@ -162,10 +176,10 @@ public sealed partial class SqliteStoreTests : IDisposable
     [Fact]
     public async Task The_journal_is_a_wal_that_only_our_checkpointer_empties_and_commits_are_synchronous()
     {
-        await using SqliteRevisionStore store = Create();
+        await using var store = Create();
         await store.Open(default);
         await LogFiller.Fill(store, 100);
-        await using RawDatabase file = RawDatabase.Open(Path);
+        await using var file = RawDatabase.Open(Path);
         Assert.Equal("wal", file.Text("PRAGMA journal_mode"));
         Assert.Empty(store.Warnings);
 
@@ -177,30 +191,35 @@ public sealed partial class SqliteStoreTests : IDisposable
     [Fact]
     public async Task An_online_backup_taken_under_writes_opens_as_a_whole_store()
     {
-        await using SqliteRevisionStore store = Create();
+        await using var store = Create();
         await store.Open(default);
-        (FenceToken token, long last) = await LogFiller.Fill(store, 2000);
-        string copy = _folder.File("copy.db");
+        (var token, var last) = await LogFiller.Fill(store, 2000);
+        var copy = _folder.File("copy.db");
 
         using var stop = new CancellationTokenSource();
-        Task writes = Task.Run(async () =>
+        var writes = Task.Run(async () =>
         {
-            for (long at = last; !stop.IsCancellationRequested; at++)
+            for (var at = last; !stop.IsCancellationRequested; at++)
+            {
                 await LogFiller.AppendOne(store, token, at);
+            }
         });
-        await using (RawDatabase source = RawDatabase.Open(Path))
-        await using (RawDatabase target = RawDatabase.Open(copy))
+        await using (var source = RawDatabase.Open(Path))
+        await using (var target = RawDatabase.Open(copy))
+        {
             source.BackupTo(target);
+        }
+
         stop.Cancel();
         await writes;
 
         await using var restored = new SqliteRevisionStore(new SqliteOptions { Path = copy });
         await restored.Open(default);
-        Fence fence = await restored.ReadFence(default);
-        List<LogRecord> records = await restored.ReadRecords(default, long.MaxValue, int.MaxValue, long.MaxValue, default);
+        var fence = await restored.ReadFence(default);
+        var records = await restored.ReadRecords(default, long.MaxValue, int.MaxValue, long.MaxValue, default);
         Assert.True(fence.LastRevision >= last);
         Assert.Equal(Enumerable.Range(2, (int)fence.LastRevision - 1), records.Select(record => (int)record.Revision));
-        await using RawDatabase check = RawDatabase.Open(copy);
+        await using var check = RawDatabase.Open(copy);
         Assert.Equal("ok", check.Text("PRAGMA integrity_check"));
     }
 
@@ -210,16 +229,18 @@ public sealed partial class SqliteStoreTests : IDisposable
         const long Limit = 4 << 20;
         await using var store = new SqliteRevisionStore(new SqliteOptions { Path = Path, CheckpointBytes = 1 << 20, WalLimitBytes = Limit });
         await store.Open(default);
-        (FenceToken token, long last) = await LogFiller.Fill(store, 1);
+        (var token, var last) = await LogFiller.Fill(store, 1);
         using var stop = new CancellationTokenSource();
-        Task reads = Task.Run(async () =>
+        var reads = Task.Run(async () =>
         {
             while (!stop.IsCancellationRequested)
+            {
                 await store.ScanMetadata(default, long.MaxValue, 2000, (in RecordMetadata _, ReadOnlySpan<byte> _) => { }, default);
+            }
         });
 
         long highest = 0;
-        for (int batch = 0; batch < 600; batch++)
+        for (var batch = 0; batch < 600; batch++)
         {
             last = await LogFiller.Append(store, token, last, count: 64, valueLength: 1024);
             highest = Math.Max(highest, new FileInfo(Path + "-wal").Length);
@@ -229,7 +250,7 @@ public sealed partial class SqliteStoreTests : IDisposable
 
         Assert.InRange(highest, Limit, 4 * Limit);
         await store.DisposeAsync();
-        await using RawDatabase file = RawDatabase.Open(Path);
+        await using var file = RawDatabase.Open(Path);
         Assert.Equal("ok", file.Text("PRAGMA integrity_check"));
         Assert.Equal(last - 1, file.Long("SELECT count(*) FROM log"));
     }
@@ -237,11 +258,14 @@ public sealed partial class SqliteStoreTests : IDisposable
     [Fact]
     public async Task Sqlite_sleeps_for_as_long_as_it_means_to()
     {
-        await using SqliteRevisionStore store = Create();
+        await using var store = Create();
         await store.Open(default);
-        long start = Stopwatch.GetTimestamp();
-        for (int i = 0; i < 3; i++)
+        var start = Stopwatch.GetTimestamp();
+        for (var i = 0; i < 3; i++)
+        {
             Sleep(milliseconds: 1);
+        }
+
         Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(2), "whole seconds: the packaged library has no usleep");
     }
 
@@ -253,8 +277,8 @@ public sealed partial class SqliteStoreTests : IDisposable
     {
         await using var store = new SqliteRevisionStore(new SqliteOptions { Path = Path, BusyTimeout = TimeSpan.FromMilliseconds(300) });
         await store.Open(default);
-        (FenceToken token, long last) = await LogFiller.Fill(store, 1);
-        await using RawDatabase other = RawDatabase.Open(Path);
+        (var token, var last) = await LogFiller.Fill(store, 1);
+        await using var other = RawDatabase.Open(Path);
 
         other.Run("BEGIN IMMEDIATE");
         await Assert.ThrowsAsync<StoreUnavailableException>(() => LogFiller.AppendOne(store, token, last));
@@ -270,9 +294,9 @@ public sealed partial class SqliteStoreTests : IDisposable
     [Fact]
     public async Task Without_space_an_append_fails_as_not_written_and_works_again_once_there_is_some()
     {
-        await using SqliteRevisionStore store = Create();
+        await using var store = Create();
         await store.Open(default);
-        (FenceToken token, long last) = await LogFiller.Fill(store, 10);
+        (var token, var last) = await LogFiller.Fill(store, 10);
         await store.LimitPages(200);
 
         var full = await Assert.ThrowsAsync<StoreUnavailableException>(() => LogFiller.Append(store, token, last, count: 4000, valueLength: 1000));
@@ -286,21 +310,21 @@ public sealed partial class SqliteStoreTests : IDisposable
     [Fact]
     public async Task A_damaged_page_breaks_the_store_for_everybody()
     {
-        await using (SqliteRevisionStore first = Create())
+        await using (var first = Create())
         {
             await first.Open(default);
             await LogFiller.Fill(first, 5000);
         }
-        using (FileStream file = File.OpenWrite(Path))
+        using (var file = File.OpenWrite(Path))
         {
             // Everything behind the schema's pages.
             file.Position = 6 * 8192;
-            byte[] damage = new byte[file.Length - file.Position];
+            var damage = new byte[file.Length - file.Position];
             Array.Fill(damage, (byte)0xee);
             file.Write(damage);
         }
 
-        await using SqliteRevisionStore store = Create();
+        await using var store = Create();
         await store.Open(default);
         await Assert.ThrowsAsync<StoreBrokenException>(() => store.ReadRecords(default, long.MaxValue, int.MaxValue, long.MaxValue, default));
         await Assert.ThrowsAsync<StoreBrokenException>(() => store.Renew(new FenceToken(1, Guid.NewGuid()), default));
@@ -310,10 +334,10 @@ public sealed partial class SqliteStoreTests : IDisposable
     [Fact]
     public async Task Work_queued_before_a_close_is_finished_and_later_work_is_refused()
     {
-        SqliteRevisionStore store = Create();
+        var store = Create();
         await store.Open(default);
-        (FenceToken token, long last) = await LogFiller.Fill(store, 3000);
-        Task delete = store.Delete(Enumerable.Range(2, 2000).Select(revision => new RecordId(revision, 0)).ToArray(), default);
+        (var token, var last) = await LogFiller.Fill(store, 3000);
+        var delete = store.Delete(Enumerable.Range(2, 2000).Select(revision => new RecordId(revision, 0)).ToArray(), default);
         Task append = LogFiller.AppendOne(store, token, last);
         await append;
         await delete;
@@ -321,7 +345,7 @@ public sealed partial class SqliteStoreTests : IDisposable
         await store.DisposeAsync();
         await Assert.ThrowsAnyAsync<Exception>(() => LogFiller.AppendOne(store, token, last + 1));
 
-        await using SqliteRevisionStore again = Create();
+        await using var again = Create();
         await again.Open(default);
         Assert.Equal(last + 1, (await again.ReadFence(default)).LastRevision);
     }

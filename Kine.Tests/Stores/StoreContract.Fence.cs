@@ -11,7 +11,7 @@ public abstract partial class StoreContract
     {
         Assert.Equal(1, Mine.Epoch);
         var holder = Guid.NewGuid();
-        Fence? second = await Store.TakeOver(await Store.ReadFence(default), holder, "[::1]:2379", TimeSpan.FromSeconds(15), default);
+        var second = await Store.TakeOver(await Store.ReadFence(default), holder, "[::1]:2379", TimeSpan.FromSeconds(15), default);
 
         Assert.Equal(new Fence(2, holder, "[::1]:2379", TimeSpan.FromSeconds(15), Mine.Counter + 1, 1), second);
         Assert.Equal(second, await Store.ReadFence(default));
@@ -24,7 +24,7 @@ public abstract partial class StoreContract
         await Store.Renew(Token, default);
         Assert.Null(await Store.TakeOver(Mine, Guid.NewGuid(), "b", TimeSpan.FromSeconds(1), default));
 
-        Fence now = await Store.ReadFence(default);
+        var now = await Store.ReadFence(default);
         Assert.Null(await Store.TakeOver(now with { Epoch = now.Epoch + 1 }, Guid.NewGuid(), "b", TimeSpan.FromSeconds(1), default));
         await Store.Append(Batch(1, 2, Put(2, "/a", "x")));
         Assert.Null(await Store.TakeOver(now, Guid.NewGuid(), "b", TimeSpan.FromSeconds(1), default));
@@ -34,18 +34,18 @@ public abstract partial class StoreContract
     [Fact]
     public async Task Of_many_that_take_over_what_they_saw_one_wins()
     {
-        Fence seen = await Store.ReadFence(default);
-        Fence?[] outcomes = await Task.WhenAll(Enumerable.Range(0, 8).Select(i =>
+        var seen = await Store.ReadFence(default);
+        var outcomes = await Task.WhenAll(Enumerable.Range(0, 8).Select(i =>
             Task.Run(() => Store.TakeOver(seen, Guid.NewGuid(), $"host{i}", TimeSpan.FromSeconds(1), default))));
 
-        Fence winner = Assert.Single(outcomes, outcome => outcome is not null)!;
+        var winner = Assert.Single(outcomes, outcome => outcome is not null)!;
         Assert.Equal(winner, await Store.ReadFence(default));
     }
 
     [Fact]
     public async Task Appends_renewals_and_releases_of_a_former_holder_are_refused()
     {
-        FenceToken old = Token;
+        var old = Token;
         await TakeOver();
 
         AppendBatch late = new() { Token = old, ExpectedRevision = 1, LastRevision = 2 };
@@ -67,8 +67,8 @@ public abstract partial class StoreContract
     public async Task An_append_after_another_revision_than_the_last_is_refused_and_leaves_nothing()
     {
         await AppendPuts(1, 3);
-        Fence before = await Store.ReadFence(default);
-        AppendBatch gap = Batch(5, 6, Put(6, "/gap", "x"));
+        var before = await Store.ReadFence(default);
+        var gap = Batch(5, 6, Put(6, "/gap", "x"));
         gap.Side.Add(new SideRow(SideKind.Meta, Bytes("gap"), [1]));
 
         await Assert.ThrowsAsync<FencedException>(() => Store.Append(gap));
@@ -91,8 +91,11 @@ public abstract partial class StoreContract
             Batch(1, 2, Put(2, "/a", "x", sub: -1)),
             Batch(1, 0),
         ];
-        foreach (AppendBatch batch in wrong)
+        foreach (var batch in wrong)
+        {
             await Assert.ThrowsAsync<ArgumentException>(() => Store.Append(batch));
+        }
+
         Assert.Empty(await ReadAll());
         Assert.Equal(Mine, await Store.ReadFence(default));
     }
@@ -104,7 +107,7 @@ public abstract partial class StoreContract
         Assert.Equal(Mine with { Counter = Mine.Counter + 1 }, await Store.ReadFence(default));
 
         await Store.Release(Token, default);
-        Fence released = await Store.ReadFence(default);
+        var released = await Store.ReadFence(default);
         Assert.True(released.Released);
         Assert.Equal((Mine.Epoch, 1L), (released.Epoch, released.LastRevision));
         await Assert.ThrowsAsync<FencedException>(() => Store.Append(Batch(1, 2, Put(2, "/a", "x"))));
@@ -116,19 +119,19 @@ public abstract partial class StoreContract
     [Fact]
     public async Task Side_rows_are_put_replaced_and_deleted_in_the_append_they_came_with()
     {
-        AppendBatch first = Batch(1, 2, Put(2, "/a", "x"));
+        var first = Batch(1, 2, Put(2, "/a", "x"));
         first.Side.Add(new SideRow(SideKind.Lease, [0, 0, 0, 0, 0, 0, 0, 7], [1, 2, 3]));
         first.Side.Add(new SideRow(SideKind.Meta, Bytes("compacted"), []));
         first.Side.Add(new SideRow(SideKind.Meta, [0, 0, 0, 0, 0, 0, 0, 7], [9]));
         await Store.Append(first);
         Assert.Equal(["1:00000007=09", "1:compacted=", "2:00000007=010203"], await Side());
 
-        AppendBatch second = Batch(2, 2);
+        var second = Batch(2, 2);
         second.Side.Add(new SideRow(SideKind.Meta, Bytes("compacted"), [5]));
         second.Side.Add(new SideRow(SideKind.Meta, Bytes("compacted"), [6]));
         second.Side.Add(new SideRow(SideKind.Lease, [0, 0, 0, 0, 0, 0, 0, 7], null));
         second.Side.Add(new SideRow(SideKind.Alarm, Bytes("never there"), null));
-        long counter = (await Store.ReadFence(default)).Counter;
+        var counter = (await Store.ReadFence(default)).Counter;
         await Store.Append(second);
         Assert.Equal(["1:00000007=09", "1:compacted=06"], await Side());
         Assert.Equal(counter + 1, (await Store.ReadFence(default)).Counter);
@@ -147,19 +150,19 @@ public abstract partial class StoreContract
             Assert.NotEmpty(Store.Warnings);
             return;
         }
-        AppendBatch batch = Batch(1, 3, Put(2, "/a", "one"), Tombstone(3, "/a"));
+        var batch = Batch(1, 3, Put(2, "/a", "one"), Tombstone(3, "/a"));
         batch.Side.Add(new SideRow(SideKind.Meta, Bytes("cluster"), [4, 2]));
         await Store.Append(batch);
-        Fence before = await Store.ReadFence(default);
+        var before = await Store.ReadFence(default);
 
         await Reopen();
 
         Assert.Equal(before, await Store.ReadFence(default));
-        List<LogRecord> read = await ReadAll();
+        var read = await ReadAll();
         Assert.Equal(2, read.Count);
         AssertSame(batch.Records[0], read[0]);
         AssertSame(batch.Records[1], read[1]);
-        SideRow row = Assert.Single(await Store.ReadSide(default));
+        var row = Assert.Single(await Store.ReadSide(default));
         Assert.Equal("cluster", Encoding.UTF8.GetString(row.Key));
         Assert.Equal([4, 2], row.Value);
     }

@@ -27,16 +27,18 @@ public abstract partial class StoreContract
         ];
         await Store.Append(Batch(1, 6, records));
 
-        List<LogRecord> read = await ReadAll();
+        var read = await ReadAll();
         Assert.Equal(records.Length, read.Count);
-        for (int i = 0; i < records.Length; i++)
-            AssertSame(records[i], read[i]);
-
-        List<(RecordMetadata Metadata, byte[] Key)> scanned = await ScanAll(page: 2);
-        Assert.Equal(records.Length, scanned.Count);
-        for (int i = 0; i < records.Length; i++)
+        for (var i = 0; i < records.Length; i++)
         {
-            LogRecord r = records[i];
+            AssertSame(records[i], read[i]);
+        }
+
+        var scanned = await ScanAll(page: 2);
+        Assert.Equal(records.Length, scanned.Count);
+        for (var i = 0; i < records.Length; i++)
+        {
+            var r = records[i];
             Assert.Equal(new RecordMetadata(r.Revision, r.Sub, r.CreateRevision, r.Version, r.Lease, r.Tombstone, r.Value.Length), scanned[i].Metadata);
             Assert.Equal(r.Key.ToArray(), scanned[i].Key);
         }
@@ -46,20 +48,29 @@ public abstract partial class StoreContract
     [Fact]
     public async Task Big_empty_and_random_values_survive()
     {
-        byte[] big = RandomNumberGenerator.GetBytes(1536 * 1024);
+        var big = RandomNumberGenerator.GetBytes(1536 * 1024);
         int[] lengths = [0, 1, 4000, 8100, 8192, 70_000];
-        AppendBatch batch = Batch(1, 2 + lengths.Length, new LogRecord(2, 0, Bytes("/big"), 2, 1, 0, false, big));
-        for (int i = 0; i < lengths.Length; i++)
+        var batch = Batch(1, 2 + lengths.Length, new LogRecord(2, 0, Bytes("/big"), 2, 1, 0, false, big));
+        for (var i = 0; i < lengths.Length; i++)
+        {
             batch.Records.Add(new LogRecord(3 + i, 0, Bytes($"/k{i}"), 3 + i, 1, 0, false, RandomNumberGenerator.GetBytes(lengths[i])));
+        }
+
         await Store.Append(batch);
 
-        byte[]?[] values = await Store.ReadValues(batch.Records.Select(record => record.Id).ToArray(), default);
-        for (int i = 0; i < values.Length; i++)
+        var values = await Store.ReadValues(batch.Records.Select(record => record.Id).ToArray(), default);
+        for (var i = 0; i < values.Length; i++)
+        {
             Assert.Equal(batch.Records[i].Value.ToArray(), values[i]);
-        List<LogRecord> read = await ReadAll();
+        }
+
+        var read = await ReadAll();
         Assert.Equal(batch.Records.Count, read.Count);
-        for (int i = 0; i < read.Count; i++)
+        for (var i = 0; i < read.Count; i++)
+        {
             AssertSame(batch.Records[i], read[i]);
+        }
+
         Assert.Equal(batch.Records.Select(record => record.Value.Length), (await ScanAll()).Select(record => record.Metadata.ValueLength));
     }
 
@@ -85,8 +96,8 @@ public abstract partial class StoreContract
         Assert.Equal(7, (await Store.ReadRecords(default, long.MaxValue, 7, long.MaxValue, default)).Count);
         Assert.InRange((await Store.ReadRecords(default, long.MaxValue, 100, 5_000, default)).Count, 4, 6);
         Assert.Single(await Store.ReadRecords(default, long.MaxValue, 100, 1, default));
-        int visited = 0;
-        RecordId? last = await Store.ScanMetadata(default, long.MaxValue, 9, (in RecordMetadata _, ReadOnlySpan<byte> _) => visited++, default);
+        var visited = 0;
+        var last = await Store.ScanMetadata(default, long.MaxValue, 9, (in RecordMetadata _, ReadOnlySpan<byte> _) => visited++, default);
         Assert.Equal((9, new RecordId(10, 0)), (visited, last));
     }
 
@@ -94,16 +105,22 @@ public abstract partial class StoreContract
     public async Task One_revision_may_hold_100000_operations()
     {
         const int Count = 100_000;
-        AppendBatch batch = Batch(1, 3);
-        for (int sub = 0; sub < Count; sub++)
+        var batch = Batch(1, 3);
+        for (var sub = 0; sub < Count; sub++)
+        {
             batch.Records.Add(Tombstone(2, $"/key/{sub:d6}", sub));
+        }
+
         batch.Records.Add(Put(3, "/after", "x"));
         await Store.Append(batch);
 
-        List<(RecordMetadata Metadata, byte[] Key)> scanned = await ScanAll(page: 30_000);
+        var scanned = await ScanAll(page: 30_000);
         Assert.Equal(Count + 1, scanned.Count);
-        for (int sub = 0; sub < Count; sub++)
+        for (var sub = 0; sub < Count; sub++)
+        {
             Assert.Equal((2, sub), (scanned[sub].Metadata.Revision, scanned[sub].Metadata.Sub));
+        }
+
         Assert.Equal(Bytes("/key/099999"), scanned[Count - 1].Key);
         Assert.Equal([new RecordId(2, Count - 1), new RecordId(3, 0)], (await ReadAll(new RecordId(2, Count - 2))).Select(record => record.Id));
     }
@@ -115,9 +132,9 @@ public abstract partial class StoreContract
         await Store.Append(Batch(21, 22, new LogRecord(22, 0, Bytes("/empty"), 22, 1, 0, false, default)));
         RecordId[] ids = [new(22, 0), new(9, 0), new(99, 0), new(2, 0), new(2, 1), new(9, 0), new(long.MaxValue, int.MaxValue), new(-5, 0)];
 
-        byte[]?[] values = await Store.ReadValues(ids, default);
+        var values = await Store.ReadValues(ids, default);
 
-        byte[] put = Bytes(new string('v', 16));
+        var put = Bytes(new string('v', 16));
         byte[]?[] expected = [[], put, null, put, null, put, null, null];
         Assert.Equal(expected, values);
         Assert.Empty(await Store.ReadValues(default, default));
@@ -127,7 +144,7 @@ public abstract partial class StoreContract
     public async Task Deleted_records_are_gone_and_the_rest_stays()
     {
         await AppendPuts(1, 1000);
-        RecordId[] odd = Enumerable.Range(2, 1000).Where(revision => revision % 2 == 1).Select(revision => new RecordId(revision, 0)).ToArray();
+        var odd = Enumerable.Range(2, 1000).Where(revision => revision % 2 == 1).Select(revision => new RecordId(revision, 0)).ToArray();
         Random.Shared.Shuffle(odd);
 
         await Store.Delete(odd, default);
@@ -145,18 +162,18 @@ public abstract partial class StoreContract
     public async Task Readers_see_whole_batches_in_order_while_appends_go_on()
     {
         using var done = new CancellationTokenSource();
-        Task[] readers = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+        var readers = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
         {
             long seen = 1;
             while (!done.IsCancellationRequested)
             {
-                foreach ((RecordMetadata record, byte[] key) in await ScanAll(new RecordId(seen, int.MaxValue), page: 3))
+                foreach ((var record, var key) in await ScanAll(new RecordId(seen, int.MaxValue), page: 3))
                 {
                     Assert.Equal(seen + 1, record.Revision);
                     Assert.Equal(Bytes($"/registry/pods/{record.Revision}"), key);
                     seen = record.Revision;
                 }
-                byte[]?[] value = await Store.ReadValues(new RecordId[] { new(seen, 0) }, default);
+                var value = await Store.ReadValues(new RecordId[] { new(seen, 0) }, default);
                 Assert.Equal(seen > 1 ? 300 : null, value[0]?.Length);
             }
         })).ToArray();
@@ -169,14 +186,14 @@ public abstract partial class StoreContract
     [Fact]
     public async Task Size_follows_the_data()
     {
-        StoreSize before = await Store.Size(default);
-        long last = await AppendPuts(1, 1000, valueLength: 4000);
-        StoreSize full = await Store.Size(default);
+        var before = await Store.Size(default);
+        var last = await AppendPuts(1, 1000, valueLength: 4000);
+        var full = await Store.Size(default);
         Assert.True(full.InUse >= before.InUse + 4_000_000, $"{before} -> {full}");
         Assert.True(full.Total >= full.InUse);
 
         await Store.Delete(Enumerable.Range(2, (int)last - 1).Select(revision => new RecordId(revision, 0)).ToArray(), default);
-        StoreSize deleted = await Store.Size(default);
+        var deleted = await Store.Size(default);
         Assert.True(deleted.InUse < full.InUse - 3_500_000, $"{full} -> {deleted}");
         await Store.Defragment(default);
         Assert.True((await Store.Size(default)).InUse <= deleted.InUse);

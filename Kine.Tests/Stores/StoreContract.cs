@@ -37,7 +37,7 @@ public abstract partial class StoreContract : IAsyncLifetime
 
     protected async Task TakeOver()
     {
-        Fence seen = await Store.ReadFence(default);
+        var seen = await Store.ReadFence(default);
         Mine = (await Store.TakeOver(seen, Guid.NewGuid(), "10.0.0.1:2379", TimeSpan.FromSeconds(10), default))!;
         Assert.NotNull(Mine);
     }
@@ -54,10 +54,13 @@ public abstract partial class StoreContract : IAsyncLifetime
     {
         while (count > 0)
         {
-            int now = Math.Min(count, perBatch);
-            AppendBatch batch = Batch(last, last + now);
-            for (int i = 1; i <= now; i++)
+            var now = Math.Min(count, perBatch);
+            var batch = Batch(last, last + now);
+            for (var i = 1; i <= now; i++)
+            {
                 batch.Records.Add(Put(last + i, $"/registry/pods/{last + i}", new string('v', valueLength)));
+            }
+
             await Store.Append(batch);
             last += now;
             count -= now;
@@ -86,7 +89,10 @@ public abstract partial class StoreContract : IAsyncLifetime
     {
         var all = new List<(RecordMetadata, byte[])>();
         while (await Store.ScanMetadata(after, to, page, (in RecordMetadata record, ReadOnlySpan<byte> key) => all.Add((record, key.ToArray())), default) is { } last)
+        {
             after = last;
+        }
+
         return all;
     }
 }

@@ -42,7 +42,7 @@ public class StoreEndpointTests
     [MemberData(nameof(Accepted))]
     public void Sqlite_endpoints_mean_what_they_mean_upstream(string endpoint, SqliteOptions expected)
     {
-        StoreEndpoint parsed = StoreEndpoint.Parse(endpoint);
+        var parsed = StoreEndpoint.Parse(endpoint);
         Assert.Equal("sqlite", parsed.Scheme);
         Assert.Equal(expected, parsed.Sqlite);
     }
@@ -76,7 +76,7 @@ public class StoreEndpointTests
     [Fact]
     public void Memory_is_an_endpoint()
     {
-        StoreEndpoint endpoint = StoreEndpoint.Parse("memory://");
+        var endpoint = StoreEndpoint.Parse("memory://");
         Assert.Equal(("memory", "memory"), (endpoint.Scheme, endpoint.Create().Description));
     }
 }

@@ -15,7 +15,7 @@ public sealed class EventRingTests
         Assert.False(ring.TryRead(1, 10, 1000, [], out _));
         ring.Load(5, 9, []);
         Assert.Equal((5, 9), (ring.First, ring.Last));
-        Assert.True(ring.TryRead(5, 10, 1000, [], out long through));
+        Assert.True(ring.TryRead(5, 10, 1000, [], out var through));
         Assert.Equal(9, through);
         Assert.False(ring.TryRead(4, 10, 1000, [], out _));
         Assert.False(ring.TryRead(10, 10, 1000, [], out _));
@@ -26,7 +26,7 @@ public sealed class EventRingTests
     {
         var ring = new EventRing(1 << 20, 5);
         ring.Load(2, 1, []);
-        for (int i = 0; i < 5; i++)
+        for (var i = 0; i < 5; i++)
         {
             ring.Append(_history.Write(("a", "1"), ("b", "2")).Events, 0, 2 + i);
             Assert.InRange(ring.Count, 2, 4);
@@ -49,7 +49,7 @@ public sealed class EventRingTests
         Assert.False(ring.TryRead(2, 10, 10, [], out _));
         ring.Append(_history.Put("a", "1").Events, 0, 3);
         var read = new List<KeyEvent>();
-        Assert.True(ring.TryRead(3, 10, 1000, read, out long through));
+        Assert.True(ring.TryRead(3, 10, 1000, read, out var through));
         Assert.Equal((1, 3), (read.Count, through));
     }
 
@@ -58,10 +58,13 @@ public sealed class EventRingTests
     {
         var ring = new EventRing(1 << 20, 1000);
         ring.Load(2, 1, []);
-        for (int i = 0; i < 10; i++)
+        for (var i = 0; i < 10; i++)
+        {
             ring.Append(_history.Write(("a", "1"), ("b", "2"), ("c", "3")).Events, 0, 2 + i);
+        }
+
         var read = new List<KeyEvent>();
-        Assert.True(ring.TryRead(3, 4, 1 << 20, read, out long through));
+        Assert.True(ring.TryRead(3, 4, 1 << 20, read, out var through));
         Assert.Equal((6, 4), (read.Count, through));
         read.Clear();
         Assert.True(ring.TryRead(3, 100, 1, read, out through));

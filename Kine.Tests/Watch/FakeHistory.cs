@@ -37,7 +37,9 @@ internal sealed class FakeHistory : IEventHistory
         get
         {
             lock (_gate)
+            {
                 return [.. _log];
+            }
         }
     }
 
@@ -53,13 +55,15 @@ internal sealed class FakeHistory : IEventHistory
     {
         lock (_gate)
         {
-            long before = PublishedRevision;
+            var before = PublishedRevision;
             var events = new List<KeyEvent>();
-            foreach ((string Key, string? Value)[] changes in transactions)
+            foreach (var changes in transactions)
             {
-                long revision = ++PublishedRevision;
-                for (int sub = 0; sub < changes.Length; sub++)
+                var revision = ++PublishedRevision;
+                for (var sub = 0; sub < changes.Length; sub++)
+                {
                     events.Add(Change(changes[sub].Key, changes[sub].Value, revision, sub));
+                }
             }
 
             _log.AddRange(events);
@@ -74,12 +78,18 @@ internal sealed class FakeHistory : IEventHistory
         {
             Volatile.Write(ref _compactRevision, revision);
             var newest = new Dictionary<string, KeyEvent>();
-            foreach (KeyEvent e in _log.Where(e => e.Revision <= revision))
+            foreach (var e in _log.Where(e => e.Revision <= revision))
+            {
                 newest[KeyOf(e)] = e;
-            foreach (KeyEvent e in _log.Where(e => e.Revision <= revision).ToArray())
+            }
+
+            foreach (var e in _log.Where(e => e.Revision <= revision).ToArray())
             {
                 if (newest[KeyOf(e)] == e && (!e.Version.IsTombstone || e.Revision == revision))
+                {
                     continue;
+                }
+
                 _log.Remove(e);
                 _pairs.Remove((KeyOf(e), e.Version.Mod, e.Version.Sub));
             }
@@ -92,17 +102,23 @@ internal sealed class FakeHistory : IEventHistory
     {
         Interlocked.Increment(ref _reads);
         if (BeforeRead is { } before)
+        {
             await before();
+        }
+
         cancellationToken.ThrowIfCancellationRequested();
         EventPage page;
         lock (_gate)
         {
             var events = new List<KeyEvent>();
             long bytes = 0, through = to;
-            foreach (KeyEvent e in _log)
+            foreach (var e in _log)
             {
                 if (e.Revision < from || e.Revision > to)
+                {
                     continue;
+                }
+
                 if (events.Count > 0 && e.Revision != events[^1].Revision && (events.Count >= maxEvents || bytes > maxBytes))
                 {
                     through = e.Revision - 1;
@@ -117,19 +133,25 @@ internal sealed class FakeHistory : IEventHistory
         }
 
         if (AfterRead is { } after)
+        {
             await after();
+        }
+
         return page;
     }
 
     public async ValueTask<ReadOnlyMemory<byte>?[]> ReadKeyValues(IReadOnlyList<VersionedKey> versions, CancellationToken cancellationToken)
     {
         if (BeforePairs is { } before)
+        {
             await before(versions);
+        }
+
         lock (_gate)
         {
             return [.. versions.Select(v => _pairs.TryGetValue(
                 (Encoding.UTF8.GetString(v.Key.Span), v.Version.Mod, v.Version.Sub),
-                out byte[]? pair) ? (ReadOnlyMemory<byte>?)pair : null)];
+                out var pair) ? (ReadOnlyMemory<byte>?)pair : null)];
         }
     }
 
@@ -137,8 +159,8 @@ internal sealed class FakeHistory : IEventHistory
 
     private KeyEvent Change(string key, string? value, long revision, int sub)
     {
-        KeyVersion previous = _live.GetValueOrDefault(key);
-        KeyVersion version = value is null
+        var previous = _live.GetValueOrDefault(key);
+        var version = value is null
             ? KeyVersion.Tombstone(revision, sub)
             : new KeyVersion(revision, sub, previous.Exists ? previous.Create : revision, previous.Version + 1, 0, value.Length);
         var pair = new KeyValue { Key = ByteString.CopyFromUtf8(key), ModRevision = revision };
@@ -154,7 +176,7 @@ internal sealed class FakeHistory : IEventHistory
             pair.Value = ByteString.CopyFromUtf8(value);
         }
 
-        byte[] wire = pair.ToByteArray();
+        var wire = pair.ToByteArray();
         _pairs[(key, revision, sub)] = wire;
         return new KeyEvent(Encoding.UTF8.GetBytes(key), version, wire, previous);
     }

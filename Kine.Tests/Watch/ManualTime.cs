@@ -26,7 +26,7 @@ internal sealed class ManualTime : TimeProvider
 
     public void Advance(TimeSpan by)
     {
-        TimeSpan end = _now + by;
+        var end = _now + by;
         while (true)
         {
             ManualTimer? due;
@@ -67,7 +67,9 @@ internal sealed class ManualTime : TimeProvider
         public void Dispose()
         {
             lock (time._gate)
+            {
                 time._timers.Remove(this);
+            }
         }
 
         public ValueTask DisposeAsync()

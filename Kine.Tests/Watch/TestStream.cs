@@ -55,7 +55,7 @@ internal sealed class TestStream : IAsyncDisposable
     public async Task<WatchResponse> Watch(string key, string end = "", long start = 0, Action<WatchCreateRequest>? more = null)
     {
         await Create(key, end, start, more);
-        WatchResponse reply = await Next();
+        var reply = await Next();
         Assert.True(reply.Created);
         return reply;
     }
@@ -64,7 +64,10 @@ internal sealed class TestStream : IAsyncDisposable
     public async Task<WatchResponse> Next()
     {
         if (!await _arrived.WaitAsync(Patience))
+        {
             throw new TimeoutException(_reading.IsFaulted ? _reading.Exception!.ToString() : "no reply came");
+        }
+
         return _replies.Take();
     }
 
@@ -73,7 +76,10 @@ internal sealed class TestStream : IAsyncDisposable
     {
         var events = new List<string>();
         while (events.Count < count)
+        {
             events.AddRange((await Next()).Events.Select(Text));
+        }
+
         return events;
     }
 
@@ -101,12 +107,21 @@ internal sealed class TestStream : IAsyncDisposable
             while (true)
             {
                 if (Gate is { } gate)
+                {
                     await gate();
-                if (!_stream.TryRead(out WatchReply? reply))
+                }
+
+                if (!_stream.TryRead(out var reply))
+                {
                     break;
+                }
+
                 buffer.ResetWrittenCount();
                 while (!reply.Write(buffer, 1024))
+                {
                     await Task.Yield();
+                }
+
                 Assert.Equal(reply.Length, buffer.WrittenCount);
                 _replies.Add(WatchResponse.Parser.ParseFrom(buffer.WrittenSpan));
                 _arrived.Release();

@@ -22,8 +22,11 @@ public sealed class WatchAsEtcdTests
     [Fact]
     public Task A_compacted_watch_holds_its_id_and_the_progress_until_it_is_cancelled() => Same(async play =>
     {
-        for (int i = 0; i < 5; i++)
+        for (var i = 0; i < 5; i++)
+        {
             await play.Channel.Put("a", $"{i}");
+        }
+
         await play.Channel.Compact(4);
         await play.Create("a", start: 3, more: c => c.WatchId = 9);
         await play.Expect(2);
@@ -104,8 +107,11 @@ public sealed class WatchAsEtcdTests
     public Task Large_replies_are_split_only_when_asked(bool asked) => Same(async play =>
     {
         await play.Create("k", "l", more: c => (c.PrevKv, c.Fragment) = (true, asked));
-        for (int i = 0; i < 2; i++)
+        for (var i = 0; i < 2; i++)
+        {
             await play.Channel.Txn(new TxnRequest { Success = { Put("k1", Large(i)), Put("k2", Large(i)), Put("k3", Large(i)), Put("k4", Large(i)) } });
+        }
+
         await play.Expect(asked ? 4 : 3);
     });
 
@@ -123,10 +129,10 @@ public sealed class WatchAsEtcdTests
 
     private static async Task Same(Func<Play, Task> act)
     {
-        await using EtcdServer etcd = await EtcdServer.StartNew();
-        await using KineServer kine = await KineServer.StartNew();
-        string[] expected = await Perform(etcd, act);
-        string[] actual = await Perform(kine, act);
+        await using var etcd = await EtcdServer.StartNew();
+        await using var kine = await KineServer.StartNew();
+        var expected = await Perform(etcd, act);
+        var actual = await Perform(kine, act);
         Assert.NotEmpty(expected);
         Assert.Equal(expected, actual);
     }
@@ -134,7 +140,7 @@ public sealed class WatchAsEtcdTests
     private static async Task<string[]> Perform(EtcdApiServer server, Func<Play, Task> act)
     {
         using var channel = new EtcdChannel(server.Address);
-        using DuplexCall<WatchRequest, WatchResponse> call = channel.Watch();
+        using var call = channel.Watch();
         var play = new Play(channel, call);
         await act(play);
         return [.. play.Replies];
@@ -162,17 +168,19 @@ public sealed class WatchAsEtcdTests
         /// <summary>Notes that many replies.</summary>
         public async Task Expect(int replies)
         {
-            for (int i = 0; i < replies; i++)
+            for (var i = 0; i < replies; i++)
+            {
                 Replies.Add(Text(await Read()));
+            }
         }
 
         /// <summary>Notes that many events, however they are grouped.</summary>
         public async Task ExpectEvents(int events)
         {
-            int seen = 0;
+            var seen = 0;
             while (seen < events)
             {
-                WatchResponse reply = await Read();
+                var reply = await Read();
                 seen += reply.Events.Count;
                 Replies.AddRange(reply.Events.Select(Text));
             }

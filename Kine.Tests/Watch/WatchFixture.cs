@@ -42,8 +42,11 @@ internal sealed class WatchFixture : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (TestStream stream in _streams)
+        foreach (var stream in _streams)
+        {
             await stream.DisposeAsync();
+        }
+
         Assert.Equal(0, Hub.WatcherCount);
         Assert.Equal(0, Hub.UnsyncedCount);
         Assert.Equal(0, Hub.StreamCount);

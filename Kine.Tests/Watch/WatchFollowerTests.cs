@@ -17,9 +17,9 @@ public sealed class WatchFollowerTests
         var random = new Random(seed);
         var streams = new List<(TestStream Stream, string Start, string End, long From)>();
         var channel = new List<EventBatch>();
-        for (int i = 0; i < 3000; i++)
+        for (var i = 0; i < 3000; i++)
         {
-            EventBatch batch = random.Next(10) == 0
+            var batch = random.Next(10) == 0
                 ? fixture.History.Batch([.. Enumerable.Range(0, random.Next(2, 9)).Select(n => new[] { ($"k{random.Next(9)}", (string?)$"{i}.{n}") })])
                 : fixture.History.Write(($"k{random.Next(9)}", random.Next(4) == 0 ? null : $"{i}"), ($"x{i}", "v"));
             switch (random.Next(10))
@@ -37,16 +37,16 @@ public sealed class WatchFollowerTests
 
             while (channel.Count > random.Next(6))
             {
-                int take = random.Next(channel.Count);
+                var take = random.Next(channel.Count);
                 fixture.Hub.Publish(channel[take]);
                 channel.RemoveAt(take);
             }
 
             if (i % 100 == 0)
             {
-                long from = random.Next(2) == 0 ? 2 : random.NextInt64(fixture.Hub.Revision + 1, fixture.Hub.Revision + 20);
-                int key = random.Next(8);
-                TestStream stream = fixture.Open();
+                var from = random.Next(2) == 0 ? 2 : random.NextInt64(fixture.Hub.Revision + 1, fixture.Hub.Revision + 20);
+                var key = random.Next(8);
+                var stream = fixture.Open();
                 streams.Add((stream, $"k{key}", $"k{key + 2}", from));
                 await stream.Create($"k{key}", $"k{key + 2}", from, c => c.PrevKv = random.Next(2) == 0);
                 await Task.Delay(1);
@@ -55,12 +55,12 @@ public sealed class WatchFollowerTests
 
         fixture.Hub.Advance(fixture.History.PublishedRevision);
         await fixture.Hub.WaitForRevision(fixture.History.PublishedRevision, default).WaitAsync(TimeSpan.FromSeconds(20));
-        foreach ((TestStream stream, string start, string end, long from) in streams)
+        foreach ((var stream, var start, var end, var from) in streams)
         {
-            List<string> expected = WatchSlowReaderTests.Expected(fixture, start, end, from);
+            var expected = WatchSlowReaderTests.Expected(fixture, start, end, from);
             Assert.Equal(expected, await stream.Events(expected.Count));
             await stream.AskProgress();
-            WatchResponse progress = await stream.Next();
+            var progress = await stream.Next();
             Assert.Equal((-1, fixture.History.PublishedRevision, 0), (progress.WatchId, progress.Header.Revision, progress.Events.Count));
         }
     }
@@ -69,7 +69,7 @@ public sealed class WatchFollowerTests
     public async Task A_gap_is_pulled_when_the_next_batch_shows_it()
     {
         await using var fixture = new WatchFixture();
-        TestStream stream = fixture.Open();
+        var stream = fixture.Open();
         await stream.Watch("a");
         fixture.History.Put("a", "lost");
         fixture.Put("a", "came");
@@ -80,7 +80,7 @@ public sealed class WatchFollowerTests
     public async Task A_lost_last_batch_is_pulled_when_its_revision_becomes_known()
     {
         await using var fixture = new WatchFixture();
-        TestStream stream = fixture.Open();
+        var stream = fixture.Open();
         await stream.Watch("a");
         fixture.History.Put("a", "lost");
         Assert.True(await stream.IsQuiet());
@@ -92,19 +92,25 @@ public sealed class WatchFollowerTests
     public async Task A_gap_that_is_compacted_cancels_the_watchers_that_missed_it()
     {
         await using var fixture = new WatchFixture();
-        TestStream stream = fixture.Open();
+        var stream = fixture.Open();
         await stream.Watch("a");
         await stream.Watch("a", start: 30);
-        for (int i = 0; i < 20; i++)
+        for (var i = 0; i < 20; i++)
+        {
             fixture.History.Put("a", "lost");
+        }
+
         fixture.History.Compact(15);
         fixture.Put("a", "came");
-        WatchResponse cancelled = await stream.Next();
+        var cancelled = await stream.Next();
         Assert.Equal((0, true, 15), (cancelled.WatchId, cancelled.Canceled, cancelled.CompactRevision));
         await fixture.Hub.WaitForRevision(22, default).WaitAsync(TimeSpan.FromSeconds(10));
         while (fixture.History.PublishedRevision < 30)
+        {
             fixture.Put("a", $"{fixture.History.PublishedRevision}");
-        WatchResponse live = await stream.Next();
+        }
+
+        var live = await stream.Next();
         Assert.Equal((1, "30 a=29"), (live.WatchId, TestStream.Text(Assert.Single(live.Events))));
     }
 
@@ -114,7 +120,7 @@ public sealed class WatchFollowerTests
         var history = new FakeHistory();
         using var hub = new WatchHub(history, new WatchHubOptions(), TimeProvider.System);
         history.Put("a", "1");
-        EventBatch second = history.Put("a", "2");
+        var second = history.Put("a", "2");
         hub.Publish(history.Put("a", "3"));
         hub.Publish(second);
         Assert.Equal(0, hub.Revision);
@@ -131,12 +137,12 @@ public sealed class WatchFollowerTests
     public async Task A_jump_after_a_loss_of_data_cancels_all_watches_as_compacted()
     {
         await using var fixture = new WatchFixture();
-        TestStream stream = fixture.Open();
+        var stream = fixture.Open();
         await stream.Watch("a");
         fixture.Put("a", "1");
         Assert.Equal(["2 a=1"], await stream.Events(1));
         fixture.Hub.Load(1_000_003, 1_000_002, 1_000_002, []);
-        WatchResponse reply = await stream.Next();
+        var reply = await stream.Next();
         Assert.Equal((true, 1_000_002), (reply.Canceled, reply.CompactRevision));
         Assert.Equal(1_000_002, (await stream.Watch("a")).Header.Revision);
     }

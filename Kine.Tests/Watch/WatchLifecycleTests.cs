@@ -15,8 +15,8 @@ public sealed class WatchLifecycleTests
     {
         await using var fixture = new WatchFixture();
         fixture.Put("a", "1");
-        TestStream stream = fixture.Open();
-        WatchResponse created = await stream.Watch("a");
+        var stream = fixture.Open();
+        var created = await stream.Watch("a");
         Assert.Equal(new WatchResponse { Header = new ResponseHeader { ClusterId = 11, MemberId = 12, Revision = 2, RaftTerm = 13 }, Created = true }, created);
     }
 
@@ -24,7 +24,7 @@ public sealed class WatchLifecycleTests
     public async Task Server_picks_the_next_unused_id_and_keeps_those_of_clients()
     {
         await using var fixture = new WatchFixture();
-        TestStream stream = fixture.Open();
+        var stream = fixture.Open();
         Assert.Equal(0, (await stream.Watch("a")).WatchId);
         Assert.Equal(1, (await stream.Watch("a", more: c => c.WatchId = 1)).WatchId);
         Assert.Equal(7, (await stream.Watch("a", more: c => c.WatchId = 7)).WatchId);
@@ -44,9 +44,9 @@ public sealed class WatchLifecycleTests
     public async Task A_watch_that_cannot_begin_gets_one_reply_created_and_cancelled(string key, string end, long start, long id, string reason)
     {
         await using var fixture = new WatchFixture();
-        TestStream stream = fixture.Open();
+        var stream = fixture.Open();
         await stream.Watch("x", more: c => c.WatchId = 5);
-        WatchResponse reply = await stream.Watch(key, end, start, c => c.WatchId = id);
+        var reply = await stream.Watch(key, end, start, c => c.WatchId = id);
         Assert.True(reply.Canceled);
         Assert.Equal(-1, reply.WatchId);
         Assert.Equal(reason, reply.CancelReason);
@@ -59,12 +59,12 @@ public sealed class WatchLifecycleTests
     public async Task Cancel_is_answered_once_and_ends_the_events()
     {
         await using var fixture = new WatchFixture();
-        TestStream stream = fixture.Open();
+        var stream = fixture.Open();
         await stream.Watch("a");
         fixture.Put("a", "1");
         Assert.Equal(["2 a=1"], await stream.Events(1));
         await stream.Cancel(0);
-        WatchResponse cancelled = await stream.Next();
+        var cancelled = await stream.Next();
         Assert.Equal((true, false, 0, 2, "", 0), (cancelled.Canceled, cancelled.Created, cancelled.WatchId, cancelled.Header.Revision, cancelled.CancelReason, cancelled.CompactRevision));
         await stream.Cancel(0);
         await stream.Cancel(99);
@@ -76,9 +76,9 @@ public sealed class WatchLifecycleTests
     public async Task An_empty_key_is_the_smallest_key_and_a_zero_end_has_no_end()
     {
         await using var fixture = new WatchFixture();
-        TestStream everything = fixture.Open();
-        TestStream from = fixture.Open();
-        TestStream smallest = fixture.Open();
+        var everything = fixture.Open();
+        var from = fixture.Open();
+        var smallest = fixture.Open();
         await everything.Watch("", "\0");
         await from.Watch("b", "\0");
         await smallest.Watch("");
@@ -94,13 +94,16 @@ public sealed class WatchLifecycleTests
     public async Task A_start_below_the_mark_is_created_and_then_cancelled_with_the_mark_alone()
     {
         await using var fixture = new WatchFixture();
-        for (int i = 0; i < 5; i++)
+        for (var i = 0; i < 5; i++)
+        {
             fixture.Put("a", $"{i}");
+        }
+
         fixture.Compact(4);
-        TestStream stream = fixture.Open();
-        WatchResponse created = await stream.Watch("a", start: 3, more: c => c.WatchId = 9);
+        var stream = fixture.Open();
+        var created = await stream.Watch("a", start: 3, more: c => c.WatchId = 9);
         Assert.False(created.Canceled);
-        WatchResponse cancelled = await stream.Next();
+        var cancelled = await stream.Next();
         Assert.Equal(new WatchResponse { Header = new ResponseHeader { ClusterId = 11, MemberId = 12, RaftTerm = 13 }, WatchId = 9, Canceled = true, CompactRevision = 4 }, cancelled);
 
         // The id stays taken until the client cancels it as well.
@@ -119,7 +122,7 @@ public sealed class WatchLifecycleTests
         fixture.Delete("a");
         fixture.Put("b", "3");
         fixture.Compact(4);
-        TestStream stream = fixture.Open();
+        var stream = fixture.Open();
         await stream.Watch("a", "z", start: 4);
         Assert.Equal(["4 -a", "5 b=3"], await stream.Events(2));
     }
@@ -128,7 +131,7 @@ public sealed class WatchLifecycleTests
     public async Task A_future_start_waits_for_its_revision()
     {
         await using var fixture = new WatchFixture();
-        TestStream stream = fixture.Open();
+        var stream = fixture.Open();
         Assert.Equal(1, (await stream.Watch("a", start: 4)).Header.Revision);
         fixture.Put("a", "1");
         fixture.Put("a", "2");
@@ -141,7 +144,7 @@ public sealed class WatchLifecycleTests
     public async Task An_unknown_request_is_ignored()
     {
         await using var fixture = new WatchFixture();
-        TestStream stream = fixture.Open();
+        var stream = fixture.Open();
         await stream.Send(new WatchRequest());
         Assert.Equal(0, (await stream.Watch("a")).WatchId);
     }
@@ -150,9 +153,9 @@ public sealed class WatchLifecycleTests
     public async Task Stopping_ends_every_stream_with_the_error_given()
     {
         await using var fixture = new WatchFixture();
-        TestStream idle = fixture.Open();
+        var idle = fixture.Open();
         await idle.Watch("a");
-        Task wait = fixture.Hub.WaitForRevision(99, default);
+        var wait = fixture.Hub.WaitForRevision(99, default);
         fixture.Hub.Stop(EtcdErrors.LeaderChanged);
         var error = await Assert.ThrowsAsync<EtcdException>(() => idle.Reading);
         Assert.Equal((StatusCode.Unavailable, "etcdserver: leader changed"), (error.Code, error.Message));
@@ -165,8 +168,8 @@ public sealed class WatchLifecycleTests
     {
         await using var fixture = new WatchFixture();
         using var cancel = new CancellationTokenSource();
-        Task two = fixture.Hub.WaitForRevision(2, default);
-        Task three = fixture.Hub.WaitForRevision(3, cancel.Token);
+        var two = fixture.Hub.WaitForRevision(2, default);
+        var three = fixture.Hub.WaitForRevision(3, cancel.Token);
         fixture.Put("a", "1");
         await two.WaitAsync(TimeSpan.FromSeconds(10));
         await fixture.Hub.WaitForRevision(2, default);
@@ -180,15 +183,20 @@ public sealed class WatchLifecycleTests
     {
         await using var fixture = new WatchFixture(new WatchHubOptions { ControlReplies = 8 });
         var gate = new TaskCompletionSource();
-        TestStream stream = fixture.Open(() => gate.Task);
-        Task asking = Task.CompletedTask;
-        int asked = 0;
+        var stream = fixture.Open(() => gate.Task);
+        var asking = Task.CompletedTask;
+        var asked = 0;
         for (; asked < 100 && asking.IsCompleted; asked++)
+        {
             asking = stream.Create("a");
+        }
+
         Assert.InRange(asked, 8, 10);
         gate.SetResult();
         await asking.WaitAsync(TimeSpan.FromSeconds(10));
-        for (int i = 0; i < asked; i++)
+        for (var i = 0; i < asked; i++)
+        {
             Assert.Equal(i, (await stream.Next()).WatchId);
+        }
     }
 }

@@ -12,7 +12,7 @@ public sealed class WatchProgressTests
     public async Task Progress_is_answered_at_once_for_all_watches_of_a_stream()
     {
         await using var fixture = new WatchFixture();
-        TestStream stream = fixture.Open();
+        var stream = fixture.Open();
         await stream.Watch("a");
         await stream.Watch("b", "c");
         fixture.Put("x", "1");
@@ -26,11 +26,11 @@ public sealed class WatchProgressTests
     public async Task Progress_is_dropped_without_watches_or_when_one_starts_ahead_or_is_compacted()
     {
         await using var fixture = new WatchFixture();
-        TestStream none = fixture.Open();
+        var none = fixture.Open();
         await none.AskProgress();
         Assert.True(await none.IsQuiet());
 
-        TestStream ahead = fixture.Open();
+        var ahead = fixture.Open();
         await ahead.Watch("a", start: 3);
         await ahead.AskProgress();
         Assert.True(await ahead.IsQuiet());
@@ -47,7 +47,7 @@ public sealed class WatchProgressTests
         fixture.Put("a", "1");
         var gate = new TaskCompletionSource();
         fixture.History.BeforeRead = () => gate.Task;
-        TestStream stream = fixture.Open();
+        var stream = fixture.Open();
         await stream.Watch("b");
         await stream.Watch("a", start: 2);
         await stream.AskProgress();
@@ -62,22 +62,27 @@ public sealed class WatchProgressTests
     public async Task Progress_never_overtakes_an_event()
     {
         await using var fixture = new WatchFixture();
-        TestStream stream = fixture.Open();
-        for (int i = 0; i < 20; i++)
-            await stream.Watch("k", "l", more: c => c.PrevKv = i % 2 == 0);
-        using var done = new CancellationTokenSource();
-        Task writing = Task.Run(async () =>
+        var stream = fixture.Open();
+        for (var i = 0; i < 20; i++)
         {
-            for (int i = 0; i < 3000; i++)
+            await stream.Watch("k", "l", more: c => c.PrevKv = i % 2 == 0);
+        }
+
+        using var done = new CancellationTokenSource();
+        var writing = Task.Run(async () =>
+        {
+            for (var i = 0; i < 3000; i++)
             {
                 fixture.Put($"k{i % 10}", "v");
                 if (i % 50 == 0)
+                {
                     await Task.Delay(1);
+                }
             }
 
             await done.CancelAsync();
         });
-        Task asking = Task.Run(async () =>
+        var asking = Task.Run(async () =>
         {
             while (!done.IsCancellationRequested)
             {
@@ -87,17 +92,17 @@ public sealed class WatchProgressTests
         });
         await Task.WhenAll(writing, asking);
         var at = new long[20];
-        int progress = 0;
+        var progress = 0;
         while (at.Any(r => r < 3001))
         {
-            WatchResponse reply = await stream.Next();
+            var reply = await stream.Next();
             if (reply.WatchId == -1)
             {
                 progress++;
                 Assert.All(at, r => Assert.True(r == 0 || r >= reply.Header.Revision, $"progress {reply.Header.Revision}, but an event of {r + 1} is missing"));
             }
 
-            foreach (Event e in reply.Events)
+            foreach (var e in reply.Events)
             {
                 Assert.True(at[reply.WatchId] == 0 || e.Kv.ModRevision == at[reply.WatchId] + 1);
                 at[reply.WatchId] = e.Kv.ModRevision;
@@ -112,7 +117,7 @@ public sealed class WatchProgressTests
     {
         var time = new ManualTime();
         await using var fixture = new WatchFixture(time: time);
-        TestStream stream = fixture.Open();
+        var stream = fixture.Open();
         await stream.Watch("a", more: c => c.ProgressNotify = true);
         await stream.Watch("b");
         await stream.Watch("c", more: c => c.ProgressNotify = true);
@@ -136,14 +141,17 @@ public sealed class WatchProgressTests
         fixture.Put("a", "1");
         var gate = new TaskCompletionSource();
         fixture.History.BeforeRead = () => gate.Task;
-        TestStream stream = fixture.Open();
+        var stream = fixture.Open();
         await stream.Watch("b", start: 2, more: c => c.ProgressNotify = true);
         await stream.Watch("c", start: 3, more: c => c.ProgressNotify = true);
         time.Advance(Interval);
         Assert.True(await stream.IsQuiet());
         gate.SetResult();
         while (fixture.Hub.UnsyncedCount > 0)
+        {
             await Task.Delay(1);
+        }
+
         time.Advance(Interval);
         Assert.Equal((0, 2), (await stream.Next()) is { } reply ? (reply.WatchId, reply.Header.Revision) : default);
         Assert.True(await stream.IsQuiet());

@@ -14,22 +14,24 @@ public sealed class WatchSlowReaderTests
     {
         await using var fixture = new WatchFixture(new WatchHubOptions { LagBytes = 20_000, RingBytes = 100_000 });
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        TestStream slow = fixture.Open();
-        TestStream quick = fixture.Open();
+        var slow = fixture.Open();
+        var quick = fixture.Open();
         await slow.Watch("k", more: c => c.PrevKv = previous);
         await quick.Watch("k");
         slow.Gate = () => gate.Task;
         string value = new('x', 500);
-        for (int i = 0; i < 2000; i++)
+        for (var i = 0; i < 2000; i++)
         {
             fixture.Put("k", value);
             if (i % 50 == 49)
+            {
                 await quick.Events(50);
+            }
         }
 
         Assert.Equal(1, fixture.Hub.UnsyncedCount);
         gate.SetResult();
-        List<string> events = await slow.Events(2000);
+        var events = await slow.Events(2000);
         Assert.Equal(Enumerable.Range(2, 2000).Select(r => $"{r} k={value}"), events);
         fixture.Put("k", "end");
         Assert.Equal(["2002 k=end"], await slow.Events(1));
@@ -41,14 +43,17 @@ public sealed class WatchSlowReaderTests
     {
         await using var fixture = new WatchFixture(new WatchHubOptions { RingBytes = 20_000 });
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        TestStream slow = fixture.Open();
+        var slow = fixture.Open();
         await slow.Watch("quiet");
         slow.Gate = () => gate.Task;
         fixture.Put("x", "1");
         fixture.Put("quiet", "1");
         fixture.Put("quiet", "2");
-        for (int i = 0; i < 300; i++)
+        for (var i = 0; i < 300; i++)
+        {
             fixture.Put("busy", "x");
+        }
+
         fixture.Put("quiet", "3");
         Assert.True(fixture.Hub.RingRange.First > 4);
         Assert.Equal(1, fixture.Hub.UnsyncedCount);
@@ -62,12 +67,12 @@ public sealed class WatchSlowReaderTests
     {
         await using var fixture = new WatchFixture(new WatchHubOptions { LagBytes = 100, RingBytes = 1000 });
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        TestStream slow = fixture.Open();
-        TestStream quick = fixture.Open();
+        var slow = fixture.Open();
+        var quick = fixture.Open();
         await slow.Watch("k");
         await quick.Watch("k");
         slow.Gate = () => gate.Task;
-        for (int i = 0; i < 100; i++)
+        for (var i = 0; i < 100; i++)
         {
             fixture.Put("k", "x");
             await quick.Events(1);
@@ -75,9 +80,12 @@ public sealed class WatchSlowReaderTests
 
         fixture.Compact(50);
         gate.SetResult();
-        WatchResponse reply = await slow.Next();
+        var reply = await slow.Next();
         while (!reply.Canceled)
+        {
             reply = await slow.Next();
+        }
+
         Assert.Equal((50, "", 0), (reply.CompactRevision, reply.CancelReason, reply.Header.Revision));
         fixture.Put("k", "y");
         Assert.Equal(["102 k=y"], await quick.Events(1));
@@ -88,20 +96,26 @@ public sealed class WatchSlowReaderTests
     public async Task A_page_that_was_read_while_its_revisions_were_compacted_is_dropped()
     {
         await using var fixture = new WatchFixture(WatchFixture.NoRing);
-        for (int i = 0; i < 20; i++)
+        for (var i = 0; i < 20; i++)
+        {
             fixture.Put("k", "x");
-        int reads = 0;
+        }
+
+        var reads = 0;
         fixture.History.AfterRead = () =>
         {
             if (Interlocked.Increment(ref reads) == 1)
+            {
                 fixture.Compact(10);
+            }
+
             return Task.CompletedTask;
         };
-        TestStream stream = fixture.Open();
+        var stream = fixture.Open();
         await stream.Watch("k", start: 5);
-        WatchResponse reply = await stream.Next();
+        var reply = await stream.Next();
         Assert.Equal((true, 10, 0), (reply.Canceled, reply.CompactRevision, reply.Events.Count));
-        TestStream above = fixture.Open();
+        var above = fixture.Open();
         await above.Watch("k", start: 10);
         Assert.Equal(12, (await above.Events(12)).Count);
     }
@@ -113,10 +127,13 @@ public sealed class WatchSlowReaderTests
         fixture.Put("k", "x");
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         fixture.History.BeforeRead = () => gate.Task;
-        TestStream stream = fixture.Open();
+        var stream = fixture.Open();
         await stream.Watch("k", start: 2);
         while (fixture.History.Reads == 0)
+        {
             await Task.Delay(1);
+        }
+
         await stream.Cancel(0);
         Assert.True((await stream.Next()).Canceled);
         gate.SetResult();
@@ -129,20 +146,26 @@ public sealed class WatchSlowReaderTests
     public async Task Watchers_of_the_past_share_one_scan()
     {
         await using var fixture = new WatchFixture(WatchFixture.NoRing);
-        for (int i = 0; i < 3000; i++)
+        for (var i = 0; i < 3000; i++)
+        {
             fixture.Put($"k{i % 100}", "x");
+        }
+
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         fixture.History.BeforeRead = () => gate.Task;
         var streams = new List<TestStream>();
-        for (int i = 0; i < 100; i++)
+        for (var i = 0; i < 100; i++)
         {
             streams.Add(fixture.Open());
             await streams[i].Watch($"k{i}", start: 2);
         }
 
         gate.SetResult();
-        foreach (TestStream stream in streams)
+        foreach (var stream in streams)
+        {
             Assert.Equal(30, (await stream.Events(30)).Count);
+        }
+
         Assert.InRange(fixture.History.Reads, 3, 10);
     }
 
@@ -151,9 +174,9 @@ public sealed class WatchSlowReaderTests
     {
         await using var fixture = new WatchFixture(new WatchHubOptions { RingBytes = 60_000, LagBytes = 8000, ReplyBytes = 2000, PageEvents = 20 });
         const int Last = 3000;
-        int seed = Environment.TickCount;
+        var seed = Environment.TickCount;
         var random = new Random(seed);
-        Task writing = Task.Run(async () =>
+        var writing = Task.Run(async () =>
         {
             var writes = new Random(seed + 1);
             while (fixture.History.PublishedRevision < Last)
@@ -161,15 +184,17 @@ public sealed class WatchSlowReaderTests
                 fixture.Hub.Publish(fixture.History.Batch([.. Enumerable.Range(0, writes.Next(1, 6)).Select(
                     _ => Enumerable.Range(0, writes.Next(1, 4)).Select(sub => ($"k{sub}", writes.Next(5) == 0 ? null : (string?)"v")).ToArray())]));
                 if (writes.Next(20) == 0)
+                {
                     await Task.Delay(1);
+                }
             }
         });
         var checks = new List<Task>();
         while ((!writing.IsCompleted && checks.Count < 60) || checks.Count < 20)
         {
-            long from = random.NextInt64(1, fixture.Hub.Revision + 1) + 1;
-            int delay = random.Next(4);
-            TestStream stream = fixture.Open(delay == 0 ? () => Task.Delay(1) : null);
+            var from = random.NextInt64(1, fixture.Hub.Revision + 1) + 1;
+            var delay = random.Next(4);
+            var stream = fixture.Open(delay == 0 ? () => Task.Delay(1) : null);
             checks.Add(Check(stream, from, random.Next(2) == 0));
             await Task.Delay(random.Next(10));
         }
@@ -184,7 +209,7 @@ public sealed class WatchSlowReaderTests
             var seen = new List<string>();
             while (seen.Count == 0 || !seen[^1].EndsWith("kend=end", StringComparison.Ordinal))
             {
-                WatchResponse reply = await stream.Next();
+                var reply = await stream.Next();
                 seen.AddRange(reply.Events.Select(TestStream.Text));
                 Assert.All(reply.Events, e => Assert.True(!previous || e.Kv.CreateRevision == e.Kv.ModRevision || e.PrevKv is not null || e.Type == Event.Types.EventType.Delete));
             }
@@ -198,16 +223,21 @@ public sealed class WatchSlowReaderTests
     {
         await using var fixture = new WatchFixture();
         var streams = new List<TestStream>();
-        for (int s = 0; s < 50; s++)
+        for (var s = 0; s < 50; s++)
         {
             streams.Add(fixture.Open());
-            for (int w = 0; w < 20; w++)
+            for (var w = 0; w < 20; w++)
+            {
                 await streams[s].Create($"/registry/pods/ns{(s * 20) + w}/", $"/registry/pods/ns{(s * 20) + w}0");
+            }
         }
 
-        for (int i = 0; i < 2000; i++)
+        for (var i = 0; i < 2000; i++)
+        {
             fixture.Put($"/registry/pods/ns{i % 1000}/p", $"{i}");
-        foreach (TestStream stream in streams)
+        }
+
+        foreach (var stream in streams)
         {
             Assert.Equal(40, (await stream.Events(40)).Count);
             Assert.True(stream.Waiting == 0);

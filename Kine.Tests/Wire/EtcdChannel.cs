@@ -44,7 +44,10 @@ public sealed class EtcdChannel : IDisposable
     {
         TReply? reply = null;
         await foreach (var message in ServerStream<TReply>(method, request, options, cancellation))
+        {
             reply = reply is null ? message : throw new RpcError(StatusCode.Internal, "two replies to a unary call");
+        }
+
         return reply ?? throw new RpcError(StatusCode.Internal, "OK without a reply");
     }
 
@@ -60,7 +63,9 @@ public sealed class EtcdChannel : IDisposable
         var content = new ByteArrayContent(GrpcFrame.Encode(request, options.Gzip));
         using var response = await Open(method, content, options, cancellation);
         while (await ReadOrThrow<TReply>(response, cancellation) is { } message)
+        {
             yield return message;
+        }
     }
 
     /// <summary>Opens a stream both ways. The server's headers are awaited with the first read, as servers send them with their first message.</summary>
@@ -84,7 +89,10 @@ public sealed class EtcdChannel : IDisposable
         content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
         var response = await Send(method, content, options, cancellation);
         if (response.StatusCode != HttpStatusCode.OK)
+        {
             throw new RpcError(StatusCode.Unknown, $"HTTP status {(int)response.StatusCode}");
+        }
+
         return response;
     }
 
@@ -95,7 +103,9 @@ public sealed class EtcdChannel : IDisposable
         {
             var stream = await response.Content.ReadAsStreamAsync(cancellation);
             if (await GrpcFrame.Read<TReply>(stream, cancellation) is { } message)
+            {
                 return message;
+            }
         }
         catch (Exception broken) when (broken is HttpRequestException or IOException)
         {
@@ -123,7 +133,9 @@ public sealed class EtcdChannel : IDisposable
     {
         var (code, message) = StatusOf(response) ?? throw new RpcError(StatusCode.Internal, "the stream ended without grpc-status");
         if (code != StatusCode.Ok)
+        {
             throw new RpcError(code, message);
+        }
     }
 
     private async Task<HttpResponseMessage> Send(string method, HttpContent content, CallOptions options, CancellationToken cancellation)
@@ -136,13 +148,25 @@ public sealed class EtcdChannel : IDisposable
         };
         request.Headers.TryAddWithoutValidation("te", "trailers");
         if (options.Gzip)
+        {
             request.Headers.TryAddWithoutValidation("grpc-encoding", "gzip");
+        }
+
         if (options.AcceptGzip)
+        {
             request.Headers.TryAddWithoutValidation("grpc-accept-encoding", "gzip");
+        }
+
         if (options.Timeout is { } timeout)
+        {
             request.Headers.TryAddWithoutValidation("grpc-timeout", timeout);
+        }
+
         foreach (var (name, value) in options.Metadata)
+        {
             request.Headers.TryAddWithoutValidation(name, value);
+        }
+
         try
         {
             return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);

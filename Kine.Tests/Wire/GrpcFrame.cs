@@ -17,7 +17,10 @@ public static class GrpcFrame
         {
             using var packed = new MemoryStream();
             using (var zip = new GZipStream(packed, CompressionLevel.Fastest, leaveOpen: true))
+            {
                 zip.Write(body);
+            }
+
             body = packed.ToArray();
         }
         return Encode(body, (byte)(gzip ? 1 : 0), (uint)body.Length);
@@ -40,9 +43,15 @@ public static class GrpcFrame
         var prefix = new byte[PrefixLength];
         var got = await stream.ReadAtLeastAsync(prefix, PrefixLength, throwOnEndOfStream: false, cancellation);
         if (got == 0)
+        {
             return null;
+        }
+
         if (got < PrefixLength)
+        {
             throw new EndOfStreamException($"the stream ended inside a frame prefix, after {got} bytes");
+        }
+
         var body = new byte[BinaryPrimitives.ReadUInt32BigEndian(prefix.AsSpan(1))];
         await stream.ReadExactlyAsync(body, cancellation);
         var message = new T();

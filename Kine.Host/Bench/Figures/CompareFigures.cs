@@ -8,7 +8,10 @@ internal static class CompareFigures
     public static async Task Run(FigureSheet sheet)
     {
         if (sheet.Options.EtcdPath is not { } etcdPath)
+        {
             throw new BenchException("the comparison needs an etcd: give its path with --etcd");
+        }
+
         using var kineFolder = new DataFolder();
         using var etcdFolder = new DataFolder();
         await using var kine = await ServerUnderTest.StartKine(sheet.Options.KinePath, kineFolder.Path);

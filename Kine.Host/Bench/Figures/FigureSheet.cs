@@ -33,9 +33,14 @@ internal sealed class FigureSheet(FiguresOptions options, TextWriter output, IBe
         output.WriteLine();
         output.WriteLine($"{_figures.Count} figures, {_figures.Count(figure => !figure.Passed)} failed, {_broken.Count} sections broken off");
         foreach (var figure in _figures)
+        {
             output.WriteLine(figure);
+        }
+
         foreach (var line in _broken)
+        {
             output.WriteLine(line);
+        }
     }
 
     /// <summary>Makes a bench run and prints its rows.</summary>
@@ -47,11 +52,20 @@ internal sealed class FigureSheet(FiguresOptions options, TextWriter output, IBe
         stopped.ThrowIfCancellationRequested();
         output.WriteLine(BenchText.Heading);
         foreach (var row in report.Targets.SelectMany(target => BenchText.Rows(target.Name, target.Sum())))
+        {
             output.WriteLine(row);
+        }
+
         if (BenchText.Ratios(report) is { } ratios)
+        {
             output.WriteLine(ratios);
+        }
+
         if (report.HasErrors)
+        {
             throw new BenchException($"the run against {run.Endpoint} had errors");
+        }
+
         return report;
     }
 

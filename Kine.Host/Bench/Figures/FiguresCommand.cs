@@ -23,7 +23,9 @@ internal static class FiguresCommand
         sections.Validators.Add(result =>
         {
             foreach (var unknown in result.Tokens.Where(token => !Array.Exists(Sections, section => section.Name == token.Value)))
+            {
                 result.AddError($"there is no section '{unknown.Value}'");
+            }
         });
         var kine = new Option<string>("--kine") { Description = "The program to measure.", DefaultValueFactory = _ => Environment.ProcessPath! };
         var etcd = new Option<string?>("--etcd") { Description = "An etcd 3.5 to compare with." };
@@ -31,7 +33,9 @@ internal static class FiguresCommand
         stores.Validators.Add(result =>
         {
             foreach (var wrong in result.Tokens.Where(token => StoreUnderTest.Parse(token.Value) is null))
+            {
                 result.AddError($"--store '{wrong.Value}' is not NAME=ENDPOINT with {{}} in place of the database's name");
+            }
         });
         var keys = new Option<int>("--keys") { Description = "Keys of the large stores.", DefaultValueFactory = _ => 1_000_000 };
         var seconds = new Option<int>("--seconds") { Description = "How long 64 clients update the large store.", DefaultValueFactory = _ => 600 };
@@ -71,7 +75,10 @@ internal static class FiguresCommand
         foreach (var (name, run) in Sections)
         {
             if (chosen.Length > 0 ? !chosen.Contains(name) : options.Stores.Count == 0 && OfStores.Contains(name))
+            {
                 continue;
+            }
+
             Console.Out.WriteLine($"== {name}");
             try
             {

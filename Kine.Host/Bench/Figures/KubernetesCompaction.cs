@@ -26,7 +26,10 @@ internal static class KubernetesCompaction
 
             var current = await channel.Unary<RangeResponse>(EtcdMethods.Range, new RangeRequest { Key = ByteString.CopyFromUtf8("compact_rev_key") });
             if (before > 0)
+            {
                 await channel.Unary(EtcdMethods.Compact, new CompactionRequest { Revision = before }.ToByteArray());
+            }
+
             before = current.Header.Revision;
         }
     }

@@ -78,7 +78,10 @@ internal sealed partial class ServerUnderTest : IAsyncDisposable
     {
         var start = Stopwatch.GetTimestamp();
         if (Kill(Pid, SigTerm) != 0)
+        {
             throw new BenchException($"process {Pid} cannot be signalled");
+        }
+
         using var limit = new CancellationTokenSource(StopLimit);
         try
         {
@@ -104,7 +107,10 @@ internal sealed partial class ServerUnderTest : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (!_process.HasExited)
+        {
             await KillHard();
+        }
+
         _process.Dispose();
     }
 
@@ -114,7 +120,10 @@ internal sealed partial class ServerUnderTest : IAsyncDisposable
 
         // The environment of this process configures this process only.
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("KINE_", StringComparison.Ordinal) || name.StartsWith("ETCD_", StringComparison.Ordinal)).ToList())
+        {
             start.Environment.Remove(name);
+        }
+
         start.Environment.Remove(BenchCommand.InlineSockets);
         Process process;
         try
@@ -164,9 +173,15 @@ internal sealed partial class ServerUnderTest : IAsyncDisposable
             catch (GrpcException failure) when (failure.Code == StatusCode.Unavailable)
             {
                 if (_process.HasExited)
+                {
                     throw new BenchException($"the server ended with code {_process.ExitCode}{LogTail()}");
+                }
+
                 if (Stopwatch.GetElapsedTime(_started) > StartLimit)
+                {
                     throw new BenchException($"the server did not answer within {StartLimit.TotalMinutes:0} minutes: {failure.Detail}{LogTail()}");
+                }
+
                 await Task.Delay(5);
             }
         }
@@ -175,14 +190,21 @@ internal sealed partial class ServerUnderTest : IAsyncDisposable
     private void Note(string? line)
     {
         if (line is null)
+        {
             return;
+        }
+
         lock (_process)
+        {
             File.AppendAllText(_log, line + "\n");
+        }
     }
 
     private string LogTail()
     {
         lock (_process)
+        {
             return "; its last lines:\n" + string.Join('\n', File.ReadLines(_log).TakeLast(10));
+        }
     }
 }

@@ -52,7 +52,9 @@ internal static class StoreFigures
             }
 
             await using (var server = await Start(sheet, folder, endpoint))
+            {
                 Restarted(sheet, store, server, "kill -9");
+            }
         }
     }
 
@@ -63,7 +65,10 @@ internal static class StoreFigures
     private static async Task Creates(FigureSheet sheet, StoreUnderTest store)
     {
         if (sheet.Options.EtcdPath is not { } etcdPath)
+        {
             throw new BenchException("the comparison needs an etcd: give its path with --etcd");
+        }
+
         using var folder = new DataFolder();
         await using var server = await Start(sheet, folder, store.NewEndpoint());
         await using var etcd = await ServerUnderTest.StartEtcd(etcdPath, folder.Path);

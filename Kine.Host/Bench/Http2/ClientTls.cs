@@ -12,7 +12,10 @@ internal static class ClientTls
     public static EtcdChannelOptions Read(string? caFile, string? certFile, string? keyFile, bool skipVerify)
     {
         if (certFile is null != keyFile is null)
+        {
             throw new FormatException("--cert and --key belong together");
+        }
+
         try
         {
             return new EtcdChannelOptions
@@ -30,13 +33,19 @@ internal static class ClientTls
     private static RemoteCertificateValidationCallback? TrustOnly(string? caFile)
     {
         if (caFile is null)
+        {
             return null;
+        }
+
         var trusted = new X509Certificate2Collection();
         trusted.ImportFromPemFile(caFile);
         return (_, certificate, chain, errors) =>
         {
             if (certificate is null || chain is null || (errors & SslPolicyErrors.RemoteCertificateNameMismatch) != 0)
+            {
                 return false;
+            }
+
             chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
             chain.ChainPolicy.CustomTrustStore.AddRange(trusted);
             chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;

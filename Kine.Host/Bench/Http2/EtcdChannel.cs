@@ -82,9 +82,15 @@ public sealed class EtcdChannel : IAsyncDisposable
             var stream = new EtcdStream(connection);
             stream.SetOutbound(default, hasMessage: false, ends: false);
             if (!connection.TryOpen(stream, path, options))
+            {
                 continue;
+            }
+
             if (options?.Timeout is { } timeout)
+            {
                 stream.EndAfter(timeout);
+            }
+
             return stream;
         }
     }
@@ -108,7 +114,9 @@ public sealed class EtcdChannel : IAsyncDisposable
         try
         {
             if (_connection is { } connection)
+            {
                 await connection.Close();
+            }
         }
         finally
         {
@@ -119,14 +127,23 @@ public sealed class EtcdChannel : IAsyncDisposable
     internal async ValueTask<Http2Connection> GetConnection(CancellationToken cancellationToken)
     {
         if (_connection is { CanOpen: true } current)
+        {
             return current;
+        }
+
         await _connecting.WaitAsync(cancellationToken);
         try
         {
             if (_disposed)
+            {
                 throw new GrpcException(StatusCode.Cancelled, "the channel is closed");
+            }
+
             if (_connection is { CanOpen: true } connected)
+            {
                 return connected;
+            }
+
             var connection = await Http2Connection.Connect(Endpoint, Options, cancellationToken);
             _connection = connection;
             return connection;

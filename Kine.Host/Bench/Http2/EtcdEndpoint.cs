@@ -22,11 +22,17 @@ public sealed record EtcdEndpoint(string Host, int Port, bool Secure, string? So
     {
         const string UnixScheme = "unix://";
         if (text.StartsWith(UnixScheme, StringComparison.Ordinal) && text.Length > UnixScheme.Length)
+        {
             return new EtcdEndpoint("", 0, false, text[UnixScheme.Length..]);
+        }
+
         var withScheme = text.Contains("://", StringComparison.Ordinal) ? text : "http://" + text;
         if (!Uri.TryCreate(withScheme, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.Host.Length == 0
             || uri.PathAndQuery != "/")
+        {
             throw new FormatException($"endpoint '{text}' is not http://host:port, https://host:port or unix:///path");
+        }
+
         var hasPort = withScheme.TrimEnd('/').EndsWith(":" + uri.Port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
         return new EtcdEndpoint(uri.DnsSafeHost, hasPort ? uri.Port : DefaultPort, uri.Scheme == "https", null);
     }

@@ -48,7 +48,10 @@ public sealed class EtcdStream : Http2Stream, IAsyncDisposable
         try
         {
             if (_writesCompleted)
+            {
                 return;
+            }
+
             _writesCompleted = true;
             await _connection.Send(this, default, hasMessage: false, ends: true);
         }
@@ -100,13 +103,19 @@ public sealed class EtcdStream : Http2Stream, IAsyncDisposable
             }
 
             if (rest.Length - PrefixSize < length)
+            {
                 break;
+            }
+
             _messages.Writer.TryWrite(rest.Slice(PrefixSize, (int)length).ToArray());
             rest = rest[(PrefixSize + (int)length)..];
         }
 
         if (rest.Length == _partial.Length)
+        {
             return;
+        }
+
         var remaining = rest.Length;
         rest.CopyTo(_partial.At(0, remaining));
         _partial.Clear();
@@ -117,7 +126,10 @@ public sealed class EtcdStream : Http2Stream, IAsyncDisposable
     {
         var failure = StatusFailure();
         if (failure is null && _partial.Length > 0)
+        {
             failure = new GrpcException(StatusCode.Internal, "the stream ended inside a message");
+        }
+
         _messages.Writer.TryComplete(failure);
     }
 

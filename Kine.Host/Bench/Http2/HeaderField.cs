@@ -17,7 +17,9 @@ public sealed class HeaderField
         _value = value;
         Kind = Classify(name);
         if (Kind is HeaderKind.Status or HeaderKind.GrpcStatus)
+        {
             Number = int.TryParse(Encoding.ASCII.GetString(value), out var number) && number >= 0 ? number : -1;
+        }
     }
 
     /// <summary>Creates a field of ASCII text.</summary>

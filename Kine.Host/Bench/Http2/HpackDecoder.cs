@@ -40,7 +40,10 @@ public sealed class HpackDecoder
             {
                 var limit = ReadInteger(ref block, 5);
                 if (fieldSeen || limit > _allowedTableSize)
+                {
                     throw Malformed("dynamic table size update");
+                }
+
                 _tableLimit = limit;
                 Evict(0);
             }
@@ -52,7 +55,10 @@ public sealed class HpackDecoder
                 var name = nameIndex == 0 ? ReadString(ref block) : Lookup(nameIndex).NameArray;
                 var field = new HeaderField(name, ReadString(ref block));
                 if (indexed)
+                {
                     Insert(field);
+                }
+
                 sink.OnHeader(field);
             }
         }
@@ -70,7 +76,10 @@ public sealed class HpackDecoder
             do
             {
                 if (read == block.Length || shift > 21)
+                {
                     throw Malformed("integer");
+                }
+
                 octet = block[read++];
                 value += (octet & 0x7f) << shift;
                 shift += 7;
@@ -78,7 +87,9 @@ public sealed class HpackDecoder
             while ((octet & 0x80) != 0);
 
             if (value > LargestInteger)
+            {
                 throw Malformed("integer");
+            }
         }
 
         block = block[read..];
@@ -88,11 +99,17 @@ public sealed class HpackDecoder
     private static byte[] ReadString(ref ReadOnlySpan<byte> block)
     {
         if (block.IsEmpty)
+        {
             throw Malformed("string");
+        }
+
         var huffman = (block[0] & 0x80) != 0;
         var length = ReadInteger(ref block, 7);
         if (length > block.Length)
+        {
             throw Malformed("string");
+        }
+
         var text = block[..length];
         block = block[length..];
         return huffman ? Huffman.Decode(text) : text.ToArray();
@@ -104,12 +121,21 @@ public sealed class HpackDecoder
     private HeaderField Lookup(int index)
     {
         if (index == 0)
+        {
             throw Malformed("index 0");
+        }
+
         if (index <= HpackStaticTable.Count)
+        {
             return HpackStaticTable.Get(index);
+        }
+
         var age = index - HpackStaticTable.Count - 1;
         if (age >= _count)
+        {
             throw Malformed("index beyond the dynamic table");
+        }
+
         return _entries[(_newest - age) & (_entries.Length - 1)];
     }
 
@@ -119,9 +145,15 @@ public sealed class HpackDecoder
 
         // An entry larger than the whole table empties it and is not stored.
         if (field.TableSize > _tableLimit)
+        {
             return;
+        }
+
         if (_count == _entries.Length)
+        {
             Grow();
+        }
+
         _newest = (_newest + 1) & (_entries.Length - 1);
         _entries[_newest] = field;
         _count++;
@@ -142,7 +174,10 @@ public sealed class HpackDecoder
     {
         var larger = new HeaderField[_entries.Length * 2];
         for (var age = 0; age < _count; age++)
+        {
             larger[_count - 1 - age] = _entries[(_newest - age) & (_entries.Length - 1)];
+        }
+
         _newest = _count - 1;
         _entries = larger;
     }

@@ -40,7 +40,10 @@ public sealed class HpackEncoder
     {
         var limit = (int)Math.Min(bytes, DefaultTableSize);
         if (limit == _tableLimit)
+        {
             return;
+        }
+
         _tableLimit = limit;
         _limitChanged = true;
 
@@ -67,11 +70,16 @@ public sealed class HpackEncoder
         WriteRepeated(target, NameContentType, "content-type", "application/grpc");
         WriteRepeated(target, NameUserAgent, "user-agent", "kine-bench");
         if (options?.Timeout is { } timeout)
+        {
             WriteLiteral(target, "grpc-timeout", FormatTimeout(timeout));
+        }
+
         if (options?.Metadata is { } metadata)
         {
             foreach (var (name, value) in metadata)
+            {
                 WriteLiteral(target, name, value);
+            }
         }
     }
 
@@ -141,7 +149,10 @@ public sealed class HpackEncoder
         }
 
         if (nameIndex == 0)
+        {
             WriteString(target, name);
+        }
+
         WriteString(target, value);
     }
 }

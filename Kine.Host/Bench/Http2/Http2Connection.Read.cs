@@ -21,9 +21,13 @@ internal sealed partial class Http2Connection
     private void StartReading()
     {
         if (_options.InlineContinuations)
+        {
             new Thread(() => ReadLoop().GetAwaiter().GetResult()) { IsBackground = true, Name = "http2 read" }.Start();
+        }
         else
+        {
             _ = ReadLoop();
+        }
     }
 
     private async Task ReadLoop()
@@ -38,7 +42,10 @@ internal sealed partial class Http2Connection
                     ? _transport.Read(buffer.AsSpan(end))
                     : await _transport.ReadAsync(buffer.AsMemory(end));
                 if (received == 0)
+                {
                     throw new IOException("closed by the server");
+                }
+
                 end += received;
                 var start = Dispatch(buffer.AsSpan(0, end));
                 buffer.AsSpan(start, end - start).CopyTo(buffer);
@@ -48,7 +55,10 @@ internal sealed partial class Http2Connection
         catch (Http2Exception error)
         {
             lock (_gate)
+            {
                 WriteGoAway(error.Code);
+            }
+
             await FlushLast();
             Abort(new GrpcException(StatusCode.Internal, $"HTTP/2: {error.Message}", error));
         }
@@ -61,7 +71,10 @@ internal sealed partial class Http2Connection
 
         FailAll();
         if (_settingsReceived.TrySetException(_failure!))
+        {
             _ = _settingsReceived.Task.Exception; // observed: a caller that stopped waiting has its own error
+        }
+
         _ended.TrySetResult();
     }
 
@@ -75,7 +88,9 @@ internal sealed partial class Http2Connection
         }
 
         if (flush)
+        {
             await Flush();
+        }
     }
 
     /// <summary>Handles all whole frames and gives the number of bytes they took.</summary>
@@ -84,7 +99,9 @@ internal sealed partial class Http2Connection
         if (_options.InlineContinuations)
         {
             lock (_gate)
+            {
                 _dispatching = true;
+            }
         }
 
         var taken = 0;
@@ -92,11 +109,20 @@ internal sealed partial class Http2Connection
         {
             var header = FrameHeader.Read(received[taken..]);
             if (!_settingsReceived.Task.IsCompleted && header.Type != FrameType.Settings)
+            {
                 throw new Http2Exception(Http2ErrorCode.ProtocolError, "the server does not speak HTTP/2 (its first frame is not SETTINGS)");
+            }
+
             if (header.Length > OwnFrameSize)
+            {
                 throw new Http2Exception(Http2ErrorCode.FrameSizeError, $"frame of {header.Length} bytes");
+            }
+
             if (received.Length - taken - FrameHeader.Size < header.Length)
+            {
                 break;
+            }
+
             OnFrame(header, received.Slice(taken + FrameHeader.Size, header.Length));
             taken += FrameHeader.Size + header.Length;
         }
@@ -106,19 +132,28 @@ internal sealed partial class Http2Connection
         {
             _dispatching = false;
             if (_draining && _streams.Count == 0)
+            {
                 throw new IOException("the server went away");
+            }
+
             flush = _filling.Length > 0 && TakeFlush();
         }
 
         if (flush)
+        {
             _ = Flush();
+        }
+
         return taken;
     }
 
     private void OnFrame(FrameHeader header, ReadOnlySpan<byte> payload)
     {
         if (_headerStreamId != 0 && (header.Type != FrameType.Continuation || header.StreamId != _headerStreamId))
+        {
             throw new Http2Exception(Http2ErrorCode.ProtocolError, $"{header.Type} inside a header block");
+        }
+
         switch (header.Type)
         {
             case FrameType.Data:
@@ -165,7 +200,10 @@ internal sealed partial class Http2Connection
             }
 
             if (!_streams.TryGetValue(header.StreamId, out stream))
+            {
                 return;
+            }
+
             stream.ReceivedUnacknowledged += stream.AcknowledgesOnReceipt ? payload.Length : payload.Length - data.Length;
             if (!ends && stream.ReceivedUnacknowledged >= _options.StreamWindow / 2)
             {
@@ -176,7 +214,9 @@ internal sealed partial class Http2Connection
 
         stream.OnData(data);
         if (ends)
+        {
             End(stream);
+        }
     }
 
     private void OnHeaders(FrameHeader header, ReadOnlySpan<byte> payload)
@@ -185,7 +225,10 @@ internal sealed partial class Http2Connection
         if (header.Has(FrameFlags.Priority))
         {
             if (block.Length < 5)
+            {
                 throw new Http2Exception(Http2ErrorCode.FrameSizeError, "HEADERS too short for its priority");
+            }
+
             block = block[5..];
         }
 
@@ -204,12 +247,21 @@ internal sealed partial class Http2Connection
     private void OnContinuation(FrameHeader header, ReadOnlySpan<byte> payload)
     {
         if (_headerStreamId == 0)
+        {
             throw new Http2Exception(Http2ErrorCode.ProtocolError, "CONTINUATION without HEADERS");
+        }
+
         if (_headerBlock.Length + payload.Length > LargestHeaderBlock)
+        {
             throw new Http2Exception(Http2ErrorCode.EnhanceYourCalm, "header block too large");
+        }
+
         _headerBlock.Write(payload);
         if (!header.Has(FrameFlags.EndHeaders))
+        {
             return;
+        }
+
         _headerStreamId = 0;
         OnHeaderBlock(header.StreamId, _headerBlock.Span, _headerEndsStream);
     }
@@ -218,12 +270,16 @@ internal sealed partial class Http2Connection
     {
         Http2Stream? stream;
         lock (_gate)
+        {
             _streams.TryGetValue(streamId, out stream);
+        }
 
         // A block of a stream that was given up still changes the decoder's table.
         _decoder.Decode(block, (IHeaderSink?)stream ?? NoHeaderSink.Instance);
         if (endStream && stream is not null)
+        {
             End(stream);
+        }
     }
 
     private void End(Http2Stream stream)
@@ -231,9 +287,15 @@ internal sealed partial class Http2Connection
         lock (_gate)
         {
             if (!_streams.ContainsKey(stream.Id))
+            {
                 return;
+            }
+
             if (!stream.LocalClosed)
+            {
                 WriteReset(stream.Id, Http2ErrorCode.NoError);
+            }
+
             Remove(stream);
         }
 
@@ -246,7 +308,10 @@ internal sealed partial class Http2Connection
         lock (_gate)
         {
             if (!_streams.TryGetValue(streamId, out stream))
+            {
                 return;
+            }
+
             Remove(stream);
         }
 
@@ -263,13 +328,22 @@ internal sealed partial class Http2Connection
     private void OnSettings(FrameHeader header, ReadOnlySpan<byte> payload)
     {
         if (header.Has(FrameFlags.Ack))
+        {
             return;
+        }
+
         if (payload.Length % 6 != 0)
+        {
             throw new Http2Exception(Http2ErrorCode.FrameSizeError, "SETTINGS of a wrong size");
+        }
+
         lock (_gate)
         {
             for (; !payload.IsEmpty; payload = payload[6..])
+            {
                 ApplySetting(BinaryPrimitives.ReadUInt16BigEndian(payload), BinaryPrimitives.ReadUInt32BigEndian(payload[2..]));
+            }
+
             _filling.WriteFrameHeader(new FrameHeader(0, FrameType.Settings, FrameFlags.Ack, 0));
             PushBlocked();
         }
@@ -289,14 +363,23 @@ internal sealed partial class Http2Connection
                 break;
             case SettingStreamWindow:
                 if (value > int.MaxValue)
+                {
                     throw new Http2Exception(Http2ErrorCode.FlowControlError, "stream window above 2^31-1");
+                }
+
                 foreach (var stream in _streams.Values)
+                {
                     stream.SendWindow += (int)value - _peerStreamWindow;
+                }
+
                 _peerStreamWindow = (int)value;
                 break;
             case SettingFrameSize:
                 if (value is < 16_384 or > 16_777_215)
+                {
                     throw new Http2Exception(Http2ErrorCode.ProtocolError, "frame size out of bounds");
+                }
+
                 _peerFrameSize = (int)value;
                 break;
         }
@@ -305,9 +388,15 @@ internal sealed partial class Http2Connection
     private void OnPing(FrameHeader header, ReadOnlySpan<byte> payload)
     {
         if (payload.Length != 8)
+        {
             throw new Http2Exception(Http2ErrorCode.FrameSizeError, "PING of a wrong size");
+        }
+
         if (header.Has(FrameFlags.Ack))
+        {
             return;
+        }
+
         lock (_gate)
         {
             _filling.WriteFrameHeader(new FrameHeader(8, FrameType.Ping, FrameFlags.Ack, 0));
@@ -318,7 +407,10 @@ internal sealed partial class Http2Connection
     private void OnGoAway(ReadOnlySpan<byte> payload)
     {
         if (payload.Length < 8)
+        {
             throw new Http2Exception(Http2ErrorCode.FrameSizeError, "GOAWAY too short");
+        }
+
         var lastStreamId = BinaryPrimitives.ReadInt32BigEndian(payload) & int.MaxValue;
         var code = (Http2ErrorCode)BinaryPrimitives.ReadUInt32BigEndian(payload[4..]);
         List<Http2Stream> refused;
@@ -328,23 +420,35 @@ internal sealed partial class Http2Connection
             refused = [.. _streams.Values.Where(stream => stream.Id > lastStreamId), .. _waiting.Select(entry => entry.Stream)];
             _waiting.Clear();
             foreach (var stream in refused)
+            {
                 Remove(stream);
+            }
         }
 
         foreach (var stream in refused)
+        {
             stream.OnFailed(new GrpcException(StatusCode.Unavailable, $"the server is going away ({code}) and did not take the call"));
+        }
     }
 
     private void OnWindowUpdate(int streamId, int bytes)
     {
         if (bytes == 0)
+        {
             throw new Http2Exception(Http2ErrorCode.ProtocolError, "WINDOW_UPDATE of 0 bytes");
+        }
+
         lock (_gate)
         {
             if (streamId == 0)
+            {
                 _sendWindow += bytes;
+            }
             else if (_streams.TryGetValue(streamId, out var stream))
+            {
                 stream.SendWindow += bytes;
+            }
+
             PushBlocked();
         }
     }
@@ -356,9 +460,15 @@ internal sealed partial class Http2Connection
     private static ReadOnlySpan<byte> WithoutPadding(FrameHeader header, ReadOnlySpan<byte> payload)
     {
         if (!header.Has(FrameFlags.Padded))
+        {
             return payload;
+        }
+
         if (payload.IsEmpty || payload[0] >= payload.Length)
+        {
             throw new Http2Exception(Http2ErrorCode.ProtocolError, "padding longer than its frame");
+        }
+
         return payload[1..^payload[0]];
     }
 }

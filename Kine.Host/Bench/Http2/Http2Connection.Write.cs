@@ -18,7 +18,9 @@ internal sealed partial class Http2Connection
         WriteSetting(SettingEnablePush, 0);
         WriteSetting(SettingStreamWindow, (uint)_options.StreamWindow);
         if (_options.ConnectionWindow > DefaultWindow)
+        {
             WriteWindowUpdate(0, _options.ConnectionWindow - DefaultWindow);
+        }
     }
 
     private void WriteSetting(ushort id, uint value)
@@ -52,7 +54,10 @@ internal sealed partial class Http2Connection
         stream.Id = _nextStreamId;
         _nextStreamId += 2;
         if (_nextStreamId >= LastStreamId)
+        {
             _draining = true;
+        }
+
         stream.SendWindow = _peerStreamWindow;
         _streams.Add(stream.Id, stream);
 
@@ -69,7 +74,10 @@ internal sealed partial class Http2Connection
         var length = _filling.Length - start - FrameHeader.Size;
         var endStream = stream.OutboundEnds && stream.OutboundSize == 0 ? FrameFlags.EndStream : FrameFlags.None;
         if (endStream != FrameFlags.None)
+        {
             stream.LocalClosed = true;
+        }
+
         if (length <= _peerFrameSize)
         {
             new FrameHeader(length, FrameType.Headers, FrameFlags.EndHeaders | endStream, stream.Id).Write(_filling.At(start, FrameHeader.Size));
@@ -92,7 +100,9 @@ internal sealed partial class Http2Connection
     private void Push(Http2Stream stream)
     {
         if (!PushNow(stream))
+        {
             _blocked.Add(stream);
+        }
     }
 
     private bool PushNow(Http2Stream stream)
@@ -101,7 +111,10 @@ internal sealed partial class Http2Connection
         {
             var window = Math.Min(stream.SendWindow, _sendWindow);
             if (window <= 0)
+            {
                 return false;
+            }
+
             var part = (int)Math.Min(Math.Min(window, _peerFrameSize), stream.OutboundSize - stream.OutboundSent);
             var last = stream.OutboundEnds && stream.OutboundSent + part == stream.OutboundSize;
             _filling.WriteFrameHeader(new FrameHeader(part, FrameType.Data, last ? FrameFlags.EndStream : FrameFlags.None, stream.Id));
@@ -128,14 +141,19 @@ internal sealed partial class Http2Connection
     private void PushBlocked()
     {
         if (_blocked.Count > 0)
+        {
             _blocked.RemoveAll(PushNow);
+        }
     }
 
     /// <summary>True if the caller must flush: nobody else is, and nobody will soon.</summary>
     private bool TakeFlush()
     {
         if (_flushing || _dispatching)
+        {
             return false;
+        }
+
         _flushing = true;
         return true;
     }
@@ -159,9 +177,14 @@ internal sealed partial class Http2Connection
                 }
 
                 if (_options.InlineContinuations)
+                {
                     _transport.Write(_sending.Span);
+                }
                 else
+                {
                     await _transport.WriteAsync(_sending.Memory);
+                }
+
                 _sending.Clear(KeptBuffer);
             }
         }

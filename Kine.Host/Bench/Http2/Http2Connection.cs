@@ -54,7 +54,9 @@ internal sealed partial class Http2Connection
         get
         {
             lock (_gate)
+            {
                 return _failure is null && !_draining;
+            }
         }
     }
 
@@ -75,13 +77,19 @@ internal sealed partial class Http2Connection
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             if (transport is not null)
+            {
                 await transport.DisposeAsync();
+            }
+
             throw new GrpcException(StatusCode.Unavailable, $"no HTTP/2 connection to {endpoint.Authority} within {options.ConnectTimeout.TotalSeconds:0} s");
         }
         catch (Exception error) when (error is SocketException or IOException or System.Security.Authentication.AuthenticationException)
         {
             if (transport is not null)
+            {
                 await transport.DisposeAsync();
+            }
+
             throw new GrpcException(StatusCode.Unavailable, $"cannot connect to {endpoint.SocketPath ?? endpoint.Authority}: {error.Message}", error);
         }
     }
@@ -93,9 +101,15 @@ internal sealed partial class Http2Connection
         lock (_gate)
         {
             if (_failure is not null || _draining)
+            {
                 return false;
+            }
+
             if (stream.Abandoned)
+            {
                 return true;
+            }
+
             stream.Connection = this;
             if (_streams.Count >= _peerStreamLimit)
             {
@@ -108,7 +122,10 @@ internal sealed partial class Http2Connection
         }
 
         if (flush)
+        {
             _ = Flush();
+        }
+
         return true;
     }
 
@@ -120,12 +137,21 @@ internal sealed partial class Http2Connection
         lock (_gate)
         {
             if (_failure is not null)
+            {
                 return Task.FromException(_failure);
+            }
+
             if (stream.Abandoned || (stream.Id != 0 && !_streams.ContainsKey(stream.Id)))
+            {
                 return Task.FromException(new GrpcException(StatusCode.Unavailable, "the stream is over"));
+            }
+
             stream.SetOutbound(message, hasMessage, ends);
             if (stream.Id != 0)
+            {
                 Push(stream);
+            }
+
             if (stream.OutboundPending)
             {
                 stream.OutboundDone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -140,7 +166,10 @@ internal sealed partial class Http2Connection
         }
 
         if (flush)
+        {
             _ = Flush();
+        }
+
         return done;
     }
 
@@ -152,14 +181,19 @@ internal sealed partial class Http2Connection
         {
             stream.Abandoned = true;
             if (stream.Id == 0 || !_streams.ContainsKey(stream.Id) || _failure is not null)
+            {
                 return;
+            }
+
             WriteReset(stream.Id, Http2ErrorCode.Cancel);
             Remove(stream);
             flush = TakeFlush();
         }
 
         if (flush)
+        {
             _ = Flush();
+        }
     }
 
     /// <summary>Lets the server send again what the caller has read of a stream.</summary>
@@ -170,14 +204,19 @@ internal sealed partial class Http2Connection
         {
             stream.ReceivedUnacknowledged += bytes;
             if (stream.ReceivedUnacknowledged < _options.StreamWindow / 2 || _failure is not null || !_streams.ContainsKey(stream.Id))
+            {
                 return;
+            }
+
             WriteWindowUpdate(stream.Id, stream.ReceivedUnacknowledged);
             stream.ReceivedUnacknowledged = 0;
             flush = TakeFlush();
         }
 
         if (flush)
+        {
             _ = Flush();
+        }
     }
 
     /// <summary>Closes the connection and fails what is under way.</summary>
@@ -216,12 +255,20 @@ internal sealed partial class Http2Connection
 
             // One asynchronous operation, this one too, would make the socket non-blocking for good.
             if (options.InlineContinuations)
+            {
                 await Task.Run(() => socket.Connect(address), cancellationToken).WaitAsync(cancellationToken);
+            }
             else
+            {
                 await socket.ConnectAsync(address, cancellationToken);
+            }
+
             transport = new NetworkStream(socket, ownsSocket: true);
             if (!endpoint.Secure)
+            {
                 return transport;
+            }
+
             var tls = new SslStream(transport, leaveInnerStreamOpen: false);
             transport = tls;
             var settings = new SslClientAuthenticationOptions
@@ -232,9 +279,14 @@ internal sealed partial class Http2Connection
                 RemoteCertificateValidationCallback = options.ServerCertificateCheck,
             };
             if (options.InlineContinuations)
+            {
                 await Task.Run(() => tls.AuthenticateAsClient(settings), cancellationToken).WaitAsync(cancellationToken);
+            }
             else
+            {
                 await tls.AuthenticateAsClientAsync(settings, cancellationToken);
+            }
+
             return tls.NegotiatedApplicationProtocol == SslApplicationProtocol.Http2
                 ? tls
                 : throw new IOException("the server does not offer HTTP/2 by ALPN");
@@ -242,7 +294,10 @@ internal sealed partial class Http2Connection
         catch
         {
             if (transport is not null)
+            {
                 await transport.DisposeAsync();
+            }
+
             socket.Dispose();
             throw;
         }
@@ -274,12 +329,17 @@ internal sealed partial class Http2Connection
     {
         _streams.Remove(stream.Id);
         if (stream.OutboundPending && _blocked.Remove(stream))
+        {
             stream.OutboundDone?.TrySetException(new GrpcException(StatusCode.Unavailable, "the stream is over"));
+        }
+
         while (_waiting.Count > 0 && _streams.Count < _peerStreamLimit && !_draining)
         {
             var (next, path, options) = _waiting.Dequeue();
             if (!next.Abandoned)
+            {
                 Start(next, path, options);
+            }
         }
     }
 
@@ -287,7 +347,10 @@ internal sealed partial class Http2Connection
     private void Abort(GrpcException failure)
     {
         lock (_gate)
+        {
             _failure ??= failure;
+        }
+
         _transport.Dispose();
     }
 
@@ -300,13 +363,18 @@ internal sealed partial class Http2Connection
             failure = _failure!;
             failed = [.. _streams.Values, .. _waiting.Select(entry => entry.Stream)];
             foreach (var stream in _blocked)
+            {
                 stream.OutboundDone?.TrySetException(failure);
+            }
+
             _streams.Clear();
             _waiting.Clear();
             _blocked.Clear();
         }
 
         foreach (var stream in failed)
+        {
             stream.OnFailed(failure);
+        }
     }
 }

@@ -115,9 +115,14 @@ public abstract class Http2Stream : IHeaderSink
     private protected GrpcException? StatusFailure()
     {
         if (_grpcStatus == 0)
+        {
             return null;
+        }
+
         if (_grpcStatus > 0)
+        {
             return new GrpcException((StatusCode)_grpcStatus, _grpcMessage ?? "");
+        }
 
         // A reply that is not gRPC's: gRPC's own table says what its HTTP status stands for.
         var code = _httpStatus switch

@@ -29,7 +29,10 @@ public static class Huffman
             for (var symbol = 0; symbol <= EndOfString; symbol++)
             {
                 if (Lengths[symbol] != length)
+                {
                     continue;
+                }
+
                 Symbols[index++] = (short)symbol;
                 code++;
             }
@@ -78,13 +81,22 @@ public static class Huffman
                     code = (code << 1) | (uint)((octet >> bit) & 1);
                     length++;
                     if (length > LongestCode)
+                    {
                         throw new Http2Exception(Http2ErrorCode.CompressionError, "Huffman code of more than 30 bits");
+                    }
+
                     var offset = code - FirstCode[length];
                     if (code < FirstCode[length] || offset >= CodeCount[length])
+                    {
                         continue;
+                    }
+
                     var symbol = Symbols[FirstIndex[length] + (int)offset];
                     if (symbol == EndOfString)
+                    {
                         throw new Http2Exception(Http2ErrorCode.CompressionError, "Huffman string with an end-of-string symbol");
+                    }
+
                     buffer[written++] = (byte)symbol;
                     code = 0;
                     length = 0;
@@ -92,7 +104,10 @@ public static class Huffman
             }
 
             if (length > 7 || code != (1u << length) - 1)
+            {
                 throw new Http2Exception(Http2ErrorCode.CompressionError, "Huffman string with wrong padding");
+            }
+
             return buffer.AsSpan(0, written).ToArray();
         }
         finally

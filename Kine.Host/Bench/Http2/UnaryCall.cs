@@ -34,13 +34,19 @@ public sealed class UnaryCall : Http2Stream, IValueTaskSource
     public ValueTask Send(string path, ReadOnlyMemory<byte> request, CallOptions? options = null)
     {
         if (Interlocked.Exchange(ref _completed, 0) == 0)
+        {
             throw new InvalidOperationException("the call before is not over");
+        }
+
         _completion.Reset();
         ResetStatus();
         _reply.Clear();
         SetOutbound(request, hasMessage: true, ends: true);
         if (_channel.CurrentConnection is not { } connection || !connection.TryOpen(this, path, options))
+        {
             _ = OpenLater(path, options);
+        }
+
         return new ValueTask(this, _completion.Version);
     }
 
@@ -57,15 +63,21 @@ public sealed class UnaryCall : Http2Stream, IValueTaskSource
     {
         var failure = StatusFailure() ?? FramingFailure();
         if (failure is not null)
+        {
             OnFailed(failure);
+        }
         else if (Interlocked.Exchange(ref _completed, 1) == 0)
+        {
             _completion.SetResult(true);
+        }
     }
 
     internal override void OnFailed(GrpcException failure)
     {
         if (Interlocked.Exchange(ref _completed, 1) == 0)
+        {
             _completion.SetException(failure);
+        }
     }
 
     private async Task OpenLater(string path, CallOptions? options)

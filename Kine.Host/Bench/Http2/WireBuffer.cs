@@ -25,14 +25,19 @@ public sealed class WireBuffer
     {
         _length = 0;
         if (_bytes.Length > keep)
+        {
             _bytes = new byte[256];
+        }
     }
 
     /// <summary>Makes room for at least <paramref name="count"/> bytes and gives exactly that many, to be followed by <see cref="Advance"/>.</summary>
     public Span<byte> Reserve(int count)
     {
         if (_bytes.Length - _length < count)
+        {
             Array.Resize(ref _bytes, (int)Math.Max((uint)(_length + count), Math.Min((uint)_bytes.Length * 2, (uint)Array.MaxLength)));
+        }
+
         return _bytes.AsSpan(_length, count);
     }
 

@@ -14,7 +14,10 @@ internal sealed class CountWorkload(KeySpace keys, int keyCount, bool serializab
         client.Request.BytesField(1, keys.Directory);
         client.Request.BytesField(2, _end);
         if (serializable)
+        {
             client.Request.NumberField(7, 1);
+        }
+
         client.Request.NumberField(9, 1);
         return true;
     }

@@ -13,7 +13,10 @@ internal sealed class GetWorkload(KeySpace keys, int keyCount, bool serializable
         keys.Write(client.Request, client.Random.Below(keyCount));
         client.Request.NumberField(3, 1);
         if (serializable)
+        {
             client.Request.NumberField(7, 1);
+        }
+
         return true;
     }
 

@@ -19,7 +19,10 @@ internal sealed class ListWorkload(KeySpace keys, int keyCount, int limit, bool 
         client.Request.BytesField(2, _end);
         client.Request.NumberField(3, limit);
         if (serializable)
+        {
             client.Request.NumberField(7, 1);
+        }
+
         return true;
     }
 

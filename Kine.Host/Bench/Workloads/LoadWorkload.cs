@@ -20,7 +20,10 @@ internal sealed class LoadWorkload(KeySpace keys, int keyCount, ValueSource valu
         var first = Interlocked.Add(ref _next, _batch) - _batch;
         var end = Math.Min(first + _batch, keyCount);
         for (var place = first; place < end; place++)
+        {
             Requests.PutOperation(client.Request, keys, KeySpace.Scattered(place, keyCount), values.Take(client.Random.Next()));
+        }
+
         return first < keyCount;
     }
 

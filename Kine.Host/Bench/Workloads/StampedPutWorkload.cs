@@ -25,7 +25,10 @@ internal sealed class StampedPutWorkload(KeySpace keys, int keyCount, ValueSourc
         // PutResponse: header=1 with the revision=3, as in a TxnResponse.
         var revision = TxnReply.Read(reply).Revision;
         for (var seen = LastRevision; revision > seen; seen = LastRevision)
+        {
             Interlocked.CompareExchange(ref _lastRevision, revision, seen);
+        }
+
         return revision > 0 ? null : "no revision";
     }
 }

@@ -17,7 +17,7 @@ public sealed class GaleraTests
     {
         await using var cluster = new GaleraCluster();
         await cluster.Start();
-        string database = MariaDbServer.NewDatabase();
+        var database = MariaDbServer.NewDatabase();
         IRevisionStore[] stores = [.. cluster.Nodes.Select(node => StoreEndpoint.Parse(node.Endpoint(database)).Create())];
         try
         {
@@ -26,34 +26,38 @@ public sealed class GaleraTests
             await Task.WhenAll(stores.Select(store => Task.Run(() => Fight(store, acknowledged))));
 
             Assert.NotEmpty(acknowledged);
-            foreach (IRevisionStore store in stores)
+            foreach (var store in stores)
             {
-                long last = (await store.ReadFence(default)).LastRevision;
-                List<LogRecord> records = await store.ReadRecords(default, long.MaxValue, int.MaxValue, long.MaxValue, default);
+                var last = (await store.ReadFence(default)).LastRevision;
+                var records = await store.ReadRecords(default, long.MaxValue, int.MaxValue, long.MaxValue, default);
                 Assert.Equal(Enumerable.Range(2, (int)last - 1), records.Select(record => (int)record.Revision));
-                foreach ((long revision, string key) in acknowledged)
+                foreach ((var revision, var key) in acknowledged)
+                {
                     Assert.Equal(key, Encoding.ASCII.GetString(records[(int)revision - 2].Key.Span));
+                }
             }
         }
         finally
         {
-            foreach (IRevisionStore store in stores)
+            foreach (var store in stores)
+            {
                 await store.DisposeAsync();
+            }
         }
     }
 
     // Takes over and appends a few records, again and again; what was acknowledged is noted by its revision.
     private static async Task Fight(IRevisionStore store, ConcurrentDictionary<long, string> acknowledged)
     {
-        long start = Stopwatch.GetTimestamp();
+        var start = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(start) < Length)
         {
             try
             {
-                Fence? mine = await store.TakeOver(await store.ReadFence(default), Guid.NewGuid(), "", TimeSpan.FromSeconds(1), default);
-                for (long last = mine?.LastRevision ?? 0; mine is not null && last < mine.LastRevision + 20; last++)
+                var mine = await store.TakeOver(await store.ReadFence(default), Guid.NewGuid(), "", TimeSpan.FromSeconds(1), default);
+                for (var last = mine?.LastRevision ?? 0; mine is not null && last < mine.LastRevision + 20; last++)
                 {
-                    string key = Guid.NewGuid().ToString();
+                    var key = Guid.NewGuid().ToString();
                     var batch = new AppendBatch { Token = new(mine.Epoch, mine.Holder), ExpectedRevision = last, LastRevision = last + 1 };
                     batch.Records.Add(new LogRecord(last + 1, 0, Encoding.ASCII.GetBytes(key), last + 1, 1, 0, false, new byte[500]));
                     await store.Append(batch);

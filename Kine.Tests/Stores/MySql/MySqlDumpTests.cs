@@ -15,29 +15,32 @@ public sealed class MySqlDumpTests(MariaDbFixture fixture)
     [InlineData("--skip-hex-blob")]
     public async Task A_dump_of_a_store_under_writes_restores_to_a_store_with_one_whole_state(string blobs)
     {
-        string database = MariaDbServer.NewDatabase();
-        await using IRevisionStore store = StoreEndpoint.Parse(_server.Endpoint(database)).Create();
+        var database = MariaDbServer.NewDatabase();
+        await using var store = StoreEndpoint.Parse(_server.Endpoint(database)).Create();
         await store.Open(default);
-        (FenceToken token, long last) = await LogFiller.Fill(store, 5000);
-        Task<Command> dumping = Command.Run(
+        (var token, var last) = await LogFiller.Fill(store, 5000);
+        var dumping = Command.Run(
             "mariadb-dump", ["--no-defaults", "--user=root", $"--socket={_server.Socket}", "--single-transaction", blobs, $"--result-file={Path(database)}", database]);
         while (!dumping.IsCompleted)
+        {
             last = await LogFiller.Append(store, token, last, 10, 100);
-        Command dump = await dumping;
+        }
+
+        var dump = await dumping;
         Assert.True(dump.ExitCode == 0, dump.Errors);
 
-        string restored = MariaDbServer.NewDatabase();
+        var restored = MariaDbServer.NewDatabase();
         await _server.Run($"CREATE DATABASE {restored}");
         await _server.Run($"SOURCE {Path(database)}", restored);
 
-        await using IRevisionStore copy = StoreEndpoint.Parse(_server.Endpoint(restored)).Create();
+        await using var copy = StoreEndpoint.Parse(_server.Endpoint(restored)).Create();
         await copy.Open(default);
-        Fence fence = await copy.ReadFence(default);
+        var fence = await copy.ReadFence(default);
         Assert.InRange(fence.LastRevision, 5001, last);
-        List<LogRecord> records = await copy.ReadRecords(default, long.MaxValue, int.MaxValue, long.MaxValue, default);
+        var records = await copy.ReadRecords(default, long.MaxValue, int.MaxValue, long.MaxValue, default);
         Assert.Equal(fence.LastRevision - 1, records.Count);
-        List<LogRecord> original = await store.ReadRecords(default, fence.LastRevision, int.MaxValue, long.MaxValue, default);
-        for (int i = 0; i < records.Count; i++)
+        var original = await store.ReadRecords(default, fence.LastRevision, int.MaxValue, long.MaxValue, default);
+        for (var i = 0; i < records.Count; i++)
         {
             Assert.Equal(original[i].Id, records[i].Id);
             Assert.True(original[i].Key.Span.SequenceEqual(records[i].Key.Span));

@@ -52,7 +52,7 @@ public sealed class MySqlEndpointTests
     [MemberData(nameof(Accepted))]
     public void Mysql_endpoints_mean_what_they_mean_upstream(string endpoint, MySqlOptions expected)
     {
-        StoreEndpoint parsed = StoreEndpoint.Parse(endpoint);
+        var parsed = StoreEndpoint.Parse(endpoint);
         Assert.Equal("mysql", parsed.Scheme);
         Assert.Empty(parsed.MySql!.SessionVariables);
         Assert.Equal(expected, parsed.MySql with { SessionVariables = expected.SessionVariables });
@@ -67,7 +67,7 @@ public sealed class MySqlEndpointTests
     public void The_flags_for_the_database_s_tls_go_before_the_endpoint_s()
     {
         var flags = new StoreSettings { CaFile = "/ca.pem" };
-        MySqlOptions options = Parse("mysql://u@tcp(h)/d?tls=skip-verify", flags);
+        var options = Parse("mysql://u@tcp(h)/d?tls=skip-verify", flags);
         Assert.Equal((MySqlTls.Verify, "/ca.pem"), (options.Tls, options.CaFile));
         Assert.Equal(MySqlTls.SkipVerify, Parse("mysql://u@tcp(h)/d?tls=kine", flags with { SkipVerify = true }).Tls);
         options = Parse("mysql://", new StoreSettings { CertFile = "/c.pem", KeyFile = "/k.pem" });
@@ -83,7 +83,7 @@ public sealed class MySqlEndpointTests
     [InlineData(0, -1, 4, 0)]
     public void The_flags_for_connections_are_kept_with_one_connection_for_the_writer(int open, int idle, int readers, int idleReaders)
     {
-        MySqlOptions options = Parse("mysql://", new StoreSettings { MaxOpenConnections = open, MaxIdleConnections = idle });
+        var options = Parse("mysql://", new StoreSettings { MaxOpenConnections = open, MaxIdleConnections = idle });
         Assert.Equal((readers, idleReaders), (options.Readers, options.IdleReaders));
     }
 
@@ -111,8 +111,8 @@ public sealed class MySqlEndpointTests
     [Fact]
     public async Task Neither_the_description_nor_the_settings_nor_an_error_shows_the_password()
     {
-        StoreEndpoint endpoint = StoreEndpoint.Parse("mysql://u:secret@tcp(127.0.0.1:1)/d?timeout=1s");
-        await using IRevisionStore store = endpoint.Create();
+        var endpoint = StoreEndpoint.Parse("mysql://u:secret@tcp(127.0.0.1:1)/d?timeout=1s");
+        await using var store = endpoint.Create();
         Assert.Equal("mysql 127.0.0.1:1/d", store.Description);
         Assert.DoesNotContain("secret", endpoint.MySql!.ToString());
         var error = await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Open(default));

@@ -19,14 +19,14 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
     public async Task An_append_whose_answer_is_lost_is_unknown_and_a_take_over_shows_what_became_of_it()
     {
         await using var proxy = new FaultProxy(_server.Port);
-        await using IRevisionStore store = await Open(_server.NewEndpoint(proxy.Port));
-        (FenceToken token, long last) = await LogFiller.Fill(store, 10);
-        for (int round = 0; round < 10; round++)
+        await using var store = await Open(_server.NewEndpoint(proxy.Port));
+        (var token, var last) = await LogFiller.Fill(store, 10);
+        for (var round = 0; round < 10; round++)
         {
             proxy.LosingAnswers = true;
             await Assert.ThrowsAsync<OutcomeUnknownException>(() => LogFiller.Append(store, token, last, 5, 100));
             proxy.LosingAnswers = false;
-            (token, long now) = await TakeOver(store);
+            (token, var now) = await TakeOver(store);
             Assert.True(now == last || now == last + 5, $"{last} -> {now}");
             await AssertWhole(store, now);
             last = await LogFiller.AppendOne(store, token, now);
@@ -38,16 +38,16 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
     public async Task Renewals_take_overs_and_releases_whose_answers_are_lost_are_unknown()
     {
         await using var proxy = new FaultProxy(_server.Port);
-        await using IRevisionStore store = await Open(_server.NewEndpoint(proxy.Port));
-        (FenceToken token, _) = await LogFiller.Fill(store, 1);
-        Fence seen = await store.ReadFence(default);
+        await using var store = await Open(_server.NewEndpoint(proxy.Port));
+        (var token, _) = await LogFiller.Fill(store, 1);
+        var seen = await store.ReadFence(default);
         Func<Task>[] writes =
         [
             () => store.Renew(token, default),
             () => store.TakeOver(seen, Guid.NewGuid(), "", TimeSpan.FromSeconds(1), default),
             () => store.Release(token, default),
         ];
-        foreach (Func<Task> write in writes)
+        foreach (var write in writes)
         {
             await store.ReadFence(default);
             await Assert.ThrowsAnyAsync<Exception>(() => store.Renew(new FenceToken(-1, Guid.NewGuid()), default)); // opens the writer's connection
@@ -61,8 +61,8 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
     public async Task Reads_and_writes_fail_as_unavailable_while_the_server_refuses_and_go_on_by_themselves()
     {
         await using var proxy = new FaultProxy(_server.Port);
-        await using IRevisionStore store = await Open(_server.NewEndpoint(proxy.Port));
-        (FenceToken token, long last) = await LogFiller.Fill(store, 10);
+        await using var store = await Open(_server.NewEndpoint(proxy.Port));
+        (var token, var last) = await LogFiller.Fill(store, 10);
         await store.ReadSide(default);
 
         proxy.Refusing = true;
@@ -83,9 +83,9 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
     public async Task A_read_on_a_connection_that_was_cut_while_idle_is_answered_over_a_new_one()
     {
         await using var proxy = new FaultProxy(_server.Port);
-        await using IRevisionStore store = await Open(_server.NewEndpoint(proxy.Port));
-        (_, long last) = await LogFiller.Fill(store, 10);
-        for (int i = 0; i < 8; i++)
+        await using var store = await Open(_server.NewEndpoint(proxy.Port));
+        (_, var last) = await LogFiller.Fill(store, 10);
+        for (var i = 0; i < 8; i++)
         {
             proxy.CutAll();
             await AssertWhole(store, last);
@@ -95,22 +95,24 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
     [Fact]
     public async Task Nothing_acknowledged_is_lost_when_the_server_is_killed_under_appends()
     {
-        await using IRevisionStore store = await Open(_server.NewEndpoint());
-        (FenceToken token, long last) = await LogFiller.Fill(store, 10);
-        for (int round = 0; round < 3; round++)
+        await using var store = await Open(_server.NewEndpoint());
+        (var token, var last) = await LogFiller.Fill(store, 10);
+        for (var round = 0; round < 3; round++)
         {
-            Task killing = Task.Delay(100 + (70 * round)).ContinueWith(_ => _server.Kill(), TaskScheduler.Default).Unwrap();
-            Exception failure = await Assert.ThrowsAnyAsync<Exception>(async () =>
+            var killing = Task.Delay(100 + (70 * round)).ContinueWith(_ => _server.Kill(), TaskScheduler.Default).Unwrap();
+            var failure = await Assert.ThrowsAnyAsync<Exception>(async () =>
             {
                 while (true)
+                {
                     last = await LogFiller.Append(store, token, last, 20, 500);
+                }
             });
             Assert.True(failure is OutcomeUnknownException or StoreUnavailableException, failure.ToString());
             await killing;
             await Assert.ThrowsAsync<StoreUnavailableException>(() => store.ReadFence(default));
             await _server.Start();
 
-            (token, long now) = await TakeOver(store);
+            (token, var now) = await TakeOver(store);
             Assert.True(now == last || now == last + 20, $"{last} -> {now}");
             await AssertWhole(store, now);
             last = await LogFiller.AppendOne(store, token, now);
@@ -120,8 +122,8 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
     [Fact]
     public async Task An_append_to_a_server_that_stands_still_is_unknown_after_the_read_timeout()
     {
-        await using IRevisionStore store = await Open(_server.NewEndpoint() + "?readTimeout=1s");
-        (FenceToken token, long last) = await LogFiller.Fill(store, 10);
+        await using var store = await Open(_server.NewEndpoint() + "?readTimeout=1s");
+        (var token, var last) = await LogFiller.Fill(store, 10);
         _server.Process.Signal(SigStop);
         try
         {
@@ -131,7 +133,7 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
         {
             _server.Process.Signal(SigContinue);
         }
-        (token, long now) = await TakeOver(store);
+        (token, var now) = await TakeOver(store);
         Assert.True(now == last || now == last + 1, $"{last} -> {now}");
         await AssertWhole(store, await LogFiller.AppendOne(store, token, now));
     }
@@ -139,18 +141,21 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
     [Fact]
     public async Task An_append_that_a_deadlock_rolled_back_is_tried_again()
     {
-        string endpoint = _server.NewEndpoint();
-        await using IRevisionStore store = await Open(endpoint);
-        (FenceToken token, long last) = await LogFiller.Fill(store, 1);
-        using Connection other = new Connector(StoreEndpoint.Parse(endpoint).MySql!).Open();
+        var endpoint = _server.NewEndpoint();
+        await using var store = await Open(endpoint);
+        (var token, var last) = await LogFiller.Fill(store, 1);
+        using var other = new Connector(StoreEndpoint.Parse(endpoint).MySql!).Open();
         // The more rows a transaction has changed, the less is it chosen as the victim.
         other.Run("CREATE TABLE ballast(id INT PRIMARY KEY) ENGINE = InnoDB; START TRANSACTION; INSERT INTO ballast SELECT seq FROM seq_1_to_1000");
         other.Run($"INSERT INTO kine_log VALUES({(last + 1) << 22}, 0, 0, 0, 0, 0, 'x', '')");
-        long before = await Deadlocks();
+        var before = await Deadlocks();
 
-        Task<long> append = LogFiller.AppendOne(store, token, last);
+        var append = LogFiller.AppendOne(store, token, last);
         while (await _server.Run("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'") == "0")
+        {
             await Task.Delay(10);
+        }
+
         other.Run("UPDATE kine_fence SET counter = counter WHERE one = 1");
         other.Run("ROLLBACK");
 
@@ -163,10 +168,10 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
     [Fact]
     public async Task An_append_that_waits_too_long_for_a_lock_is_unavailable_and_leaves_nothing()
     {
-        string endpoint = _server.NewEndpoint();
-        await using IRevisionStore store = await Open(endpoint);
-        (FenceToken token, long last) = await LogFiller.Fill(store, 1);
-        using Connection other = new Connector(StoreEndpoint.Parse(endpoint).MySql!).Open();
+        var endpoint = _server.NewEndpoint();
+        await using var store = await Open(endpoint);
+        (var token, var last) = await LogFiller.Fill(store, 1);
+        using var other = new Connector(StoreEndpoint.Parse(endpoint).MySql!).Open();
         other.Run("START TRANSACTION; UPDATE kine_fence SET counter = counter + 1 WHERE one = 1");
 
         await Assert.ThrowsAsync<StoreUnavailableException>(() => LogFiller.AppendOne(store, token, last));
@@ -179,10 +184,10 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
     [Fact]
     public async Task Appends_held_up_at_their_commit_by_a_backup_s_lock_are_unavailable_and_leave_nothing()
     {
-        string endpoint = _server.NewEndpoint();
-        await using IRevisionStore store = await Open(endpoint);
-        (FenceToken token, long last) = await LogFiller.Fill(store, 1);
-        using Connection other = new Connector(StoreEndpoint.Parse(endpoint).MySql!).Open();
+        var endpoint = _server.NewEndpoint();
+        await using var store = await Open(endpoint);
+        (var token, var last) = await LogFiller.Fill(store, 1);
+        using var other = new Connector(StoreEndpoint.Parse(endpoint).MySql!).Open();
         other.Run("BACKUP STAGE START; BACKUP STAGE FLUSH; BACKUP STAGE BLOCK_DDL; BACKUP STAGE BLOCK_COMMIT");
 
         await Assert.ThrowsAsync<StoreUnavailableException>(() => LogFiller.AppendOne(store, token, last));
@@ -195,17 +200,19 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
     [Fact]
     public async Task A_full_disk_makes_appends_unavailable_until_there_is_room_again()
     {
-        await using IRevisionStore store = await Open(_server.NewEndpoint());
-        (FenceToken token, long last) = await LogFiller.Fill(store, 1);
-        string pid = _server.Process.Pid.ToString(CultureInfo.InvariantCulture);
+        await using var store = await Open(_server.NewEndpoint());
+        (var token, var last) = await LogFiller.Fill(store, 1);
+        var pid = _server.Process.Pid.ToString(CultureInfo.InvariantCulture);
         // A limit on the size of files stands for the disk: the table's file cannot grow past it.
         await Limit("67108864");
         try
         {
-            StoreUnavailableException full = await Assert.ThrowsAsync<StoreUnavailableException>(async () =>
+            var full = await Assert.ThrowsAsync<StoreUnavailableException>(async () =>
             {
-                for (int i = 0; i < 100; i++)
+                for (var i = 0; i < 100; i++)
+                {
                     last = await LogFiller.Append(store, token, last, 100, 20_000);
+                }
             });
             Assert.Contains("full", full.Message);
             Assert.Equal(last, (await store.ReadFence(default)).LastRevision);
@@ -220,7 +227,7 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
         async Task Limit(string bytes)
         {
             string[] asServer = Environment.IsPrivilegedProcess ? ["--reuid=mysql", "--regid=mysql", "--clear-groups"] : [];
-            Command done = await Command.Run("setpriv", [.. asServer, "prlimit", "--pid", pid, $"--fsize={bytes}:unlimited"]);
+            var done = await Command.Run("setpriv", [.. asServer, "prlimit", "--pid", pid, $"--fsize={bytes}:unlimited"]);
             Assert.True(done.ExitCode == 0, done.Errors);
         }
     }
@@ -228,18 +235,20 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
     [Fact]
     public async Task A_writer_that_was_taken_over_is_refused_in_the_middle_of_its_appends()
     {
-        string endpoint = _server.NewEndpoint();
-        await using IRevisionStore old = await Open(endpoint);
-        await using IRevisionStore young = await Open(endpoint);
-        (FenceToken token, long last) = await LogFiller.Fill(old, 1);
-        Task writing = Task.Run(async () =>
+        var endpoint = _server.NewEndpoint();
+        await using var old = await Open(endpoint);
+        await using var young = await Open(endpoint);
+        (var token, var last) = await LogFiller.Fill(old, 1);
+        var writing = Task.Run(async () =>
         {
             // The records of one append go in several packets.
             while (true)
+            {
                 last = await LogFiller.Append(old, token, last, 300, 20_000);
+            }
         });
         await Task.Delay(300);
-        (FenceToken mine, long seen) = await TakeOver(young);
+        (var mine, var seen) = await TakeOver(young);
         await Assert.ThrowsAsync<FencedException>(() => writing);
         Assert.Equal(last, seen);
         await AssertWhole(young, seen);
@@ -248,7 +257,7 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
 
     private static async Task<IRevisionStore> Open(string endpoint)
     {
-        IRevisionStore store = StoreEndpoint.Parse(endpoint).Create();
+        var store = StoreEndpoint.Parse(endpoint).Create();
         await store.Open(default);
         return store;
     }
@@ -257,9 +266,11 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
     {
         while (true)
         {
-            Fence? mine = await store.TakeOver(await store.ReadFence(default), Guid.NewGuid(), "", TimeSpan.FromSeconds(1), default);
+            var mine = await store.TakeOver(await store.ReadFence(default), Guid.NewGuid(), "", TimeSpan.FromSeconds(1), default);
             if (mine is not null)
+            {
                 return (new FenceToken(mine.Epoch, mine.Holder), mine.LastRevision);
+            }
         }
     }
 
@@ -270,7 +281,10 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
         long expected = 2;
         RecordId after = default;
         while (await store.ScanMetadata(after, long.MaxValue, 10_000, (in RecordMetadata record, ReadOnlySpan<byte> _) => Assert.Equal(expected++, record.Revision), default) is { } end)
+        {
             after = end;
+        }
+
         Assert.Equal(last + 1, expected);
     }
 }

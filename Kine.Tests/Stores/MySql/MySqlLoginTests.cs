@@ -18,9 +18,12 @@ public sealed class MySqlLoginTests : IAsyncLifetime
     public MySqlLoginTests()
     {
         if (!OperatingSystem.IsWindows())
+        {
             File.SetUnixFileMode(_folder.FullName, (UnixFileMode)0b111_101_101);
+        }
+
         _ca = new TestCa(_folder.FullName);
-        (string certificate, string key) = _ca.Issue("server", serverAuth: true);
+        (var certificate, var key) = _ca.Issue("server", serverAuth: true);
         _server = new MariaDbServer($"--ssl-ca={_ca.File}", $"--ssl-cert={certificate}", $"--ssl-key={key}", "--plugin-load-add=auth_ed25519");
     }
 
@@ -47,12 +50,12 @@ public sealed class MySqlLoginTests : IAsyncLifetime
     [Fact]
     public async Task Passwords_certificates_and_sockets_log_in_and_wrong_ones_are_refused_without_a_secret()
     {
-        (string certificate, string key) = _ca.Issue("client", serverAuth: false);
+        (var certificate, var key) = _ca.Issue("client", serverAuth: false);
         using var otherFolder = new Servers.TempFolder();
         using var otherCa = new TestCa(otherFolder.FullName);
         var trusted = new StoreSettings { CaFile = _ca.File };
-        string tcp = string.Create(CultureInfo.InvariantCulture, $"tcp(localhost:{_server.Port})");
-        string byAddress = string.Create(CultureInfo.InvariantCulture, $"tcp(127.0.0.1:{_server.Port})");
+        var tcp = string.Create(CultureInfo.InvariantCulture, $"tcp(localhost:{_server.Port})");
+        var byAddress = string.Create(CultureInfo.InvariantCulture, $"tcp(127.0.0.1:{_server.Port})");
 
         await LogsIn($"native:pässwörd's\\@{tcp}");
         await LogsIn($"native:pässwörd's\\@unix({_server.Socket})");
@@ -80,7 +83,7 @@ public sealed class MySqlLoginTests : IAsyncLifetime
     {
         await using var plain = new MariaDbServer("--skip-ssl");
         await plain.Start();
-        string endpoint = string.Create(CultureInfo.InvariantCulture, $"root@tcp(localhost:{plain.Port})");
+        var endpoint = string.Create(CultureInfo.InvariantCulture, $"root@tcp(localhost:{plain.Port})");
         await IsRefused(endpoint, new StoreSettings { CaFile = _ca.File });
         await IsRefused(endpoint, parameters: "?tls=true");
         await IsRefused(endpoint, parameters: "?tls=skip-verify");
@@ -90,9 +93,9 @@ public sealed class MySqlLoginTests : IAsyncLifetime
     [Fact]
     public async Task The_password_of_every_new_connection_is_asked_for()
     {
-        string password = "pässwörd's\\";
-        int asked = 0;
-        MySqlOptions options = StoreEndpoint.Parse($"mysql://native:ignored@tcp(127.0.0.1:{_server.Port})/asked").MySql! with
+        var password = "pässwörd's\\";
+        var asked = 0;
+        var options = StoreEndpoint.Parse($"mysql://native:ignored@tcp(127.0.0.1:{_server.Port})/asked").MySql! with
         {
             PasswordProvider = async cancellationToken =>
             {
@@ -103,8 +106,8 @@ public sealed class MySqlLoginTests : IAsyncLifetime
         };
         await using var store = new MySqlRevisionStore(options, NullLoggerFactory.Instance);
         await store.Open(default);
-        (FenceToken token, long last) = await LogFiller.Fill(store, 1);
-        int before = Volatile.Read(ref asked);
+        (var token, var last) = await LogFiller.Fill(store, 1);
+        var before = Volatile.Read(ref asked);
 
         // The token changes, and so does what the server takes.
         password = "next";
@@ -119,14 +122,14 @@ public sealed class MySqlLoginTests : IAsyncLifetime
 
     private static async Task LogsIn(string address, StoreSettings? settings = null, string parameters = "")
     {
-        await using IRevisionStore store = StoreEndpoint.Parse($"mysql://{address}/login{parameters}", settings).Create();
+        await using var store = StoreEndpoint.Parse($"mysql://{address}/login{parameters}", settings).Create();
         await store.Open(default);
         await store.ReadFence(default);
     }
 
     private static async Task IsRefused(string address, StoreSettings? settings = null, string parameters = "")
     {
-        await using IRevisionStore store = StoreEndpoint.Parse($"mysql://{address}/login{parameters}", settings).Create();
+        await using var store = StoreEndpoint.Parse($"mysql://{address}/login{parameters}", settings).Create();
         var refused = await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
         Assert.DoesNotContain("geheim", refused.ToString());
         Assert.DoesNotContain("wörd", refused.ToString());

@@ -36,7 +36,7 @@ public sealed class MySqlPasswordTests
     {
         using var folder = new Servers.TempFolder();
         using var ca = new TestCa(folder.FullName);
-        using X509Certificate2 certificate = ca.IssueServer("mysql");
+        using var certificate = ca.IssueServer("mysql");
         await using var server = new CleartextServer(certificate, greeting);
 
         await IsRefused(server, "tls=skip-verify");
@@ -50,7 +50,7 @@ public sealed class MySqlPasswordTests
     {
         await using var server = new CleartextServer(null);
 
-        StoreRefusedException refused = await IsRefused(server, "tls=false");
+        var refused = await IsRefused(server, "tls=false");
 
         Assert.Contains("tls=true", refused.Message, StringComparison.Ordinal);
     }
@@ -61,12 +61,15 @@ public sealed class MySqlPasswordTests
     public async Task A_provider_that_never_answers_is_waited_for_as_long_as_for_the_connection(bool blocks)
     {
         using var never = new ManualResetEventSlim();
-        MySqlOptions options = StoreEndpoint.Parse("mysql://native:ignored@tcp(127.0.0.1:1)/never?timeout=300ms").MySql! with
+        var options = StoreEndpoint.Parse("mysql://native:ignored@tcp(127.0.0.1:1)/never?timeout=300ms").MySql! with
         {
             PasswordProvider = _ =>
             {
                 if (blocks)
+                {
                     never.Wait(CancellationToken.None);
+                }
+
                 return new(blocks ? Task.FromResult("geheim") : new TaskCompletionSource<string>().Task);
             },
         };
@@ -80,8 +83,8 @@ public sealed class MySqlPasswordTests
 
     private static async Task<StoreRefusedException> IsRefused(CleartextServer server, string parameters)
     {
-        string endpoint = $"mysql://kine:geheim@tcp(localhost:{server.Port})/login?allowCleartextPasswords=true&{parameters}";
-        await using IRevisionStore store = StoreEndpoint.Parse(endpoint).Create();
+        var endpoint = $"mysql://kine:geheim@tcp(localhost:{server.Port})/login?allowCleartextPasswords=true&{parameters}";
+        await using var store = StoreEndpoint.Parse(endpoint).Create();
         var refused = await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
         Assert.DoesNotContain("geheim", refused.ToString(), StringComparison.Ordinal);
         return refused;

@@ -14,29 +14,31 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture)
     [Fact]
     public async Task Stores_that_open_a_new_database_at_once_all_open_and_share_it()
     {
-        string endpoint = _server.NewEndpoint();
+        var endpoint = _server.NewEndpoint();
         IRevisionStore[] stores = [.. Enumerable.Range(0, 8).Select(_ => StoreEndpoint.Parse(endpoint).Create())];
         try
         {
             await Task.WhenAll(stores.Select(store => store.Open(default)));
-            Fence seen = await stores[0].ReadFence(default);
-            Fence?[] taken = await Task.WhenAll(stores.Select(store => store.TakeOver(seen, Guid.NewGuid(), "", TimeSpan.FromSeconds(1), default)));
+            var seen = await stores[0].ReadFence(default);
+            var taken = await Task.WhenAll(stores.Select(store => store.TakeOver(seen, Guid.NewGuid(), "", TimeSpan.FromSeconds(1), default)));
             Assert.Single(taken, fence => fence is not null);
         }
         finally
         {
-            foreach (IRevisionStore store in stores)
+            foreach (var store in stores)
+            {
                 await store.DisposeAsync();
+            }
         }
     }
 
     [Fact]
     public async Task A_schema_that_was_left_half_made_is_completed()
     {
-        string database = MariaDbServer.NewDatabase();
+        var database = MariaDbServer.NewDatabase();
         await Fill(database);
         await _server.Run("DROP TABLE kine_schema; DROP TABLE kine_size", database);
-        await using IRevisionStore store = Create(database);
+        await using var store = Create(database);
         await store.Open(default);
         Assert.Equal(11, (await store.ReadFence(default)).LastRevision);
         Assert.Equal("1", await _server.Run("SELECT version FROM kine_schema", database));
@@ -45,7 +47,7 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture)
     [Fact]
     public async Task A_newer_schema_is_refused()
     {
-        string database = MariaDbServer.NewDatabase();
+        var database = MariaDbServer.NewDatabase();
         await Fill(database);
         await _server.Run("UPDATE kine_schema SET version = 99", database);
         Assert.Contains("version 99", await Refusal(Create(database)));
@@ -54,7 +56,7 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture)
     [Fact]
     public async Task Tables_without_transactions_are_refused()
     {
-        string database = MariaDbServer.NewDatabase();
+        var database = MariaDbServer.NewDatabase();
         await Fill(database);
         await _server.Run("ALTER TABLE kine_log ENGINE = Aria", database);
         Assert.Contains("InnoDB", await Refusal(Create(database)));
@@ -81,9 +83,9 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture)
     [Fact]
     public async Task A_user_who_may_not_create_the_database_is_told_so()
     {
-        string database = MariaDbServer.NewDatabase();
+        var database = MariaDbServer.NewDatabase();
         await _server.Run($"CREATE USER {database}@localhost IDENTIFIED BY 'geheim'");
-        string refusal = await Refusal(StoreEndpoint.Parse($"mysql://{database}:geheim@tcp(127.0.0.1:{_server.Port})/{database}").Create());
+        var refusal = await Refusal(StoreEndpoint.Parse($"mysql://{database}:geheim@tcp(127.0.0.1:{_server.Port})/{database}").Create());
         Assert.Contains("create", refusal);
         Assert.DoesNotContain("geheim", refusal);
     }
@@ -91,14 +93,14 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture)
     [Fact]
     public async Task A_read_only_server_lets_a_standby_open_and_read_but_takes_no_append()
     {
-        string database = MariaDbServer.NewDatabase();
+        var database = MariaDbServer.NewDatabase();
         await Fill(database);
         await _server.Run($"CREATE USER {database}@localhost; GRANT ALL ON {database}.* TO {database}@localhost; SET GLOBAL read_only = 1");
-        await using IRevisionStore store = StoreEndpoint.Parse($"mysql://{database}@tcp(127.0.0.1:{_server.Port})/{database}").Create();
+        await using var store = StoreEndpoint.Parse($"mysql://{database}@tcp(127.0.0.1:{_server.Port})/{database}").Create();
         try
         {
             await store.Open(default);
-            Fence fence = await store.ReadFence(default);
+            var fence = await store.ReadFence(default);
             Assert.Equal(11, fence.LastRevision);
             Assert.Equal(10, (await store.ReadRecords(default, long.MaxValue, 100, long.MaxValue, default)).Count);
             await Assert.ThrowsAsync<StoreUnavailableException>(() => store.TakeOver(fence, Guid.NewGuid(), "", TimeSpan.FromSeconds(1), default));
@@ -116,7 +118,7 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture)
     [Fact]
     public async Task Settings_of_the_server_that_give_durability_up_are_warned_of()
     {
-        await using IRevisionStore store = StoreEndpoint.Parse(_server.NewEndpoint()).Create();
+        await using var store = StoreEndpoint.Parse(_server.NewEndpoint()).Create();
         await store.Open(default);
         Assert.Contains("innodb_flush_log_at_trx_commit=2", Assert.Single(store.Warnings));
     }
@@ -127,17 +129,17 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture)
         await _server.Run("SET GLOBAL sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES', GLOBAL tx_isolation = 'SERIALIZABLE', GLOBAL autocommit = 0");
         try
         {
-            string endpoint = _server.NewEndpoint() + "?sql_mode=''&autocommit=0&charset=latin1&net_write_timeout=77";
-            MySqlOptions options = StoreEndpoint.Parse(endpoint).MySql!;
-            await using (IRevisionStore store = StoreEndpoint.Parse(endpoint).Create())
+            var endpoint = _server.NewEndpoint() + "?sql_mode=''&autocommit=0&charset=latin1&net_write_timeout=77";
+            var options = StoreEndpoint.Parse(endpoint).MySql!;
+            await using (var store = StoreEndpoint.Parse(endpoint).Create())
             {
                 await store.Open(default);
-                (FenceToken token, long last) = await LogFiller.Fill(store, 10);
+                (var token, var last) = await LogFiller.Fill(store, 10);
                 await LogFiller.AppendOne(store, token, last);
                 Assert.Equal(12, (await store.ReadFence(default)).LastRevision);
             }
-            using Connection connection = new Connector(options).Open();
-            string text = "";
+            using var connection = new Connector(options).Open();
+            var text = "";
             connection.Run("SELECT @@sql_mode, @@tx_isolation, @@autocommit, @@character_set_client, @@net_write_timeout, @@innodb_lock_wait_timeout",
                 row => text = string.Join(' ', row.Text(0), row.Text(1), row.Text(2), row.Text(3), row.Text(4), row.Text(5)));
             Assert.Equal("STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION READ-COMMITTED 1 binary 77 5", text);
@@ -150,7 +152,7 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture)
 
     private async Task<string> EmptyDatabase(string owner)
     {
-        string database = MariaDbServer.NewDatabase();
+        var database = MariaDbServer.NewDatabase();
         await _server.Run($"CREATE DATABASE {database}; GRANT ALL ON {database}.* TO {owner}@localhost");
         return database;
     }
@@ -159,7 +161,7 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture)
 
     private async Task Fill(string database)
     {
-        await using IRevisionStore store = Create(database);
+        await using var store = Create(database);
         await store.Open(default);
         await LogFiller.Fill(store, 10);
     }
@@ -167,6 +169,8 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture)
     private static async Task<string> Refusal(IRevisionStore store)
     {
         await using (store)
+        {
             return (await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default))).Message;
+        }
     }
 }

@@ -16,7 +16,7 @@ public sealed class MySqlUpstreamTests(MariaDbFixture fixture)
     [InlineData("BIGINT UNSIGNED")]
     public async Task Upstream_s_rows_come_back_with_gaps_tombstones_and_any_bytes(string number)
     {
-        string database = MariaDbServer.NewDatabase();
+        var database = MariaDbServer.NewDatabase();
         await _server.Run($"CREATE DATABASE {database}");
         await _server.Run(
             $"""
@@ -34,8 +34,8 @@ public sealed class MySqlUpstreamTests(MariaDbFixture fixture)
         var table = (IUpstreamTable)store;
 
         Assert.True(await table.HasUpstreamTable(default));
-        List<UpstreamRow> first = await table.ReadUpstreamRows(0, 3, default);
-        List<UpstreamRow> rest = await table.ReadUpstreamRows(3, 100, default);
+        var first = await table.ReadUpstreamRows(0, 3, default);
+        var rest = await table.ReadUpstreamRows(3, 100, default);
 
         Assert.Equal([1L, 2, 3], first.Select(row => row.Id));
         Assert.Equal([5L, 9], rest.Select(row => row.Id));

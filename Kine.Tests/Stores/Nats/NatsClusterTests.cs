@@ -20,13 +20,13 @@ public sealed class NatsClusterTests
         try
         {
             await Task.WhenAll(servers.Select(server => server.Start()));
-            string endpoint = string.Join(',', servers.Select((server, i) =>
+            var endpoint = string.Join(',', servers.Select((server, i) =>
                 $"nats://127.0.0.1:{server.Port}" + (i == 0 ? $"?bucket={NatsServer.NewBucket()}&replicas=3" : "")));
-            NatsTestStore store = await Until(() => NatsTestStore.Open(endpoint));
-            await using NatsTestStore opened = store;
+            var store = await Until(() => NatsTestStore.Open(endpoint));
+            await using var opened = store;
             Assert.DoesNotContain(store.Store.Warnings, warning => warning.Contains("replicas", StringComparison.Ordinal));
             long confirmed = 1;
-            foreach (NatsServer server in servers)
+            foreach (var server in servers)
             {
                 confirmed = await Append(store, confirmed, 20);
                 await server.Kill();
@@ -42,17 +42,19 @@ public sealed class NatsClusterTests
         }
         finally
         {
-            foreach (NatsServer server in servers)
+            foreach (var server in servers)
+            {
                 await server.DisposeAsync();
+            }
         }
     }
 
     // As the writer does it: what was not confirmed is looked up under a new epoch.
     private static async Task<long> Append(NatsTestStore store, long last, int batches)
     {
-        for (int i = 0; i < batches; i++)
+        for (var i = 0; i < batches; i++)
         {
-            long before = last;
+            var before = last;
             try
             {
                 last = await store.Append(before, 5, 200);
@@ -73,7 +75,7 @@ public sealed class NatsClusterTests
 
     private static async Task<T> Until<T>(Func<Task<T>> attempt)
     {
-        DateTime deadline = DateTime.UtcNow + Patience;
+        var deadline = DateTime.UtcNow + Patience;
         while (true)
         {
             try

@@ -10,18 +10,18 @@ public sealed class NatsCompactionTests(NatsFixture fixture)
     [Fact]
     public async Task Compaction_by_itself_gives_back_the_space_of_what_is_dead()
     {
-        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
-        long last = await store.Append(1, 10_000, 2000);
-        long full = (await store.State()).Bytes;
+        await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        var last = await store.Append(1, 10_000, 2000);
+        var full = (await store.State()).Bytes;
         List<long> alive = [];
-        foreach (int[] slice in Enumerable.Range(2, (int)last - 1).Chunk(1000))
+        foreach (var slice in Enumerable.Range(2, (int)last - 1).Chunk(1000))
         {
             alive.AddRange(slice.Where(IsKept).Select(revision => (long)revision));
             await store.Store.Delete(slice.Where(revision => !IsKept(revision)).Select(revision => new RecordId(revision, 0)).ToArray(), default);
         }
 
         // A tenth lives; a part of the rest may wait for the next time.
-        long left = (await store.State()).Bytes;
+        var left = (await store.State()).Bytes;
         Assert.True(left < full * 6 / 10, $"{full} -> {left}");
         await store.Store.Defragment(default);
         left = (await store.State()).Bytes;
@@ -40,8 +40,8 @@ public sealed class NatsCompactionTests(NatsFixture fixture)
     [Fact]
     public async Task Single_deletions_inside_messages_survive_a_restart()
     {
-        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
-        long last = await store.Append(1, 1000, 50);
+        await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        var last = await store.Append(1, 1000, 50);
         await store.Store.Delete(Enumerable.Range(2, 1000).Where(revision => revision % 3 == 0).Select(revision => new RecordId(revision, 0)).ToArray(), default);
         List<long> alive = [.. Enumerable.Range(2, 1000).Where(revision => revision % 3 != 0)];
         await store.Reopen();
@@ -59,18 +59,21 @@ public sealed class NatsCompactionTests(NatsFixture fixture)
     [Fact]
     public async Task Side_rows_survive_the_deletion_of_the_messages_they_came_with()
     {
-        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
-        for (int i = 0; i < 50; i++)
+        await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        for (var i = 0; i < 50; i++)
         {
-            AppendBatch batch = store.Batch(1 + i, 1, 2000);
+            var batch = store.Batch(1 + i, 1, 2000);
             batch.Side.Add(new SideRow(SideKind.Lease, [(byte)i], [1]));
             if (i % 2 == 1)
+            {
                 batch.Side.Add(new SideRow(SideKind.Lease, [(byte)(i - 1)], null));
+            }
+
             await store.Store.Append(batch);
         }
         await store.Store.Delete(Enumerable.Range(2, 50).Select(revision => new RecordId(revision, 0)).ToArray(), default);
         await store.Store.Defragment(default);
-        StreamState state = await store.State();
+        var state = await store.State();
         Assert.InRange(state.Messages, 1, 10);
         await store.Reopen();
         Assert.Equal(
@@ -84,12 +87,15 @@ public sealed class NatsCompactionTests(NatsFixture fixture)
     public async Task Messages_that_come_back_after_their_deletion_bring_no_record_back()
     {
         // A server may forget deletions when it is killed. Here they are never made: the checkpoint alone has to keep the dead out.
-        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
         await store.Append(1, 500, 300);
-        StreamState before = await store.State();
+        var before = await store.State();
         await store.Store.Delete(Enumerable.Range(2, 499).Select(revision => new RecordId(revision, 0)).ToArray(), default);
         await using (var log = new UncollectedLog(store))
+        {
             await log.MakeCheckpoint();
+        }
+
         Assert.True((await store.State()).Messages > before.Messages);
         await store.Reopen();
         await store.AssertHolds([501], 300);
@@ -103,13 +109,19 @@ public sealed class NatsCompactionTests(NatsFixture fixture)
     [Fact]
     public async Task Strays_of_a_former_holder_are_found_and_deleted()
     {
-        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
         long last = 1;
-        for (int i = 0; i < 600; i++)
+        for (var i = 0; i < 600; i++)
+        {
             last = await store.Append(last, 1, 100);
+        }
+
         await store.Store.Delete(Enumerable.Range(3, 590).Select(revision => new RecordId(revision, 0)).ToArray(), default);
         await using (var log = new UncollectedLog(store))
+        {
             await log.MakeCheckpoint();
+        }
+
         await store.Reopen();
         await store.TakeOver();
         Assert.True((await store.State()).Messages > 600);
@@ -127,7 +139,7 @@ public sealed class NatsCompactionTests(NatsFixture fixture)
         public async Task MakeCheckpoint()
         {
             var holder = Guid.NewGuid();
-            Fence taken = (await _log.TakeOver(await _log.ReadFence(default), new FenceContent(holder, "", TimeSpan.FromSeconds(1)), default))!;
+            var taken = (await _log.TakeOver(await _log.ReadFence(default), new FenceContent(holder, "", TimeSpan.FromSeconds(1)), default))!;
             await _log.MakeCheckpoint(new FenceToken(taken.Epoch, holder));
         }
 

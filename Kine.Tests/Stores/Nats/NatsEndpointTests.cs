@@ -36,7 +36,7 @@ public class NatsEndpointTests
     [MemberData(nameof(Accepted))]
     public void Nats_endpoints_mean_what_they_mean_upstream(string endpoint, NatsOptions expected)
     {
-        StoreEndpoint parsed = StoreEndpoint.Parse(endpoint);
+        var parsed = StoreEndpoint.Parse(endpoint);
         Assert.Equal("nats", parsed.Scheme);
         Assert.Equal(expected.Servers, parsed.Nats!.Servers);
         Assert.Equal(expected with { Servers = Local }, parsed.Nats with { Servers = Local });
@@ -68,7 +68,7 @@ public class NatsEndpointTests
     [Fact]
     public void A_context_file_names_servers_and_log_in()
     {
-        NatsOptions options = Context("""
+        var options = Context("""
             {"url":"nats://a:1,tls://b","user":"joe","password":"pw","creds":"~/u.creds","cert":"/c","key":"/k","ca":"/ca","inbox_prefix":"_IN.me","jetstream_domain":"hub"}
             """);
         Assert.Equal(["nats://a:1", "tls://b:4222"], options.Servers);
@@ -84,7 +84,7 @@ public class NatsEndpointTests
     public void Flags_go_before_the_context_file()
     {
         var settings = new StoreSettings { CaFile = "/flag/ca", CertFile = "/flag/c", KeyFile = "/flag/k", SkipVerify = true };
-        NatsOptions options = Context("""{"url":"nats://h","cert":"/c","key":"/k","ca":"/ca"}""", settings);
+        var options = Context("""{"url":"nats://h","cert":"/c","key":"/k","ca":"/ca"}""", settings);
         Assert.Equal(("/flag/ca", "/flag/c", "/flag/k", true), (options.CaFile, options.CertFile, options.KeyFile, options.SkipVerify));
     }
 
@@ -109,7 +109,7 @@ public class NatsEndpointTests
     [Fact]
     public void Descriptions_hold_no_secret()
     {
-        StoreEndpoint endpoint = StoreEndpoint.Parse("nats://joe:secret@h?bucket=b");
+        var endpoint = StoreEndpoint.Parse("nats://joe:secret@h?bucket=b");
         Assert.Equal("nats nats://h:4222 bucket b", endpoint.Create().Description);
         Assert.DoesNotContain("secret", endpoint.Nats!.ToString());
     }

@@ -12,9 +12,9 @@ public sealed class NatsFaultTests(NatsFixture fixture)
     public async Task An_append_whose_answer_is_lost_is_unknown_and_the_take_over_tells()
     {
         await using var proxy = new FaultProxy(fixture.Server.Port);
-        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint(proxy.Port));
-        long last = await store.Append(1, 10, 100);
-        for (int round = 0; round < 3; round++)
+        await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint(proxy.Port));
+        var last = await store.Append(1, 10, 100);
+        for (var round = 0; round < 3; round++)
         {
             proxy.LosingAnswers = true;
             await Assert.ThrowsAsync<OutcomeUnknownException>(() => store.Append(last, 5, 100));
@@ -31,18 +31,21 @@ public sealed class NatsFaultTests(NatsFixture fixture)
     public async Task A_take_over_whose_answer_is_lost_is_found_out()
     {
         await using var proxy = new FaultProxy(fixture.Server.Port);
-        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint(proxy.Port));
-        for (int round = 0; round < 3; round++)
+        await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint(proxy.Port));
+        for (var round = 0; round < 3; round++)
         {
-            Fence seen = await store.Store.ReadFence(default);
+            var seen = await store.Store.ReadFence(default);
             var holder = Guid.NewGuid();
-            int lost = proxy.AnswersLost;
+            var lost = proxy.AnswersLost;
             proxy.LosingAnswers = true;
-            Task<Fence?> taking = store.Store.TakeOver(seen, holder, "x", TimeSpan.FromSeconds(1), default);
+            var taking = store.Store.TakeOver(seen, holder, "x", TimeSpan.FromSeconds(1), default);
             while (proxy.AnswersLost == lost)
+            {
                 await Task.Delay(1);
+            }
+
             proxy.LosingAnswers = false;
-            Fence? taken = await taking;
+            var taken = await taking;
             Assert.Equal((seen.Epoch + 1, holder), (taken!.Epoch, taken.Holder));
             Assert.Equal(taken, await store.Store.ReadFence(default));
         }
@@ -52,9 +55,9 @@ public sealed class NatsFaultTests(NatsFixture fixture)
     public async Task Reads_go_on_by_themselves_when_the_connection_was_cut()
     {
         await using var proxy = new FaultProxy(fixture.Server.Port);
-        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint(proxy.Port));
+        await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint(proxy.Port));
         await store.Append(1, 100, 100);
-        for (int i = 0; i < 5; i++)
+        for (var i = 0; i < 5; i++)
         {
             proxy.CutAll();
             await store.AssertHolds([.. Enumerable.Range(2, 100)], 100);
@@ -73,11 +76,11 @@ public sealed class NatsFaultTests(NatsFixture fixture)
     {
         await using var server = new NatsServer();
         await server.Start();
-        await using NatsTestStore store = await NatsTestStore.Open(server.NewEndpoint());
-        long confirmed = await store.Append(1, 300, 300);
-        for (int round = 0; round < 3; round++)
+        await using var store = await NatsTestStore.Open(server.NewEndpoint());
+        var confirmed = await store.Append(1, 300, 300);
+        for (var round = 0; round < 3; round++)
         {
-            Task killer = Task.Run(async () =>
+            var killer = Task.Run(async () =>
             {
                 await Task.Delay(300);
                 await server.Kill();
@@ -85,7 +88,9 @@ public sealed class NatsFaultTests(NatsFixture fixture)
             await Assert.ThrowsAnyAsync<Exception>(async () =>
             {
                 while (true)
+                {
                     confirmed = await store.Append(confirmed, 7, 300);
+                }
             });
             await killer;
             await server.Start();

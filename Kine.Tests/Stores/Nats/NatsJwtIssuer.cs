@@ -50,10 +50,10 @@ internal sealed class NatsJwtIssuer
 
     private static string Sign(Pair issuer, Pair subject, string kind, string more)
     {
-        string claims = $$$"""
+        var claims = $$$"""
             {"jti":"{{{Guid.NewGuid():N}}}","iat":1700000000,"iss":"{{{issuer.Public}}}","name":"test","sub":"{{{subject.Public}}}","nats":{"type":"{{{kind}}}","version":2{{{more}}}}}
             """;
-        string text = $"{Base64Url.EncodeToString("""{"typ":"JWT","alg":"ed25519-nkey"}"""u8)}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims))}";
+        var text = $"{Base64Url.EncodeToString("""{"typ":"JWT","alg":"ed25519-nkey"}"""u8)}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims))}";
         return $"{text}.{Base64Url.EncodeToString(issuer.Sign(Encoding.ASCII.GetBytes(text)))}";
     }
 
@@ -66,7 +66,7 @@ internal sealed class NatsJwtIssuer
 
         public Pair(int kind)
         {
-            byte[] seed = RandomNumberGenerator.GetBytes(32);
+            var seed = RandomNumberGenerator.GetBytes(32);
             _hash = SHA512.HashData(seed);
             _public = Ed25519.PublicKey(seed);
             Seed = NKey.Text([(byte)((18 << 3) | (kind >> 5)), (byte)((kind & 31) << 3), .. seed]);
@@ -80,9 +80,9 @@ internal sealed class NatsJwtIssuer
         public byte[] Sign(byte[] message)
         {
             var nonce = Number(SHA512.HashData([.. _hash[32..], .. message])) % Order;
-            byte[] point = Ed25519.BaseTimes(nonce);
-            BigInteger challenge = Number(SHA512.HashData([.. point, .. _public, .. message])) % Order;
-            byte[] scalar = new byte[32];
+            var point = Ed25519.BaseTimes(nonce);
+            var challenge = Number(SHA512.HashData([.. point, .. _public, .. message])) % Order;
+            var scalar = new byte[32];
             ((nonce + (challenge * Ed25519.Scalar(_hash))) % Order).TryWriteBytes(scalar, out _, isUnsigned: true);
             return [.. point, .. scalar];
         }

@@ -18,7 +18,7 @@ public sealed class NatsLogInTests
     {
         await using var server = new NatsServer(jetStream: "");
         await server.Start();
-        await using IRevisionStore store = StoreEndpoint.Parse(server.NewEndpoint()).Create();
+        await using var store = StoreEndpoint.Parse(server.NewEndpoint()).Create();
         var refused = await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
         Assert.Contains("JetStream", refused.Message);
     }
@@ -27,7 +27,7 @@ public sealed class NatsLogInTests
     public async Task A_server_that_is_not_there_may_come_later()
     {
         await using var server = new NatsServer();
-        await using IRevisionStore store = StoreEndpoint.Parse(server.NewEndpoint()).Create();
+        await using var store = StoreEndpoint.Parse(server.NewEndpoint()).Create();
         await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Open(default));
         await server.Start();
         await store.Open(default);
@@ -41,9 +41,9 @@ public sealed class NatsLogInTests
     {
         await using var server = new NatsServer(configuration);
         await server.Start();
-        string endpoint = server.NewEndpoint();
+        var endpoint = server.NewEndpoint();
         await Works(endpoint.Replace("nats://", right, StringComparison.Ordinal));
-        await using IRevisionStore store = StoreEndpoint.Parse(endpoint.Replace("nats://", wrong, StringComparison.Ordinal)).Create();
+        await using var store = StoreEndpoint.Parse(endpoint.Replace("nats://", wrong, StringComparison.Ordinal)).Create();
         var refused = await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
         Assert.DoesNotContain("wrong-secret", refused.Message);
     }
@@ -53,8 +53,8 @@ public sealed class NatsLogInTests
     {
         await using var server = new NatsServer($"authorization {{ users: [ {{ nkey: {NKey.PublicKey(Seed)} }} ] }}");
         await server.Start();
-        string seed = Path.Combine(server.Folder, "user.nk");
-        string context = Path.Combine(server.Folder, "context.json");
+        var seed = Path.Combine(server.Folder, "user.nk");
+        var context = Path.Combine(server.Folder, "context.json");
         await File.WriteAllTextAsync(seed, Seed + "\n");
         await File.WriteAllTextAsync(context, $$"""{"url":"nats://127.0.0.1:{{server.Port}}","nkey":"{{seed}}"}""");
         await Works($"nats://?contextFile={context}");
@@ -70,14 +70,14 @@ public sealed class NatsLogInTests
         var issuer = new NatsJwtIssuer();
         await using var server = new NatsServer(issuer.ServerConfiguration);
         await server.Start();
-        string credentials = Path.Combine(server.Folder, "user.creds");
+        var credentials = Path.Combine(server.Folder, "user.creds");
         await File.WriteAllTextAsync(credentials, issuer.UserCredentials());
         await Works($"{server.NewEndpoint()}&credsFile={credentials}");
 
         await File.WriteAllTextAsync(credentials, new NatsJwtIssuer().UserCredentials());
-        await using IRevisionStore store = StoreEndpoint.Parse($"{server.NewEndpoint()}&credsFile={credentials}").Create();
+        await using var store = StoreEndpoint.Parse($"{server.NewEndpoint()}&credsFile={credentials}").Create();
         await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
-        await using IRevisionStore without = StoreEndpoint.Parse($"{server.NewEndpoint()}&credsFile=/not/there.creds").Create();
+        await using var without = StoreEndpoint.Parse($"{server.NewEndpoint()}&credsFile=/not/there.creds").Create();
         var refused = await Assert.ThrowsAnyAsync<Exception>(() => without.Open(default));
         Assert.Contains("/not/there.creds", refused.Message);
     }
@@ -97,11 +97,11 @@ public sealed class NatsLogInTests
         using var authority = new TestCa(folder.FullName);
         using var otherFolder = new Servers.TempFolder();
         using var other = new TestCa(otherFolder.FullName);
-        (string certificate, string key) = authority.Issue("server", serverAuth: true);
-        (string clientCertificate, string clientKey) = authority.Issue("client", serverAuth: false);
+        (var certificate, var key) = authority.Issue("server", serverAuth: true);
+        (var clientCertificate, var clientKey) = authority.Issue("client", serverAuth: false);
         await using var server = new NatsServer($"tls {{ cert_file: \"{certificate}\", key_file: \"{key}\", ca_file: \"{authority.File}\", verify: true }}");
         await server.Start();
-        string endpoint = server.NewEndpoint().Replace("127.0.0.1", "localhost", StringComparison.Ordinal);
+        var endpoint = server.NewEndpoint().Replace("127.0.0.1", "localhost", StringComparison.Ordinal);
         var settings = new StoreSettings { CaFile = authority.File, CertFile = clientCertificate, KeyFile = clientKey };
         await Works(endpoint, settings);
         await Works(endpoint, settings with { CaFile = "", SkipVerify = true });
@@ -111,17 +111,17 @@ public sealed class NatsLogInTests
 
         async Task Refused(StoreSettings wrong)
         {
-            await using IRevisionStore store = StoreEndpoint.Parse(endpoint, wrong).Create();
-            Exception error = await Assert.ThrowsAnyAsync<Exception>(() => store.Open(default));
+            await using var store = StoreEndpoint.Parse(endpoint, wrong).Create();
+            var error = await Assert.ThrowsAnyAsync<Exception>(() => store.Open(default));
             Assert.True(error is StoreRefusedException or StoreUnavailableException, error.ToString());
         }
     }
 
     private static async Task Works(string endpoint, StoreSettings? settings = null)
     {
-        await using IRevisionStore store = StoreEndpoint.Parse(endpoint, settings).Create();
+        await using var store = StoreEndpoint.Parse(endpoint, settings).Create();
         await store.Open(default);
-        (FenceToken token, long last) = await LogFiller.Fill(store, 10);
+        (var token, var last) = await LogFiller.Fill(store, 10);
         await LogFiller.AppendOne(store, token, last);
     }
 }

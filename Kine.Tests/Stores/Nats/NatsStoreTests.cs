@@ -25,10 +25,10 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     [InlineData("subjects", "[\"some.thing\"]", "subjects")]
     public async Task A_stream_that_could_lose_or_refuse_what_it_must_keep_is_refused(string setting, string value, string reason)
     {
-        string endpoint = fixture.Server.NewEndpoint();
-        NatsOptions options = StoreEndpoint.Parse(endpoint).Nats!;
-        using NatsLink link = NatsLink.Connect(options);
-        JsonObject configuration = StreamSetup.Wanted(options);
+        var endpoint = fixture.Server.NewEndpoint();
+        var options = StoreEndpoint.Parse(endpoint).Nats!;
+        using var link = NatsLink.Connect(options);
+        var configuration = StreamSetup.Wanted(options);
         configuration[setting] = JsonNode.Parse(value);
         await new JetStreamApi(options).CreateStream(link, configuration);
 
@@ -41,8 +41,8 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     [Fact]
     public void A_server_that_knows_no_direct_reads_is_named_too_old()
     {
-        NatsOptions options = StoreEndpoint.Parse("nats://h").Nats!;
-        JsonObject answered = JsonNode.Parse(StreamSetup.Wanted(options).ToJsonString())!.AsObject();
+        var options = StoreEndpoint.Parse("nats://h").Nats!;
+        var answered = JsonNode.Parse(StreamSetup.Wanted(options).ToJsonString())!.AsObject();
         StreamSetup.Check(options, answered);
         answered.Remove("allow_direct");
         Assert.Contains("2.9", Assert.Throws<StoreRefusedException>(() => StreamSetup.Check(options, answered)).Message);
@@ -51,10 +51,10 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     [Fact]
     public async Task Many_processes_may_create_the_stream_at_once_and_start_says_what_power_loss_does()
     {
-        string endpoint = fixture.Server.NewEndpoint();
+        var endpoint = fixture.Server.NewEndpoint();
         IRevisionStore[] stores = [.. Enumerable.Range(0, 8).Select(_ => StoreEndpoint.Parse(endpoint).Create())];
         await Task.WhenAll(stores.Select(store => store.Open(default)));
-        foreach (IRevisionStore store in stores)
+        foreach (var store in stores)
         {
             Assert.Contains(store.Warnings, warning => warning.Contains("sync_interval", StringComparison.Ordinal));
             Assert.Equal(new Fence(0, Guid.Empty, "", TimeSpan.Zero, 0, 1), await store.ReadFence(default));
@@ -65,13 +65,13 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     [Fact]
     public async Task Of_many_processes_that_take_over_an_empty_log_one_wins()
     {
-        string endpoint = fixture.Server.NewEndpoint();
+        var endpoint = fixture.Server.NewEndpoint();
         IRevisionStore[] stores = [.. Enumerable.Range(0, 6).Select(_ => StoreEndpoint.Parse(endpoint).Create())];
         await Task.WhenAll(stores.Select(store => store.Open(default)));
-        Fence?[] taken = await Task.WhenAll(stores.Select(async store =>
+        var taken = await Task.WhenAll(stores.Select(async store =>
             await store.TakeOver(await store.ReadFence(default) with { Counter = 0, Epoch = 0 }, Guid.NewGuid(), "x", TimeSpan.FromSeconds(1), default)));
-        Fence winner = Assert.Single(taken, fence => fence is not null)!;
-        foreach (IRevisionStore store in stores)
+        var winner = Assert.Single(taken, fence => fence is not null)!;
+        foreach (var store in stores)
         {
             Assert.Equal(winner, await store.ReadFence(default));
             await store.DisposeAsync();
@@ -81,16 +81,16 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     [Fact]
     public async Task Start_up_reads_headers_only()
     {
-        int monitor = Servers.FreePort.Next();
+        var monitor = Servers.FreePort.Next();
         await using var server = new Servers.NatsServer($"http: \"127.0.0.1:{monitor}\"");
         await server.Start();
-        await using NatsTestStore store = await NatsTestStore.Open(server.NewEndpoint());
-        long last = await store.Append(1, 1000, 20_000);
+        await using var store = await NatsTestStore.Open(server.NewEndpoint());
+        var last = await store.Append(1, 1000, 20_000);
         await store.Reopen();
-        long before = await Sent();
+        var before = await Sent();
         await store.TakeOver();
         Assert.Equal(Enumerable.Range(2, (int)last - 1).Select(revision => (long)revision), await store.ScanRevisions());
-        long sent = await Sent() - before;
+        var sent = await Sent() - before;
         Assert.InRange(sent, 30_000, 2_000_000); // the values are 20 MB
 
         async Task<long> Sent()
@@ -103,8 +103,8 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     [Fact]
     public async Task Another_number_of_replicas_than_asked_for_is_said()
     {
-        await using NatsTestStore first = await NatsTestStore.Open(fixture.Server.NewEndpoint());
-        await using IRevisionStore second = StoreEndpoint.Parse(first.Endpoint + "&replicas=3").Create();
+        await using var first = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        await using var second = StoreEndpoint.Parse(first.Endpoint + "&replicas=3").Create();
         await second.Open(default);
         Assert.Contains(second.Warnings, warning => warning.Contains("replicas", StringComparison.Ordinal));
     }
@@ -112,8 +112,8 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     [Fact]
     public async Task A_large_append_goes_in_parts_and_is_whole_after_a_restart()
     {
-        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
-        long last = await store.Append(1, 5000, 700, perBatch: 5000);
+        await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        var last = await store.Append(1, 5000, 700, perBatch: 5000);
         Assert.True((await store.State()).Last > 20);
         await store.Reopen();
         await store.AssertHolds([.. Enumerable.Range(2, (int)last - 1)], 700);
@@ -123,20 +123,23 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     [Fact]
     public async Task Keys_and_values_larger_than_a_message_or_its_headers_survive()
     {
-        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
         var batch = new AppendBatch { Token = store.Token, ExpectedRevision = 1, LastRevision = 40 };
-        byte[] key = NatsTestStore.Value(1, 100_000);
-        byte[] value = NatsTestStore.Value(2, 5 << 20);
+        var key = NatsTestStore.Value(1, 100_000);
+        var value = NatsTestStore.Value(2, 5 << 20);
         batch.Records.Add(new LogRecord(2, 0, NatsTestStore.Key(2), 2, 1, 0, false, NatsTestStore.Value(2, 10)));
         batch.Records.Add(new LogRecord(3, 0, key, 3, 1, 0, false, value));
-        for (int i = 4; i < 40; i++)
+        for (var i = 4; i < 40; i++)
+        {
             batch.Records.Add(new LogRecord(i, 3, key.AsMemory(0, 4000 + i), i, 1, 7, false, value.AsMemory(0, i)));
+        }
+
         await store.Store.Append(batch);
         await store.Reopen();
 
-        List<LogRecord> read = await store.ReadAll();
+        var read = await store.ReadAll();
         Assert.Equal(batch.Records.Count, read.Count);
-        for (int i = 0; i < read.Count; i++)
+        for (var i = 0; i < read.Count; i++)
         {
             Assert.Equal(batch.Records[i].Id, read[i].Id);
             Assert.True(batch.Records[i].Key.Span.SequenceEqual(read[i].Key.Span), $"key {i}");
@@ -150,16 +153,16 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     [Fact]
     public async Task An_append_whose_last_part_never_came_counts_for_nothing()
     {
-        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
-        long last = await store.Append(1, 10, 100);
-        AppendBatch batch = store.Batch(last, 3000, 500);
+        await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        var last = await store.Append(1, 10, 100);
+        var batch = store.Batch(last, 3000, 500);
         batch.Side.Add(new SideRow(SideKind.Meta, [1], [2]));
-        List<AppendPart> parts = AppendPart.Split(batch, store.Link.MaxPayload);
+        var parts = AppendPart.Split(batch, store.Link.MaxPayload);
         Assert.True(parts.Count > 5);
-        StreamState before = await store.State();
-        for (int i = 0; i < parts.Count - 1; i++)
+        var before = await store.State();
+        for (var i = 0; i < parts.Count - 1; i++)
         {
-            ulong sequence = before.Last + (ulong)i + 1;
+            var sequence = before.Last + (ulong)i + 1;
             var tail = new LogTail(MessageKind.Part, sequence, i, store.Mine.Epoch, last, 1, 0);
             await store.Api.Publish(
                 store.Link,
@@ -169,7 +172,7 @@ public sealed class NatsStoreTests(NatsFixture fixture)
 
         await store.Reopen();
         await store.AssertHolds([.. Enumerable.Range(2, 10)], 100);
-        Fence seen = await store.Store.ReadFence(default);
+        var seen = await store.Store.ReadFence(default);
         Assert.Equal((last, store.Mine.Holder), (seen.LastRevision, seen.Holder));
         await store.TakeOver();
         Assert.Empty(await store.Store.ReadSide(default));
@@ -181,9 +184,9 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     [Fact]
     public async Task The_server_itself_refuses_a_writer_that_does_not_know_of_its_successor()
     {
-        await using NatsTestStore old = await NatsTestStore.Open(fixture.Server.NewEndpoint());
-        long last = await old.Append(1, 100, 100);
-        await using NatsTestStore next = await NatsTestStore.Open(old.Endpoint);
+        await using var old = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        var last = await old.Append(1, 100, 100);
+        await using var next = await NatsTestStore.Open(old.Endpoint);
 
         await Assert.ThrowsAsync<FencedException>(() => old.Store.Append(old.Batch(last, 1, 100)));
         await Assert.ThrowsAsync<FencedException>(() => old.Store.Append(old.Batch(last, 4000, 500)));
@@ -199,11 +202,11 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     [Fact]
     public async Task Parts_of_a_refused_writer_that_land_behind_its_successor_count_for_nothing()
     {
-        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
-        long last = await store.Append(1, 10, 100);
-        List<AppendPart> parts = AppendPart.Split(store.Batch(last, 3000, 500), store.Link.MaxPayload);
-        StreamState before = await store.State();
-        await using NatsTestStore next = await NatsTestStore.Open(store.Endpoint);
+        await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        var last = await store.Append(1, 10, 100);
+        var parts = AppendPart.Split(store.Batch(last, 3000, 500), store.Link.MaxPayload);
+        var before = await store.State();
+        await using var next = await NatsTestStore.Open(store.Endpoint);
 
         // Its first part was refused; the second one, on its way already, names just the sequence that the take-over has.
         var tail = new LogTail(MessageKind.Part, before.Last + 2, 1, store.Mine.Epoch, last, 1, 0);
@@ -221,21 +224,24 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     [Fact]
     public async Task A_follower_reads_what_the_holder_writes_deletes_and_moves()
     {
-        await using NatsTestStore holder = await NatsTestStore.Open(fixture.Server.NewEndpoint());
-        await using NatsTestStore follower = await NatsTestStore.Open(holder.Endpoint, takeOver: false);
+        await using var holder = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        await using var follower = await NatsTestStore.Open(holder.Endpoint, takeOver: false);
         long last = 1;
         List<long> alive = [];
-        for (int round = 0; round < 5; round++)
+        for (var round = 0; round < 5; round++)
         {
-            long from = last + 1;
+            var from = last + 1;
             last = await holder.Append(last, 300, 900, perBatch: 50);
             alive.AddRange(Enumerable.Range((int)from, 300).Select(revision => (long)revision));
             await follower.AssertHolds(alive, 900);
-            List<long> dead = alive.FindAll(revision => revision % 5 != round);
+            var dead = alive.FindAll(revision => revision % 5 != round);
             alive.RemoveAll(dead.Contains);
             await holder.Store.Delete(dead.Select(revision => new RecordId(revision, 0)).ToArray(), default);
             if (round % 2 == 0)
+            {
                 await holder.Store.Defragment(default);
+            }
+
             await follower.AssertHolds(alive, 900);
         }
         await holder.AssertHolds(alive, 900);
@@ -244,9 +250,12 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     [Fact]
     public async Task Renewals_do_not_pile_up()
     {
-        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
-        for (int i = 0; i < 1200; i++)
+        await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        for (var i = 0; i < 1200; i++)
+        {
             await store.Store.Renew(store.Token, default);
+        }
+
         Assert.InRange((await store.State()).Messages, 1, 600);
         Assert.Equal(store.Mine.Counter + 1200, (await store.Store.ReadFence(default)).Counter);
         await store.Reopen();
@@ -258,8 +267,8 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     [Fact]
     public async Task A_full_stream_refuses_for_now_and_takes_writes_again_when_there_is_room()
     {
-        await using NatsTestStore store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
-        long last = await store.Append(1, 10, 1000);
+        await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
+        var last = await store.Append(1, 10, 1000);
         await Limit(20_000);
         await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Append(last, 100, 1000));
         await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Append(last, 2000, 1000, perBatch: 2000));
@@ -269,9 +278,9 @@ public sealed class NatsStoreTests(NatsFixture fixture)
 
         async Task Limit(long bytes)
         {
-            JsonObject configuration = StreamSetup.Wanted(store.Options);
+            var configuration = StreamSetup.Wanted(store.Options);
             configuration["max_bytes"] = bytes;
-            NatsReply reply = await store.Link.Request(
+            var reply = await store.Link.Request(
                 new OutgoingMessage($"$JS.API.STREAM.UPDATE.{store.Options.Stream}", System.Text.Encoding.UTF8.GetBytes(configuration.ToJsonString())),
                 TimeSpan.FromSeconds(10));
             Assert.DoesNotContain("\"error\"", System.Text.Encoding.UTF8.GetString(reply.Data));

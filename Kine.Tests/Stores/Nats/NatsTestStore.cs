@@ -38,14 +38,17 @@ internal sealed class NatsTestStore : IAsyncDisposable
         var store = new NatsTestStore(endpoint);
         await store.Store.Open(default);
         if (takeOver)
+        {
             await store.TakeOver();
+        }
+
         return store;
     }
 
     public async Task TakeOver()
     {
         // What was sent before may land between the look and the take-over.
-        for (int tries = 0; tries < 20; tries++)
+        for (var tries = 0; tries < 20; tries++)
         {
             if (await Store.TakeOver(await Store.ReadFence(default), Guid.NewGuid(), "here", TimeSpan.FromSeconds(3), default) is { } taken)
             {
@@ -69,7 +72,7 @@ internal sealed class NatsTestStore : IAsyncDisposable
     {
         while (count > 0)
         {
-            int now = Math.Min(count, perBatch);
+            var now = Math.Min(count, perBatch);
             await Store.Append(Batch(last, now, valueLength));
             last += now;
             count -= now;
@@ -80,8 +83,11 @@ internal sealed class NatsTestStore : IAsyncDisposable
     public AppendBatch Batch(long last, int count, int valueLength)
     {
         var batch = new AppendBatch { Token = Token, ExpectedRevision = last, LastRevision = last + count };
-        for (long revision = last + 1; revision <= last + count; revision++)
+        for (var revision = last + 1; revision <= last + count; revision++)
+        {
             batch.Records.Add(new LogRecord(revision, 0, Key(revision), revision, 1, 0, false, Value(revision, valueLength)));
+        }
+
         return batch;
     }
 
@@ -89,7 +95,7 @@ internal sealed class NatsTestStore : IAsyncDisposable
 
     public static byte[] Value(long revision, int length)
     {
-        byte[] value = new byte[length];
+        var value = new byte[length];
         new Random((int)revision).NextBytes(value);
         return value;
     }
@@ -98,7 +104,10 @@ internal sealed class NatsTestStore : IAsyncDisposable
     {
         var all = new List<LogRecord>();
         while (await Store.ReadRecords(all.Count > 0 ? all[^1].Id : default, long.MaxValue, 700, long.MaxValue, default) is { Count: > 0 } page)
+        {
             all.AddRange(page);
+        }
+
         return all;
     }
 
@@ -107,7 +116,10 @@ internal sealed class NatsTestStore : IAsyncDisposable
         var all = new List<long>();
         RecordId after = default;
         while (await Store.ScanMetadata(after, long.MaxValue, page, (in RecordMetadata record, ReadOnlySpan<byte> _) => all.Add(record.Revision), default) is { } last)
+        {
             after = last;
+        }
+
         return all;
     }
 
@@ -115,13 +127,13 @@ internal sealed class NatsTestStore : IAsyncDisposable
     public async Task AssertHolds(IReadOnlyList<long> revisions, int valueLength)
     {
         Assert.Equal(revisions, await ScanRevisions());
-        List<LogRecord> read = await ReadAll();
+        var read = await ReadAll();
         Assert.Equal(revisions, read.Select(record => record.Revision));
-        byte[]?[] values = await Store.ReadValues(revisions.Select(revision => new RecordId(revision, 0)).ToArray(), default);
-        for (int i = 0; i < read.Count; i++)
+        var values = await Store.ReadValues(revisions.Select(revision => new RecordId(revision, 0)).ToArray(), default);
+        for (var i = 0; i < read.Count; i++)
         {
             Assert.Equal(Key(revisions[i]), read[i].Key.ToArray());
-            byte[] expected = Value(revisions[i], valueLength);
+            var expected = Value(revisions[i], valueLength);
             Assert.Equal(expected, read[i].Value.ToArray());
             Assert.Equal(expected, values[i]);
         }

@@ -32,34 +32,39 @@ public class PostgresCrashTests : IAsyncLifetime
     public async Task Killed_or_stopped_under_appends_it_keeps_every_acknowledged_one_and_the_store_goes_on_by_itself()
     {
         long last = 1;
-        for (int round = 0; round < 4; round++)
+        for (var round = 0; round < 4; round++)
         {
-            Fence mine = await Claim();
+            var mine = await Claim();
             // One that was not acknowledged may be there, never more.
             Assert.InRange(mine.LastRevision, last, last + 1);
             last = mine.LastRevision;
-            long acknowledged = last;
-            Task appending = Task.Run(async () =>
+            var acknowledged = last;
+            var appending = Task.Run(async () =>
             {
                 while (true)
+                {
                     acknowledged = await LogFiller.AppendOne(_store, new FenceToken(mine.Epoch, mine.Holder), acknowledged);
+                }
             });
             while (Volatile.Read(ref acknowledged) < last + 10)
+            {
                 await Task.Delay(1);
+            }
+
             await (round % 2 == 0 ? _server.Kill() : _server.Stop());
-            Exception error = await Assert.ThrowsAnyAsync<Exception>(() => appending);
+            var error = await Assert.ThrowsAnyAsync<Exception>(() => appending);
             Assert.True(error is OutcomeUnknownException or StoreUnavailableException, error.ToString());
             last = acknowledged;
             await _server.Start();
         }
         last = (await Claim()).LastRevision;
-        List<LogRecord> log = await _store.ReadRecords(default, long.MaxValue, int.MaxValue, long.MaxValue, default);
+        var log = await _store.ReadRecords(default, long.MaxValue, int.MaxValue, long.MaxValue, default);
         Assert.Equal(Enumerable.Range(2, (int)last - 1), log.Select(record => (int)record.Revision));
     }
 
     private async Task<Fence> Claim()
     {
-        Fence seen = await _store.ReadFence(default);
+        var seen = await _store.ReadFence(default);
         return (await _store.TakeOver(seen, Guid.NewGuid(), "", TimeSpan.FromSeconds(1), default))!;
     }
 }

@@ -31,7 +31,7 @@ public class PostgresEndpointTests
     [InlineData("u@h/?dbname=Other", "u:@h:5432/other")]
     public void Servers_roles_and_database_are_read_as_upstream_reads_them(string rest, string expected)
     {
-        PostgresOptions options = Parse(rest);
+        var options = Parse(rest);
         Assert.Equal(expected, $"{options.Username}:{options.Password}@{string.Join(',', options.Hosts)}/{options.Database}");
     }
 
@@ -62,7 +62,7 @@ public class PostgresEndpointTests
     public void Flags_ask_for_a_verified_server_unless_the_endpoint_says_otherwise(
         string parameters, string flags, SslMode mode, string? root, string? certificate, string? key)
     {
-        PostgresOptions options = Parse($"h/db?{parameters}", new StoreSettings
+        var options = Parse($"h/db?{parameters}", new StoreSettings
         {
             CaFile = flags.Contains("ca") ? "CA" : "",
             CertFile = flags.Contains("cert") ? "CERT" : "",
@@ -75,7 +75,7 @@ public class PostgresEndpointTests
     [Fact]
     public void Parameters_of_the_go_driver_and_of_libpq_have_their_meaning()
     {
-        PostgresOptions options = Parse(
+        var options = Parse(
             "h/db?application_name=cp1&connect_timeout=7&target_session_attrs=read-write&search_path=a,b&passfile=/p&krbsrvname=pg&sslpassword=q"
             + "&sslnegotiation=direct&statement_cache_capacity=100&min_read_buffer_size=1&client_encoding=UTF8");
         Assert.Equal("cp1", options.ApplicationName);
@@ -104,9 +104,9 @@ public class PostgresEndpointTests
     [Fact]
     public void Pool_flags_keep_their_meaning()
     {
-        PostgresOptions usual = Parse("h/db");
+        var usual = Parse("h/db");
         Assert.Equal((20, true, TimeSpan.FromMinutes(2), TimeSpan.Zero), (usual.MaxConnections, usual.KeepIdle, usual.MaxIdleTime, usual.MaxLifetime));
-        PostgresOptions set = Parse("h/db", new StoreSettings
+        var set = Parse("h/db", new StoreSettings
         {
             MaxOpenConnections = 50,
             MaxIdleConnections = -1,
@@ -132,12 +132,12 @@ public class PostgresEndpointTests
             ["PGTARGETSESSIONATTRS"] = "any",
             ["PGOPTIONS"] = "-c geqo=off",
         };
-        PostgresOptions open = PostgresEndpoint.Parse("/db", Plain, environment.GetValueOrDefault);
+        var open = PostgresEndpoint.Parse("/db", Plain, environment.GetValueOrDefault);
         Assert.Equal("envuser@envhost:7000/db", $"{open.Username}@{open.Hosts[0]}/{open.Database}");
         Assert.Equal((SslMode.VerifyFull, "envname", TimeSpan.FromSeconds(9)), (open.SslMode, open.ApplicationName, open.ConnectTimeout));
         Assert.Equal((TargetSessionAttributes.Any, "-c geqo=off"), (open.Target, open.SessionOptions));
 
-        PostgresOptions said = PostgresEndpoint.Parse("u@h:1/db?sslmode=disable&application_name=a", Plain, environment.GetValueOrDefault);
+        var said = PostgresEndpoint.Parse("u@h:1/db?sslmode=disable&application_name=a", Plain, environment.GetValueOrDefault);
         Assert.Equal("u@h:1/db", $"{said.Username}@{said.Hosts[0]}/{said.Database}");
         Assert.Equal((SslMode.Disable, "a"), (said.SslMode, said.ApplicationName));
     }
@@ -165,7 +165,7 @@ public class PostgresEndpointTests
     [InlineData("postgresql://u:secret@h/db", "postgres h:5432/db")]
     public void A_store_describes_itself_without_secrets(string endpoint, string description)
     {
-        StoreEndpoint parsed = StoreEndpoint.Parse(endpoint);
+        var parsed = StoreEndpoint.Parse(endpoint);
         Assert.Equal(("postgres", description, description), (parsed.Scheme, parsed.Create().Description, parsed.Postgres!.ToString()));
     }
 

@@ -35,15 +35,15 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
     [Fact]
     public async Task A_lost_answer_is_unknown_and_the_fence_tells_that_the_append_landed_once()
     {
-        long last = await LogFiller.AppendOne(_store, _token, 1);
-        for (int round = 0; round < 5; round++)
+        var last = await LogFiller.AppendOne(_store, _token, 1);
+        for (var round = 0; round < 5; round++)
         {
             _proxy.LosingAnswers = true;
             await Assert.ThrowsAsync<OutcomeUnknownException>(() => LogFiller.AppendOne(_store, _token, last));
             _proxy.LosingAnswers = false;
 
-            FenceToken old = _token;
-            Fence fence = await Claim();
+            var old = _token;
+            var fence = await Claim();
             Assert.Equal(last + 1, fence.LastRevision);
             last = fence.LastRevision;
             await Assert.ThrowsAsync<FencedException>(() => LogFiller.AppendOne(_store, old, last));
@@ -55,20 +55,23 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
     [Fact]
     public async Task A_lost_answer_to_a_take_over_is_found_out_by_asking_again()
     {
-        for (int round = 0; round < 5; round++)
+        for (var round = 0; round < 5; round++)
         {
-            Fence seen = await _store.ReadFence(default);
+            var seen = await _store.ReadFence(default);
             // The connection that renews is open, so that only the answer is lost.
             await _store.Renew(_token, default);
             seen = await _store.ReadFence(default);
-            int lost = _proxy.AnswersLost;
+            var lost = _proxy.AnswersLost;
             _proxy.LosingAnswers = true;
             var holder = Guid.NewGuid();
-            Task<Fence?> taking = _store.TakeOver(seen, holder, "h", TimeSpan.FromSeconds(1), default);
+            var taking = _store.TakeOver(seen, holder, "h", TimeSpan.FromSeconds(1), default);
             while (_proxy.AnswersLost == lost)
+            {
                 await Task.Delay(1);
+            }
+
             _proxy.LosingAnswers = false;
-            Fence? taken = await taking;
+            var taken = await taking;
             Assert.Equal((seen.Epoch + 1, holder), (taken!.Epoch, taken.Holder));
             Assert.Equal(taken, await _store.ReadFence(default));
             _token = new FenceToken(taken.Epoch, holder);
@@ -79,8 +82,8 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
     [Fact]
     public async Task A_large_append_that_is_cut_before_its_commit_certainly_did_not_happen()
     {
-        AppendBatch batch = Large(1, 300_000);
-        Task appending = _store.Append(batch);
+        var batch = Large(1, 300_000);
+        var appending = _store.Append(batch);
         await Until("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'INSERT INTO kine_log%' AND datname = current_database()");
         _proxy.CutAll();
         await Assert.ThrowsAsync<StoreUnavailableException>(() => appending);
@@ -94,9 +97,9 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
     [Fact]
     public async Task A_large_append_of_a_former_holder_is_refused_and_leaves_nothing()
     {
-        FenceToken old = _token;
+        var old = _token;
         await Claim();
-        AppendBatch batch = Large(1, 20_000);
+        var batch = Large(1, 20_000);
         batch.Token = old;
         await Assert.ThrowsAsync<FencedException>(() => _store.Append(batch));
         Assert.Empty(await Revisions());
@@ -106,7 +109,7 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
     [Fact]
     public async Task While_nobody_answers_calls_are_unavailable_and_work_again_by_themselves_afterwards()
     {
-        long last = await LogFiller.AppendOne(_store, _token, 1);
+        var last = await LogFiller.AppendOne(_store, _token, 1);
         _proxy.Refusing = true;
         _proxy.CutAll();
         // What goes into an open connection that was cut may have arrived; what finds none to go into did not.
@@ -126,12 +129,14 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
     public async Task A_read_goes_on_where_its_connection_was_cut()
     {
         await LogFiller.Append(_store, _token, 1, 20_000, valueLength: 10);
-        int seen = 0;
-        RecordId? last = await _store.ScanMetadata(default, long.MaxValue, int.MaxValue, (in RecordMetadata record, ReadOnlySpan<byte> _) =>
+        var seen = 0;
+        var last = await _store.ScanMetadata(default, long.MaxValue, int.MaxValue, (in RecordMetadata record, ReadOnlySpan<byte> _) =>
         {
             Assert.Equal(2 + seen, record.Revision);
             if (++seen is 1 or 10_000)
+            {
                 _proxy.CutAll();
+            }
         }, default);
         Assert.Equal((20_000, new RecordId(20_001, 0)), (seen, last));
     }
@@ -139,7 +144,7 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
     [Fact]
     public async Task A_read_only_database_refuses_writes_and_still_answers_reads()
     {
-        long last = await LogFiller.AppendOne(_store, _token, 1);
+        var last = await LogFiller.AppendOne(_store, _token, 1);
         await Server.Query("postgres", $"ALTER DATABASE {_database} SET default_transaction_read_only = on");
         _proxy.CutAll();
         await Assert.ThrowsAnyAsync<Exception>(() => _store.Renew(_token, default));
@@ -148,7 +153,7 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
         await Assert.ThrowsAsync<StoreUnavailableException>(() => _store.Renew(_token, default));
         Assert.Equal([2], await Revisions());
 
-        await using (PostgresRevisionStore another = Store(Server.Endpoint(_database)))
+        await using (var another = Store(Server.Endpoint(_database)))
         {
             await another.Open(default); // a standby needs no write
             Assert.Equal(last, (await another.ReadFence(default)).LastRevision);
@@ -163,7 +168,7 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
     [InlineData("58030")] // io_error
     public async Task A_full_or_failing_disk_refuses_an_append_and_leaves_nothing_of_it(string code)
     {
-        long last = await LogFiller.AppendOne(_store, _token, 1);
+        var last = await LogFiller.AppendOne(_store, _token, 1);
         await Server.Query(_database, $"CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$");
         await Server.Query(_database, "CREATE TRIGGER fail AFTER INSERT ON kine_log EXECUTE FUNCTION fail()");
         await Assert.ThrowsAsync<StoreUnavailableException>(() => LogFiller.AppendOne(_store, _token, last));
@@ -175,8 +180,8 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
     [Fact]
     public async Task A_locked_fence_is_unavailable_after_a_bounded_wait_and_nothing_lands_later()
     {
-        await using NpgsqlConnection other = await Server.Connect(_database);
-        await using (NpgsqlTransaction held = await other.BeginTransactionAsync())
+        await using var other = await Server.Connect(_database);
+        await using (var held = await other.BeginTransactionAsync())
         {
             await Run(other, "SELECT 1 FROM kine_fence FOR UPDATE");
             await Assert.ThrowsAsync<StoreUnavailableException>(() => LogFiller.AppendOne(_store, _token, 1));
@@ -189,8 +194,8 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
     [Fact]
     public async Task An_append_waiting_for_a_take_over_is_refused_once_that_has_committed()
     {
-        await using NpgsqlConnection other = await Server.Connect(_database);
-        await using NpgsqlTransaction takingOver = await other.BeginTransactionAsync();
+        await using var other = await Server.Connect(_database);
+        await using var takingOver = await other.BeginTransactionAsync();
         await Run(other, "UPDATE kine_fence SET epoch = epoch + 1, counter = counter + 1");
         Task late = LogFiller.AppendOne(_store, _token, 1);
         await WaitUntilBlocked();
@@ -206,11 +211,11 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
     {
         await Server.Query("postgres", $"ALTER DATABASE {_database} SET default_transaction_isolation = '{isolation}'");
         _proxy.CutAll();
-        await using PostgresRevisionStore store = Store(Server.Endpoint(_database));
-        await using NpgsqlConnection other = await Server.Connect(_database);
-        await using NpgsqlTransaction moving = await other.BeginTransactionAsync();
+        await using var store = Store(Server.Endpoint(_database));
+        await using var other = await Server.Connect(_database);
+        await using var moving = await other.BeginTransactionAsync();
         await Run(other, "UPDATE kine_fence SET counter = counter + 1");
-        Task<long> appending = LogFiller.AppendOne(store, _token, 1);
+        var appending = LogFiller.AppendOne(store, _token, 1);
         await WaitUntilBlocked();
         await moving.CommitAsync(); // the append's snapshot is older than this
         Assert.Equal(2, await appending);
@@ -219,13 +224,13 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
     [Fact]
     public async Task A_deadlock_is_tried_again()
     {
-        await using NpgsqlConnection other = await Server.Connect(_database);
+        await using var other = await Server.Connect(_database);
         await Run(other, "SET deadlock_timeout = '60s'");
-        await using NpgsqlTransaction moving = await other.BeginTransactionAsync();
+        await using var moving = await other.BeginTransactionAsync();
         await Run(other, "INSERT INTO kine_side VALUES(3, 'x', '')");
         var batch = new AppendBatch { Token = _token, ExpectedRevision = 1, LastRevision = 1 };
         batch.Side.Add(new SideRow(SideKind.Alarm, "x"u8.ToArray(), [1]));
-        Task appending = _store.Append(batch);
+        var appending = _store.Append(batch);
         await WaitUntilBlocked();
         // Now each waits for the other; the append's session finds out and loses.
         await Run(other, "UPDATE kine_fence SET counter = counter + 1");
@@ -237,8 +242,8 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
     [Fact]
     public async Task A_terminated_session_is_unknown_and_the_store_goes_on_with_another()
     {
-        await using NpgsqlConnection other = await Server.Connect(_database);
-        await using NpgsqlTransaction holding = await other.BeginTransactionAsync();
+        await using var other = await Server.Connect(_database);
+        await using var holding = await other.BeginTransactionAsync();
         await Run(other, "SELECT 1 FROM kine_fence FOR UPDATE");
         Task appending = LogFiller.AppendOne(_store, _token, 1);
         await WaitUntilBlocked();
@@ -252,11 +257,11 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
     [Fact]
     public async Task An_append_that_takes_too_long_is_unknown_and_is_never_cancelled()
     {
-        PostgresOptions options = PostgresEndpoint.Parse(Server.Endpoint(_database, _proxy.Port)["postgres://".Length..], new StoreSettings());
+        var options = PostgresEndpoint.Parse(Server.Endpoint(_database, _proxy.Port)["postgres://".Length..], new StoreSettings());
         await using var hasty = new PostgresRevisionStore(options with { AppendTimeout = TimeSpan.FromSeconds(1) });
         await hasty.Open(default);
-        await using NpgsqlConnection other = await Server.Connect(_database);
-        await using (NpgsqlTransaction holding = await other.BeginTransactionAsync())
+        await using var other = await Server.Connect(_database);
+        await using (var holding = await other.BeginTransactionAsync())
         {
             await Run(other, "SELECT 1 FROM kine_fence FOR UPDATE");
             await Assert.ThrowsAsync<OutcomeUnknownException>(() => LogFiller.AppendOne(hasty, _token, 1));
@@ -273,7 +278,7 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
 
     private async Task Until(string count)
     {
-        DateTime deadline = DateTime.UtcNow + TimeSpan.FromMinutes(1);
+        var deadline = DateTime.UtcNow + TimeSpan.FromMinutes(1);
         while (await Server.Query(_database, count) is 0L)
         {
             Assert.True(DateTime.UtcNow < deadline, count);
@@ -289,16 +294,19 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
 
     private static async Task<FenceToken> TakeOver(PostgresRevisionStore store)
     {
-        Fence seen = await store.ReadFence(default);
-        Fence taken = (await store.TakeOver(seen, Guid.NewGuid(), "", TimeSpan.FromSeconds(1), default))!;
+        var seen = await store.ReadFence(default);
+        var taken = (await store.TakeOver(seen, Guid.NewGuid(), "", TimeSpan.FromSeconds(1), default))!;
         return new FenceToken(taken.Epoch, taken.Holder);
     }
 
     private AppendBatch Large(long expected, int count)
     {
         var batch = new AppendBatch { Token = _token, ExpectedRevision = expected, LastRevision = expected + 1 };
-        for (int sub = 0; sub < count; sub++)
+        for (var sub = 0; sub < count; sub++)
+        {
             batch.Records.Add(new LogRecord(expected + 1, sub, System.Text.Encoding.ASCII.GetBytes($"/key/{sub}"), 0, 0, 0, true, default));
+        }
+
         return batch;
     }
 

@@ -21,8 +21,8 @@ public class PostgresSwitchTests : IAsyncLifetime
         await _second.Start();
         await Configure($"synchronous_standby_names = '{PostgresReplica.StandbyName}'");
         await Until(async () => await _first.Query("postgres", "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") is 1L);
-        string hosts = $"127.0.0.1:{_second.Port},127.0.0.1:{_first.Port}";
-        PostgresOptions options = PostgresEndpoint.Parse(
+        var hosts = $"127.0.0.1:{_second.Port},127.0.0.1:{_first.Port}";
+        var options = PostgresEndpoint.Parse(
             $"{PostgresServer.User}:{Uri.EscapeDataString(PostgresServer.Password)}@{hosts}/kine", new StoreSettings());
         _store = new PostgresRevisionStore(options with { AppendTimeout = TimeSpan.FromMinutes(2) });
         await _store.Open(default);
@@ -39,12 +39,14 @@ public class PostgresSwitchTests : IAsyncLifetime
     [Fact]
     public async Task After_a_killed_primary_and_a_promotion_every_acknowledged_append_is_there_and_appends_go_on()
     {
-        long last = (await _store.ReadFence(default)).LastRevision;
-        long acknowledged = last;
-        Task appending = Task.Run(async () =>
+        var last = (await _store.ReadFence(default)).LastRevision;
+        var acknowledged = last;
+        var appending = Task.Run(async () =>
         {
             while (true)
+            {
                 acknowledged = await LogFiller.AppendOne(_store, _token, acknowledged);
+            }
         });
         await Until(() => Task.FromResult(Volatile.Read(ref acknowledged) > last + 20));
         await _first.Kill();
@@ -54,19 +56,19 @@ public class PostgresSwitchTests : IAsyncLifetime
 
         await _second.Promote();
         await _second.Query("postgres", "SELECT 1");
-        Fence fence = await Claim();
+        var fence = await Claim();
         Assert.InRange(fence.LastRevision, acknowledged, acknowledged + 1);
         last = await LogFiller.AppendOne(_store, _token, fence.LastRevision);
-        List<LogRecord> log = await _store.ReadRecords(default, long.MaxValue, int.MaxValue, long.MaxValue, default);
+        var log = await _store.ReadRecords(default, long.MaxValue, int.MaxValue, long.MaxValue, default);
         Assert.Equal(Enumerable.Range(2, (int)last - 1), log.Select(record => (int)record.Revision));
     }
 
     [Fact]
     public async Task A_commit_whose_wait_for_the_standby_was_cancelled_is_unknown()
     {
-        Fence before = await _store.ReadFence(default);
+        var before = await _store.ReadFence(default);
         await _second.Kill();
-        Task<long> appending = LogFiller.AppendOne(_store, _token, before.LastRevision);
+        var appending = LogFiller.AppendOne(_store, _token, before.LastRevision);
         await Until(async () => await _first.Query(
             "postgres", "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = 'kine'") is not 0L);
         var unknown = await Assert.ThrowsAsync<OutcomeUnknownException>(() => appending);
@@ -74,7 +76,7 @@ public class PostgresSwitchTests : IAsyncLifetime
         Assert.Equal(before.LastRevision + 1, (await _store.ReadFence(default)).LastRevision);
 
         // Only when the standby has it all does a take-over come back.
-        Task<Fence> claiming = Claim();
+        var claiming = Claim();
         await Until(async () => await _first.Query(
             "postgres", "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = 'kine'") is 1L);
         Assert.False(claiming.IsCompleted);
@@ -84,16 +86,16 @@ public class PostgresSwitchTests : IAsyncLifetime
 
     private async Task<Fence> Claim()
     {
-        Fence seen = await _store.ReadFence(default);
-        Fence taken = (await _store.TakeOver(seen, Guid.NewGuid(), "", TimeSpan.FromSeconds(1), default))!;
+        var seen = await _store.ReadFence(default);
+        var taken = (await _store.TakeOver(seen, Guid.NewGuid(), "", TimeSpan.FromSeconds(1), default))!;
         _token = new FenceToken(taken.Epoch, taken.Holder);
         return taken;
     }
 
     private async Task Configure(string setting)
     {
-        await using NpgsqlConnection connection = await _first.Connect("postgres");
-        foreach (string statement in (string[])[$"ALTER SYSTEM SET {setting}", "SELECT pg_reload_conf()"])
+        await using var connection = await _first.Connect("postgres");
+        foreach (var statement in (string[])[$"ALTER SYSTEM SET {setting}", "SELECT pg_reload_conf()"])
         {
             await using var command = new NpgsqlCommand(statement, connection);
             await command.ExecuteNonQueryAsync();
@@ -102,7 +104,7 @@ public class PostgresSwitchTests : IAsyncLifetime
 
     private static async Task Until(Func<Task<bool>> done)
     {
-        DateTime deadline = DateTime.UtcNow + TimeSpan.FromMinutes(2);
+        var deadline = DateTime.UtcNow + TimeSpan.FromMinutes(2);
         while (!await done())
         {
             Assert.True(DateTime.UtcNow < deadline, "it did not come to that");

@@ -17,7 +17,7 @@ public class PostgresUpstreamTests(PostgresFixture fixture)
     [InlineData("BIGSERIAL", "BIGINT", "text COLLATE \"C\"")]
     public async Task Rows_of_the_layouts_of_upstreams_releases_come_back_whole(string id, string revision, string name)
     {
-        string database = await NewDatabase($"""
+        var database = await NewDatabase($"""
             CREATE TABLE kine(id {id} PRIMARY KEY, name {name}, created INTEGER, deleted INTEGER, create_revision {revision}, prev_revision {revision},
                 lease INTEGER, value bytea, old_value bytea);
             INSERT INTO kine VALUES(1, 'compact_rev_key', 1, 0, 0, 5, 0, '', NULL), (2, '/registry/ä', 1, 0, 0, 0, 3600, '\x00ff', NULL),
@@ -27,7 +27,7 @@ public class PostgresUpstreamTests(PostgresFixture fixture)
         await store.Open(default);
 
         Assert.True(await store.HasUpstreamTable(default));
-        List<UpstreamRow> rows = await store.ReadUpstreamRows(0, 4, default);
+        var rows = await store.ReadUpstreamRows(0, 4, default);
         rows.AddRange(await store.ReadUpstreamRows(rows[^1].Id, 4, default));
 
         Assert.Equal(
@@ -47,9 +47,9 @@ public class PostgresUpstreamTests(PostgresFixture fixture)
     [Fact]
     public async Task A_database_without_it_says_so_and_so_does_one_with_another_table_of_that_name()
     {
-        foreach (string table in (string[])["", "CREATE TABLE kine(id integer, name text)"])
+        foreach (var table in (string[])["", "CREATE TABLE kine(id integer, name text)"])
         {
-            string database = await NewDatabase(table);
+            var database = await NewDatabase(table);
             await using var store = (PostgresRevisionStore)StoreEndpoint.Parse(Server.Endpoint(database)).Create();
             await store.Open(default);
             Assert.False(await store.HasUpstreamTable(default));
@@ -58,10 +58,13 @@ public class PostgresUpstreamTests(PostgresFixture fixture)
 
     private async Task<string> NewDatabase(string statements)
     {
-        string database = $"upstream_{Guid.NewGuid():n}";
+        var database = $"upstream_{Guid.NewGuid():n}";
         await Server.Query("postgres", $"CREATE DATABASE {database}");
         if (statements.Length > 0)
+        {
             await Server.Query(database, statements);
+        }
+
         return database;
     }
 }
