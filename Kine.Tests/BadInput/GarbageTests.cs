@@ -23,7 +23,7 @@ public sealed class GarbageTests : IAsyncLifetime
     [Fact]
     public async Task Connections_that_speak_no_http2_hurt_nobody()
     {
-        var random = new Random(7);
+        var random = Draw.From(7);
         var noise = new byte[100_000];
         random.NextBytes(noise);
         byte[][] openings =
@@ -139,7 +139,7 @@ public sealed class GarbageTests : IAsyncLifetime
         using var reference = new EtcdChannel(etcd.Address);
         var range = new RangeRequest { Key = ByteString.CopyFromUtf8("a") }.ToByteArray();
         var noise = new byte[1000];
-        new Random(3).NextBytes(noise);
+        Draw.From(3).NextBytes(noise);
         (string What, byte[] Body)[] bodies =
         [
             ("a length of 4 GiB", GrpcFrame.Encode(range, 0, uint.MaxValue)),

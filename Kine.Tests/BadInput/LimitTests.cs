@@ -55,7 +55,7 @@ public sealed class LimitTests : IAsyncLifetime
     public async Task Large_values_come_back_whole_in_lists_and_watches()
     {
         using var watch = await _server.Channel.Watch(new WatchCreateRequest { Key = ByteString.CopyFromUtf8("large") });
-        var random = new Random(5);
+        var random = Draw.From(5);
         var values = Enumerable.Range(0, 20).Select(_ =>
         {
             var value = new byte[1 << 20];

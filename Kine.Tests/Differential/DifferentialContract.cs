@@ -6,9 +6,8 @@ using Xunit.Abstractions;
 namespace Kine.Tests.Differential;
 
 /// <summary>
-/// Random operations against this server and a real etcd side by side. KINE_DIFF_SEED names another run (a number, or "random" for one that
-/// nobody has seen), KINE_DIFF_OPS sets its length, and KINE_TEST_CANDIDATE=etcd compares etcd with itself, which shows whether a rule of
-/// the comparison is at fault.
+/// Random operations against this server and a real etcd side by side. KINE_TEST_SEED draws others (<see cref="Draw"/>), KINE_DIFF_OPS sets
+/// the run's length, and KINE_TEST_CANDIDATE=etcd compares etcd with itself, which shows whether a rule of the comparison is at fault.
 /// </summary>
 public abstract class DifferentialContract(ITestOutputHelper output)
 {
@@ -21,13 +20,8 @@ public abstract class DifferentialContract(ITestOutputHelper output)
     /// <summary>How often the server is restarted meanwhile, which its data survives.</summary>
     protected virtual int Restarts => 3;
 
-    /// <summary>The same operations at every run, others on every store: a change is judged by what it changes, not by the luck of the draw.</summary>
-    internal static int Seed(Type test) => Environment.GetEnvironmentVariable("KINE_DIFF_SEED") switch
-    {
-        null => test.Name.Aggregate(17, (seed, letter) => ((seed * 31) + letter) & 0xFFFFF),
-        "random" => Random.Shared.Next(1, 1_000_000),
-        var seed => int.Parse(seed),
-    };
+    /// <summary>Others on every store.</summary>
+    internal static int Seed(Type test) => Draw.Seed(test.Name.Aggregate(17, (seed, letter) => ((seed * 31) + letter) & 0xFFFFF));
 
     [Fact]
     public async Task Every_reply_and_every_watch_equals_etcds()

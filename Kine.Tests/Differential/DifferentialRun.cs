@@ -216,7 +216,7 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
     private DifferenceException Difference(string operation, string expected, string? actual)
     {
         var text = new StringBuilder();
-        text.AppendLine($"difference after {Done} operations with seed {seed} (KINE_DIFF_SEED={seed} repeats it), revision {_view.Revision}, compacted {_view.Compacted}");
+        text.AppendLine($"difference after {Done} operations with seed {seed}, revision {_view.Revision}, compacted {_view.Compacted}");
         text.AppendLine("the operations before:");
         foreach (var line in _history)
         {

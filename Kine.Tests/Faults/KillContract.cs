@@ -84,7 +84,7 @@ public abstract class KillContract(ITestOutputHelper output)
     private static async Task KillUnder(EtcdApiServer server, WriteLoad load, int round)
     {
         var writers = load.RunUntilTheServerDies();
-        await Task.Delay(ShortestRun + TimeSpan.FromMilliseconds(new Random(round).Next(400)));
+        await Task.Delay(ShortestRun + TimeSpan.FromMilliseconds(Draw.From(round).Next(400)));
         await server.Kill();
         await writers;
         await server.Start();

@@ -68,7 +68,7 @@ public sealed class WriteLoad(string address)
     private async Task Write(int round, int writer, CancellationToken? stop)
     {
         using var channel = new EtcdChannel(address);
-        var random = new Random((round * Writers) + writer);
+        var random = Draw.From((round * Writers) + writer);
         for (var i = 0; stop is not { IsCancellationRequested: true }; i++)
         {
             var operations = Enumerable.Range(0, random.Next(4) == 0 ? 3 : 1).Select(n => Operation(random, writer, n, $"{round}.{writer}.{i}.{n}")).ToArray();

@@ -19,7 +19,7 @@ public sealed class IndexFollowerTests
     [InlineData(3)]
     public async Task Every_range_equals_the_writers_over_a_channel_that_loses_repeats_and_reorders(int seed)
     {
-        var random = new Random(seed);
+        var random = Draw.From(seed);
         await using var server = await FollowedServer.Start();
         for (var i = 0; i < 100; i++)
         {
@@ -60,7 +60,7 @@ public sealed class IndexFollowerTests
     [InlineData(true)]
     public async Task Writes_and_compaction_during_the_load_are_in_it(bool compact)
     {
-        var random = new Random(7);
+        var random = Draw.From(7);
         await using var server = await FollowedServer.Start();
         await Task.WhenAll(Enumerable.Range(0, 5000).Select(i => server.Put($"/registry/pods/x{i:d4}", $"{i}")));
         for (var i = 0; i < 100; i++)
@@ -121,7 +121,7 @@ public sealed class IndexFollowerTests
     [Fact]
     public async Task A_follower_that_lacks_what_is_compacted_loads_anew_and_never_goes_back()
     {
-        var random = new Random(3);
+        var random = Draw.From(3);
         await using var server = await FollowedServer.Start();
         await server.Put("/registry/pods/p01", "1");
         var follower = Follow(server);

@@ -19,7 +19,7 @@ public sealed class RemoteWatchTests
     [InlineData(3)]
     public async Task Every_watcher_sees_every_event_once_and_in_order_as_at_the_writer(int seed)
     {
-        var random = new Random(seed);
+        var random = Draw.From(seed);
         await using var server = await FollowedServer.Start();
         var remote = new LocalKeyspace(server.Store, new WriterOptions(), new ProofClock());
         using var hub = new WatchHub(new EventHistory(remote, server.Grains), SmallRing, TimeProvider.System);

@@ -32,7 +32,7 @@ public sealed class KeyIndexConcurrencyTests
 
         try
         {
-            Write(new Random(seed));
+            Write(Draw.From(seed));
         }
         finally
         {
@@ -159,7 +159,7 @@ public sealed class KeyIndexConcurrencyTests
 
     private void ReadAll(int seed)
     {
-        var random = new Random(seed);
+        var random = Draw.From(seed);
         try
         {
             while (Volatile.Read(ref _published) is >= 0 and long published)

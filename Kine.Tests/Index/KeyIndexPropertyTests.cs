@@ -22,7 +22,7 @@ public sealed class KeyIndexPropertyTests
 
     private sealed class Walk(int seed, int keys)
     {
-        private readonly Random _random = new(seed);
+        private readonly Random _random = Draw.From(seed);
         private KeyIndex _index = new();
         private readonly IndexModel _model = new();
         private readonly List<(byte[] Key, RecordId Id)> _unpublished = [];

@@ -165,7 +165,7 @@ public sealed class KeyIndexTests
         var order = Enumerable.Range(0, 100_000).ToArray();
         if (!ascending)
         {
-            new Random(1).Shuffle(order);
+            Draw.From(1).Shuffle(order);
         }
 
         long revision = 1;
@@ -207,7 +207,7 @@ public sealed class KeyIndexTests
     [Fact]
     public void Keys_of_unusual_length_are_found()
     {
-        var random = new Random(3);
+        var random = Draw.From(3);
         byte[][] keys = [.. Enumerable.Range(0, 300).Select(i =>
         {
             var key = new byte[random.Next(1, 20_000)];

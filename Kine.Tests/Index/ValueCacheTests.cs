@@ -13,7 +13,7 @@ public sealed class ValueCacheTests
     public void It_never_holds_more_than_its_bound(long bound)
     {
         var cache = new ValueCache(bound);
-        var random = new Random(1);
+        var random = Draw.From(1);
         for (var i = 0; i < 60_000; i++)
         {
             cache.Add(new RecordId(i, 0), new byte[random.Next(1, 3000)]);
@@ -137,7 +137,7 @@ public sealed class ValueCacheTests
         var cache = new ValueCache(3 << 20);
         Parallel.For(0, 4, new ParallelOptions { MaxDegreeOfParallelism = 4 }, worker =>
         {
-            var random = new Random(worker);
+            var random = Draw.From(worker);
             for (var i = 0; i < 100_000; i++)
             {
                 var number = (int)(20_000 * Math.Pow(random.NextDouble(), 3));

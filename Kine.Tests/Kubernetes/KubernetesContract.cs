@@ -50,7 +50,7 @@ public abstract class KubernetesContract : IAsyncLifetime
         {
             using var channel = new EtcdChannel(_server.Address);
             var store = new ApiServerStore(channel);
-            var random = new Random(client);
+            var random = Draw.From(client);
             for (var i = 0; i < 120; i++)
             {
                 var key = $"{prefixes[random.Next(3)]}default/{random.Next(20)}";

@@ -38,7 +38,7 @@ public sealed class TwoSiloTests : IAsyncLifetime
     [InlineData(2)]
     public async Task Every_read_through_either_silo_sees_every_write_through_the_other(int seed)
     {
-        var random = new Random(seed);
+        var random = Draw.From(seed);
         for (int i = 0; i < 600; i++)
         {
             Silo writing = random.Next(2) == 0 ? _first : _second;

@@ -22,7 +22,7 @@ public sealed class BoltFileTests : IDisposable
     [InlineData(300, 9000)] // every page overflows
     public void What_was_written_is_read(int entries, int longest)
     {
-        var random = new Random(entries + longest);
+        var random = Draw.From(entries + longest);
         var content = Enumerable.Range(1, entries).Select(i => (Key: Key(i), Value: Bytes(random, random.Next(longest + 1)))).ToList();
 
         using var file = Open(Write(content));
@@ -61,7 +61,7 @@ public sealed class BoltFileTests : IDisposable
         var whole = Write([.. Enumerable.Range(1, 500).Select(i => (Key(i), new byte[100]))]);
         for (var seed = 0; seed < 3000; seed++)
         {
-            var random = new Random(seed);
+            var random = Draw.From(seed);
             var bytes = whole.ToArray();
             for (var changes = random.Next(1, 4); changes > 0; changes--)
             {

@@ -284,7 +284,7 @@ public sealed class WatchEventTests
     public async Task Every_range_gets_its_events_and_no_others()
     {
         await using var fixture = new WatchFixture();
-        var random = new Random(7);
+        var random = Draw.From(7);
         string[] keys = [.. Enumerable.Range(0, 200).Select(_ => Key()).Distinct()];
         var watches = new List<(string Start, string End, TestStream Stream, WatchCreateRequest Request)>();
         var stream = fixture.Open();

@@ -14,7 +14,7 @@ public sealed class WatchFollowerTests
     public async Task Every_watcher_sees_every_event_once_and_in_order_over_a_channel_that_loses_repeats_and_reorders(int seed)
     {
         await using var fixture = new WatchFixture(new WatchHubOptions { RingBytes = 50_000, HeldBatches = 8, PageEvents = 50 });
-        var random = new Random(seed);
+        var random = Draw.From(seed);
         var streams = new List<(TestStream Stream, string Start, string End, long From)>();
         var channel = new List<EventBatch>();
         for (var i = 0; i < 3000; i++)
