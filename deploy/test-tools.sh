@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what the tests run beside kine: strace, node, PostgreSQL, PgBouncer, MariaDB, NATS, a Kerberos KDC and the client libraries of MariaDB and NATS
+# Brings what the tests run beside kine: strace, node, PostgreSQL, PgBouncer, MariaDB, NATS, a Kerberos KDC, Prometheus and the client libraries of MariaDB and NATS
 # from this system's packages, etcd 3.5 with etcdctl and etcdutl from a newer Debian release (unpacked into a folder of its own,
 # never installed), and the npm client etcd3. Does nothing when all of it is there.
 #
@@ -31,6 +31,7 @@ packages=(
   krb5-kdc:/usr/sbin/krb5kdc
   krb5-admin-server:/usr/sbin/kadmin.local
   krb5-user:/usr/bin/kinit
+  prometheus:/usr/bin/promtool
 )
 
 # The tests start their own servers; the packages' services must not.

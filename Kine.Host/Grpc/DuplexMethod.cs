@@ -22,7 +22,7 @@ internal sealed class DuplexMethod(string service, string name, Func<GrpcCall, T
 {
     public override async Task Invoke(GrpcCall call)
     {
-        Stats.Begin();
+        call.Begin(this);
         try
         {
             call.ReadEncoding();

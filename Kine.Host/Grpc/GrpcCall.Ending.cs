@@ -99,7 +99,7 @@ internal sealed partial class GrpcCall
     private void Close(GrpcMethod method, StatusCode code)
     {
         _cancellation?.Release();
-        method.Stats.End(code, _context.Time.GetElapsedTime(_startTime).Ticks);
+        method.Stats.End(code, _context.Time.GetElapsedTime(_startTime));
     }
 
     private void WriteHeaders()

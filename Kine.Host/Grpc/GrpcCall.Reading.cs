@@ -127,6 +127,7 @@ internal sealed partial class GrpcCall
                         var message = parser.ParseFrom(compressed ? GzipCodec.Decompress(body, GrpcLimits.MaxMessageLength) : body);
                         MessageLength = compressed ? message.CalculateSize() : length;
                         _input.AdvanceTo(body.End);
+                        _stats?.Receive(MessageLength);
                         return message;
                     }
 

@@ -124,5 +124,6 @@ internal sealed partial class GrpcCall
         BinaryPrimitives.WriteUInt32BigEndian(prefix[1..], (uint)length);
         Output.Advance(PrefixLength);
         _openBytes = length;
+        _stats?.Send(length);
     }
 }

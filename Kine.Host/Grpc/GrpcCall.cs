@@ -1,4 +1,5 @@
 using Kine.Grains;
+using Kine.Host.Metrics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -17,6 +18,7 @@ internal sealed partial class GrpcCall
     private readonly GrpcContext _context;
     private readonly IHttpResponseFeature _response;
     private readonly long _startTime;
+    private CallStats? _stats;
     private CallCancellation? _cancellation;
     private TimeSpan? _timeout;
     private bool _watched;
@@ -34,6 +36,13 @@ internal sealed partial class GrpcCall
 
     /// <summary>The HTTP request; its headers are the call's metadata.</summary>
     public IHttpRequestFeature Request { get; }
+
+    /// <summary>Counts the call and its messages for that method.</summary>
+    public void Begin(GrpcMethod method)
+    {
+        _stats = method.Stats;
+        _stats.Begin();
+    }
 
     /// <summary>
     /// Fires when the client cancels or goes, or the deadline passes; for streaming calls also when the server stops. A handler lets the

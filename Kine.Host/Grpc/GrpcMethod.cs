@@ -1,3 +1,5 @@
+using Kine.Host.Metrics;
+
 namespace Kine.Host.Grpc;
 
 /// <summary>One method of a service: how its messages are read, handled and answered.</summary>
@@ -15,7 +17,7 @@ internal abstract class GrpcMethod(string service, string name, string shape)
     /// <summary>The :path of its calls.</summary>
     public string Path { get; } = $"/{service}/{name}";
 
-    public CallStats Stats { get; } = new();
+    public CallStats Stats { get; } = new(shape, service, name);
 
     /// <summary>Answers one call, its errors included: the task never fails.</summary>
     public abstract Task Invoke(GrpcCall call);

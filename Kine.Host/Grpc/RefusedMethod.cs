@@ -7,7 +7,7 @@ internal sealed class RefusedMethod(string service, string name, string reason) 
 {
     public override Task Invoke(GrpcCall call)
     {
-        Stats.Begin();
+        call.Begin(this);
         call.Fail(this, EtcdErrors.Unimplemented(reason));
         return Task.CompletedTask;
     }

@@ -18,7 +18,7 @@ internal sealed class ServerStreamingMethod<TRequest, TReply>(
 {
     public override async Task Invoke(GrpcCall call)
     {
-        Stats.Begin();
+        call.Begin(this);
         try
         {
             call.ReadEncoding();

@@ -10,7 +10,7 @@ internal abstract class UnaryMethod<TRequest, TReply>(string service, string nam
 {
     public sealed override async Task Invoke(GrpcCall call)
     {
-        Stats.Begin();
+        call.Begin(this);
         try
         {
             call.ReadEncoding();

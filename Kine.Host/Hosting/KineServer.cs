@@ -25,15 +25,15 @@ internal sealed class KineServer : IAsyncDisposable
     private readonly IServerBackend _backend;
     private readonly IKeyspace _keyspace;
     private readonly GrpcServer _listener;
-    private readonly MeterCollector _meters;
+    private readonly ServerMetrics _metrics;
     private readonly CancellationTokenSource _stopping;
 
-    private KineServer(IServerBackend backend, IKeyspace keyspace, GrpcServer listener, MeterCollector meters, CancellationTokenSource stopping)
+    private KineServer(IServerBackend backend, IKeyspace keyspace, GrpcServer listener, ServerMetrics metrics, CancellationTokenSource stopping)
     {
         _backend = backend;
         _keyspace = keyspace;
         _listener = listener;
-        _meters = meters;
+        _metrics = metrics;
         _stopping = stopping;
     }
 
@@ -59,19 +59,19 @@ internal sealed class KineServer : IAsyncDisposable
     {
         var keyspace = await StartBackend(backend, cancellationToken);
         var stopping = new CancellationTokenSource();
-        var meters = new MeterCollector();
+        ServerMetrics? metrics = null;
         try
         {
             var methods = ServiceTable.Create(keyspace, stopping.Token);
             var context = new GrpcContext(time, logging.CreateLogger("Kine.Grpc"), stopping.Token);
-            var metrics = new ServerMetrics(keyspace, methods, meters, time);
+            metrics = new ServerMetrics(keyspace, [.. methods.Methods.Select(m => m.Stats)], options.EmulatedEtcdVersion, time);
             var web = new WebPages(keyspace, metrics, options.EmulatedEtcdVersion, time, logging.CreateLogger("Kine.Web"));
             var listener = await Listen(new GrpcApplication(methods, context, web.Answer), settings, logging);
-            return new KineServer(backend, keyspace, listener, meters, stopping);
+            return new KineServer(backend, keyspace, listener, metrics, stopping);
         }
         catch
         {
-            meters.Dispose();
+            metrics?.Dispose();
             stopping.Dispose();
             await StopBackend(backend, StopTime);
             throw;
@@ -94,7 +94,7 @@ internal sealed class KineServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _listener.DisposeAsync();
-        _meters.Dispose();
+        _metrics.Dispose();
         _stopping.Dispose();
     }
 

@@ -1,25 +1,43 @@
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Globalization;
 
 namespace Kine.Host.Metrics;
 
 /// <summary>The process' own figures, under the names every Prometheus client library gives them.</summary>
 internal static class ProcessMetrics
 {
-    public static void Write(PrometheusText text)
+    private const string Descriptors = "/proc/self/fd";
+    private const string Limits = "/proc/self/limits";
+    private const string DescriptorLimit = "Max open files";
+
+    /// <summary>Adds the instruments.</summary>
+    public static void Add(Meter meter)
     {
-        using var process = Process.GetCurrentProcess();
-        text.Single("process_cpu_seconds_total", "counter", "CPU time, user and system.", process.TotalProcessorTime.TotalSeconds);
-        text.Single("process_resident_memory_bytes", "gauge", "Resident memory.", process.WorkingSet64);
-        text.Single("process_virtual_memory_bytes", "gauge", "Virtual memory.", process.VirtualMemorySize64);
-        text.Single(
-            "process_start_time_seconds",
-            "gauge",
-            "Start, in seconds since 1970.",
-            new DateTimeOffset(process.StartTime).ToUnixTimeMilliseconds() / 1000.0);
-        text.Single("process_threads", "gauge", "Threads of the operating system.", process.Threads.Count);
+        meter.CreateObservableCounter("process_cpu_seconds_total", () => Of(p => p.TotalProcessorTime.TotalSeconds), null, "CPU time, user and system.");
+        meter.CreateObservableGauge("process_resident_memory_bytes", () => Of(p => p.WorkingSet64), null, "Resident memory.");
+        meter.CreateObservableGauge("process_virtual_memory_bytes", () => Of(p => p.VirtualMemorySize64), null, "Virtual memory.");
+        meter.CreateObservableGauge("process_threads", () => Of(p => p.Threads.Count), null, "Threads of the operating system.");
+        var start = Of(p => new DateTimeOffset(p.StartTime).ToUnixTimeMilliseconds() / 1000.0);
+        meter.CreateObservableGauge("process_start_time_seconds", () => start, null, "Start, in seconds since 1970.");
         if (OperatingSystem.IsLinux())
         {
-            text.Single("process_open_fds", "gauge", "Open file descriptors.", Directory.GetFileSystemEntries("/proc/self/fd").Length);
+            meter.CreateObservableGauge("process_open_fds", () => Directory.GetFileSystemEntries(Descriptors).Length, null, "Open file descriptors.");
+            meter.CreateObservableGauge("process_max_fds", MaxDescriptors, null, "Most file descriptors the process may open.");
         }
+    }
+
+    private static T Of<T>(Func<Process, T> figure)
+    {
+        using var process = Process.GetCurrentProcess();
+        return figure(process);
+    }
+
+    // "Max open files            1024                 4096                 files": the soft limit comes first.
+    private static double MaxDescriptors()
+    {
+        var line = File.ReadLines(Limits).First(l => l.StartsWith(DescriptorLimit, StringComparison.Ordinal));
+        var soft = line[DescriptorLimit.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
+        return soft == "unlimited" ? double.PositiveInfinity : double.Parse(soft, CultureInfo.InvariantCulture);
     }
 }

@@ -1,61 +1,61 @@
-using Kine.Backends;
-using Kine.Etcd;
-using Kine.Grains;
+using System.Diagnostics.Metrics;
 using Kine.Grains.Keyspace;
-using Kine.Host.Grpc;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
 
 namespace Kine.Host.Metrics;
 
-/// <summary>Everything <c>/metrics</c> tells: etcd's gauges that have a meaning here, the calls, the process and all instruments.</summary>
-internal sealed class ServerMetrics(IKeyspace keyspace, MethodTable methods, MeterCollector meters, TimeProvider time)
+/// <summary>Everything <c>/metrics</c> tells: etcd's gauges that have a meaning here, the calls, the process and the runtime, in the format the scraper asks for.</summary>
+internal sealed class ServerMetrics : IDisposable
 {
-    private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(2);
+    private const string MeterName = "Kine";
+    private const string RuntimeMeter = "System.Runtime";
 
-    /// <summary>All metrics as text.</summary>
-    public async Task<string> Write(CancellationToken cancellationToken)
+    private const int MaxSeries = 50; // of a name that is not about calls; the library keeps room for all of them
+
+    private readonly Meter _meter = new(MeterName);
+    private readonly ServiceProvider _services = new ServiceCollection().BuildServiceProvider();
+    private readonly StatusMetrics _status;
+    private readonly MeterProvider _provider;
+    private readonly RequestDelegate _scrape;
+
+    public ServerMetrics(IKeyspace keyspace, IReadOnlyCollection<CallStats> methods, string etcdVersion, TimeProvider time)
     {
-        var text = new PrometheusText();
-        WriteEtcd(text, await AskStatus(cancellationToken));
-        GrpcMetrics.Write(text, methods);
-        meters.Write(text);
-        ProcessMetrics.Write(text);
-        return text.ToString();
+        _provider = Sdk.CreateMeterProviderBuilder()
+            .AddMeter(MeterName, RuntimeMeter)
+            .AddView(instrument => Room(instrument, methods.Count * CallMetrics.MaxSeriesOfMethod))
+            .AddPrometheusExporter(options =>
+            {
+                options.ScopeInfoEnabled = false; // a label etcd's series do not have
+                options.TargetInfoEnabled = false;
+                options.ScrapeResponseCacheDurationMilliseconds = 0;
+            })
+            .Build();
+        _status = new StatusMetrics(_meter, keyspace, etcdVersion, time);
+        CallMetrics.Add(_meter, methods);
+        ProcessMetrics.Add(_meter);
+        _scrape = new ApplicationBuilder(_services).UseOpenTelemetryPrometheusScrapingEndpoint(_provider, _ => true, null, null, null).Build();
     }
 
-    private static void WriteEtcd(PrometheusText text, StatusResponse? status)
+    /// <summary>Answers a scrape.</summary>
+    public async Task Answer(HttpContext context)
     {
-        var leads = status is not null && status.Leader != 0;
-        text.Single("etcd_server_has_leader", "gauge", "1 when there is a writer.", leads ? 1 : 0);
-        text.Single("etcd_server_is_leader", "gauge", "1 when this process is the writer.", leads && status!.Leader == status.Header.MemberId ? 1 : 0);
-        if (status is null)
-        {
-            return;
-        }
-
-        text.Metric("etcd_server_version", "gauge", "The etcd version this server answers as.");
-        text.Sample("etcd_server_version", PrometheusText.Label("server_version", status.Version), 1);
-        text.Single("etcd_mvcc_db_total_size_in_bytes", "gauge", "Bytes of the store.", status.DbSize);
-        text.Single("etcd_mvcc_db_total_size_in_use_in_bytes", "gauge", "Bytes of the store that are in use.", status.DbSizeInUse);
-        text.Single("etcd_server_quota_backend_bytes", "gauge", "Quota of the store, 0 = none.", status.DbSizeQuota);
-        text.Single("etcd_debugging_mvcc_current_revision", "gauge", "Current revision.", status.Header.Revision);
+        await _status.Refresh(context.RequestAborted);
+        await _scrape(context);
     }
 
-    // A store that does not answer is told by the gauge, and must not keep the other figures back.
-    private async Task<StatusResponse?> AskStatus(CancellationToken cancellationToken)
+    public void Dispose()
     {
-        using var timeout = new CancellationTokenSource(StatusTimeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-        try
-        {
-            return await keyspace.Status(new StatusRequest(), either.Token);
-        }
-        catch (Exception away) when (away is EtcdException or StoreUnavailableException)
-        {
-            return null;
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            return null;
-        }
+        _provider.Dispose();
+        _meter.Dispose();
+        _services.Dispose();
     }
+
+    // Several servers of one process each tell their own figures.
+    private MetricStreamConfiguration Room(Instrument instrument, int callSeries) => instrument.Meter.Name == MeterName && instrument.Meter != _meter
+        ? MetricStreamConfiguration.Drop
+        : new MetricStreamConfiguration { CardinalityLimit = CallMetrics.Owns(instrument) ? callSeries : MaxSeries };
 }

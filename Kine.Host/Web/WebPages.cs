@@ -12,7 +12,7 @@ namespace Kine.Host.Web;
 
 /// <summary>The pages beside gRPC, as etcd has them: /health, /livez, /readyz, /version and /metrics.</summary>
 /// <param name="keyspace">Asked for health.</param>
-/// <param name="metrics">Writes /metrics.</param>
+/// <param name="metrics">Answers /metrics.</param>
 /// <param name="etcdVersion">The version told by /version, for example 3.6.11.</param>
 /// <param name="time">For the time limit of a health question.</param>
 /// <param name="logger">Told of pages that fail.</param>
@@ -30,7 +30,13 @@ internal sealed class WebPages(IKeyspace keyspace, ServerMetrics metrics, string
         var aborted = features.GetRequiredFeature<IHttpRequestLifetimeFeature>().RequestAborted;
         try
         {
-            var page = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)
+            if (request.Path == "/metrics" && IsRead(request))
+            {
+                await metrics.Answer(new DefaultHttpContext(features));
+                return;
+            }
+
+            var page = IsRead(request)
                 ? await Find(request, aborted)
                 : new Page(StatusCodes.Status405MethodNotAllowed, Plain, "Method Not Allowed\n");
             await Send(features, page, HttpMethods.IsHead(request.Method));
@@ -40,6 +46,8 @@ internal sealed class WebPages(IKeyspace keyspace, ServerMetrics metrics, string
             logger.LogDebug("the client of {Path} went before its answer", request.Path);
         }
     }
+
+    private static bool IsRead(IHttpRequestFeature request) => HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
 
     private static async Task Send(IFeatureCollection features, Page page, bool headOnly)
     {
@@ -62,7 +70,6 @@ internal sealed class WebPages(IKeyspace keyspace, ServerMetrics metrics, string
             : new Page(StatusCodes.Status200OK, Plain, "ok\n"),
         "/livez" => new Page(StatusCodes.Status200OK, Plain, "ok\n"),
         "/version" => new Page(StatusCodes.Status200OK, Json, VersionJson()),
-        "/metrics" => new Page(StatusCodes.Status200OK, PrometheusText.ContentType, await metrics.Write(aborted)),
         _ => new Page(StatusCodes.Status404NotFound, Plain, "404 page not found\n"),
     };
 

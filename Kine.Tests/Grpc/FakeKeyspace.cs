@@ -26,6 +26,8 @@ internal sealed class FakeKeyspace : IKeyspace
 
     public Func<AlarmResponse>? OnAlarm { get; set; }
 
+    public Func<StatusResponse>? OnStatus { get; set; }
+
     public Func<LeaseTimeToLiveResponse>? OnTimeToLive { get; set; }
 
     public Func<IAsyncEnumerable<SnapshotResponse>>? OnSnapshot { get; set; }
@@ -115,7 +117,7 @@ internal sealed class FakeKeyspace : IKeyspace
         Task.FromResult(OnAlarm?.Invoke() ?? new AlarmResponse { Header = Header() });
 
     public Task<StatusResponse> Status(StatusRequest request, CancellationToken cancellationToken) =>
-        Task.FromResult(new StatusResponse { Header = Header(), Version = "3.6.11", Leader = 22, DbSize = 4096, DbSizeInUse = 2048 });
+        Task.FromResult(OnStatus?.Invoke() ?? new StatusResponse { Header = Header(), Version = "3.6.11", Leader = 22, DbSize = 4096, DbSizeInUse = 2048 });
 
     public Task<DefragmentResponse> Defragment(DefragmentRequest request, CancellationToken cancellationToken) =>
         Task.FromResult(new DefragmentResponse());

@@ -2,6 +2,7 @@ using System.Net;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
+using Kine.Tests.Metrics;
 using Xunit;
 
 namespace Kine.Tests.Grpc;
@@ -64,17 +65,50 @@ public sealed class WebTests
         var (status, text) = await Get(web, server.Server.Addresses[1] + "/metrics");
 
         Assert.Equal(HttpStatusCode.OK, status);
-        var lines = text.Split('\n');
-        const string labels = "grpc_type=\"unary\",grpc_service=\"etcdserverpb.KV\",grpc_method=\"Put\"";
-        Assert.Contains($"grpc_server_started_total{{{labels}}} 3", lines);
-        Assert.Contains($"grpc_server_handled_total{{{labels},grpc_code=\"OK\"}} 2", lines);
-        Assert.Contains($"grpc_server_handled_total{{{labels},grpc_code=\"InvalidArgument\"}} 1", lines);
-        Assert.Contains($"grpc_server_handling_seconds_count{{{labels}}} 3", lines);
-        Assert.Contains($"grpc_server_handling_seconds_bucket{{{labels},le=\"+Inf\"}} 3", lines);
-        Assert.Contains("etcd_server_has_leader 1", lines);
-        Assert.Contains("etcd_mvcc_db_total_size_in_bytes 4096", lines);
-        Assert.Contains(lines, l => l.StartsWith("process_resident_memory_bytes ", StringComparison.Ordinal));
-        Assert.Contains(lines, l => l.StartsWith("dotnet_gc_collections_total{", StringComparison.Ordinal));
+        var samples = MetricSample.Parse(text);
+        Assert.Equal(3, Put("grpc_server_started_total"));
+        Assert.Equal(2, Put("grpc_server_handled_total", ("grpc_code", "OK")));
+        Assert.Equal(1, Put("grpc_server_handled_total", ("grpc_code", "InvalidArgument")));
+        Assert.Equal(3, Put("grpc_server_handling_seconds_count"));
+        Assert.Equal(3, Put("grpc_server_handling_seconds_bucket", ("le", "+Inf")));
+        Assert.Equal(1, samples.Single(s => s.Name == "etcd_server_has_leader").Value);
+        Assert.Equal(4096, samples.Single(s => s.Name == "etcd_mvcc_db_total_size_in_bytes").Value);
+        Assert.Contains(samples, s => s.Name == "process_resident_memory_bytes");
+        Assert.Contains(samples, s => s.Name == "dotnet_gc_collections_total" && s.Labels.Count == 1);
+
+        double Put(string name, params (string Name, string Value)[] more)
+        {
+            (string Name, string Value)[] labels = [("grpc_type", "unary"), ("grpc_service", "etcdserverpb.KV"), ("grpc_method", "Put"), .. more];
+            return samples.Single(s => s.Name == name && s.Labels.Count == labels.Length && labels.All(l => s.Labels.GetValueOrDefault(l.Name) == l.Value)).Value;
+        }
+    }
+
+    [Fact]
+    public async Task Metrics_say_that_the_store_is_away_and_keep_the_other_figures()
+    {
+        await using var server = await TestServer.Start();
+        using var web = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{server.Server.Port}") };
+        server.Keyspace.OnStatus = () => throw EtcdErrors.NoLeader;
+
+        var samples = MetricSample.Parse((await Get(web, "/metrics")).Body);
+
+        Assert.Equal(0, samples.Single(s => s.Name == "etcd_server_has_leader").Value);
+        Assert.Contains(samples, s => s.Name == "process_cpu_seconds_total");
+    }
+
+    [Fact]
+    public async Task Two_servers_of_one_process_tell_their_own_figures()
+    {
+        await using var first = await TestServer.Start();
+        await using var second = await TestServer.Start();
+        using var client = new GrpcClient(first.Server.Port);
+        await client.Call("/etcdserverpb.KV/Put", new PutRequest { Key = ByteString.CopyFromUtf8("k") });
+        using var web = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{second.Server.Port}") };
+
+        var samples = MetricSample.Parse((await Get(web, "/metrics")).Body);
+
+        Assert.DoesNotContain(samples, s => s.Name == "grpc_server_started_total" && s.Value != 0);
+        Assert.DoesNotContain(samples, s => s.Name == "grpc_server_handling_seconds_count");
     }
 
     [Fact]
