@@ -17,7 +17,6 @@ internal sealed class Database : IDisposable
         // Without it every allocation of every connection takes one process-wide lock, only to count bytes that nobody reads.
         const int MemStatus = 9;
         raw.sqlite3_config(MemStatus, 0);
-        SleepingVfs.Register();
     }
 
     /// <summary>Opens an existing file. The file is created beforehand, so that its permissions are ours and not the umask's.</summary>
@@ -84,8 +83,8 @@ internal sealed class Database : IDisposable
     }
 
     /// <summary>
-    /// How long a statement tries again when it finds a lock in its way. SQLite's own handler is never used: as packaged it sleeps a second
-    /// at a time, where such a lock is usually gone within a millisecond.
+    /// How long a statement tries again when it finds a lock in its way. SQLite's own handler sleeps up to 100 ms at a time, where such a lock
+    /// is usually gone within a millisecond.
     /// </summary>
     public TimeSpan Patience { get; set; }
 
@@ -101,6 +100,15 @@ internal sealed class Database : IDisposable
     {
         Check(raw.sqlite3_wal_checkpoint_v2(_handle, "main", raw.SQLITE_CHECKPOINT_PASSIVE, out var frames, out var copied));
         return (frames, copied);
+    }
+
+    /// <summary>
+    /// Copies all of the WAL while it keeps others from writing, so that the next commit starts it over. Fails as busy when it has waited so long for readers.
+    /// </summary>
+    public void CheckpointRestart(TimeSpan patience)
+    {
+        Check(raw.sqlite3_busy_timeout(_handle, (int)patience.TotalMilliseconds));
+        Check(raw.sqlite3_wal_checkpoint_v2(_handle, "main", raw.SQLITE_CHECKPOINT_RESTART, out _, out _));
     }
 
     /// <summary>Throws for a result code other than SQLITE_OK.</summary>

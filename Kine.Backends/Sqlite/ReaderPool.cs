@@ -8,7 +8,6 @@ internal sealed class ReaderPool : IDisposable
     private readonly LogReader[] _readers;
     private readonly Stack<LogReader> _idle;
     private readonly SemaphoreSlim _slots;
-    private TaskCompletionSource? _held;
 
     /// <summary>Takes over the readers.</summary>
     /// <param name="path">The database file, for messages.</param>
@@ -26,11 +25,6 @@ internal sealed class ReaderPool : IDisposable
     /// <summary>Runs a query on the thread pool once a connection is free.</summary>
     public async Task<T> Run<T>(Func<LogReader, T> query, CancellationToken cancellationToken)
     {
-        while (Volatile.Read(ref _held) is { } held)
-        {
-            await held.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
-        }
-
         await _slots.WaitAsync(cancellationToken).ConfigureAwait(false);
         // Into the pool's shared queue: from its own queue a thread would serve a busy reader for ever, and the end of an append,
         // which comes from the writer's thread, would wait behind it.
@@ -43,38 +37,13 @@ internal sealed class ReaderPool : IDisposable
     public bool TryRun<T>(Func<LogReader, T> query, out T? result)
     {
         result = default;
-        if (Volatile.Read(ref _held) is not null || !_slots.Wait(0))
+        if (!_slots.Wait(0))
         {
             return false;
         }
 
         result = RunAndReturn(query);
         return true;
-    }
-
-    /// <summary>
-    /// Takes every connection, so that no query of ours is running, until the result is disposed; new queries wait meanwhile. Null when
-    /// the running ones did not end in time. One call at a time.
-    /// </summary>
-    public IDisposable? HoldAll(TimeSpan patience)
-    {
-        var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Volatile.Write(ref _held, held);
-        var deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
-        var taken = 0;
-        while (taken < _readers.Length && _slots.Wait((int)Math.Max(0, deadline - Environment.TickCount64)))
-        {
-            taken++;
-        }
-
-        var hold = new Hold(this, held, taken);
-        if (taken == _readers.Length)
-        {
-            return hold;
-        }
-
-        hold.Dispose();
-        return null;
     }
 
     private T RunAndReturn<T>(Func<LogReader, T> query)
@@ -127,19 +96,5 @@ internal sealed class ReaderPool : IDisposable
         }
 
         _slots.Dispose();
-    }
-
-    private sealed class Hold(ReaderPool pool, TaskCompletionSource held, int taken) : IDisposable
-    {
-        public void Dispose()
-        {
-            Volatile.Write(ref pool._held, null);
-            if (taken > 0)
-            {
-                pool._slots.Release(taken);
-            }
-
-            held.SetResult();
-        }
     }
 }

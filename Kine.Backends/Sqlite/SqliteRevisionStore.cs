@@ -65,7 +65,7 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
             _readers = new ReaderPool(file.Path, _writer, readers);
             if (checkpoints is not null)
             {
-                _checkpointer = new Checkpointer(checkpoints, file.Path, options, _log, _writer, _readers);
+                _checkpointer = new Checkpointer(checkpoints, file.Path, options, _log, _writer);
             }
 
             Warn();

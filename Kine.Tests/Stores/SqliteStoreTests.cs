@@ -266,7 +266,7 @@ public sealed partial class SqliteStoreTests : IDisposable
             Sleep(milliseconds: 1);
         }
 
-        Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(2), "whole seconds: the packaged library has no usleep");
+        Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(2), "whole seconds: the packaged library was built without a finer sleep");
     }
 
     [LibraryImport("e_sqlite3", EntryPoint = "sqlite3_sleep")]
