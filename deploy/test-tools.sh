@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what the tests run beside kine: strace, node, PostgreSQL, PgBouncer, MariaDB, NATS, a Kerberos KDC, Prometheus and the client libraries of MariaDB and NATS
+# Brings what the tests run beside kine: strace, node, PostgreSQL, PgBouncer, MariaDB, NATS, a Kerberos KDC, Prometheus and the client library of MariaDB
 # from this system's packages, etcd 3.5 with etcdctl and etcdutl from a newer Debian release (unpacked into a folder of its own,
 # never installed), and the npm client etcd3. Does nothing when all of it is there.
 #
@@ -27,7 +27,6 @@ packages=(
   mariadb-server:/usr/sbin/mariadbd
   libmariadb3:/usr/lib/*/libmariadb.so.3
   nats-server:/usr/sbin/nats-server
-  libnats3.4:/usr/lib/*/libnats.so.3.4
   krb5-kdc:/usr/sbin/krb5kdc
   krb5-admin-server:/usr/sbin/kadmin.local
   krb5-user:/usr/bin/kinit

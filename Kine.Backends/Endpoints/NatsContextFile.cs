@@ -25,7 +25,7 @@ internal static class NatsContextFile
         }
         if (context["tls_first"] is JsonValue first && first.GetValueKind() == JsonValueKind.True)
         {
-            throw new StoreRefusedException($"the NATS context {file} uses tls_first, which the NATS C client does not know");
+            throw new StoreRefusedException($"the NATS context {file} uses tls_first, which is not supported");
         }
 
         var prefix = Text(file, context, "jetstream_api_prefix");

@@ -1,40 +1,46 @@
-using System.Globalization;
-using System.Runtime.InteropServices;
-using System.Text;
+using System.Buffers.Text;
 
 namespace Kine.Backends.Nats;
 
-/// <summary>A message in the library's memory, only valid during the call that hands it out; the default value tells the end of the connection.</summary>
-internal readonly unsafe ref struct ArrivedMessage(nint message)
+/// <summary>A message in the socket's buffer, only valid during the call that hands it out.</summary>
+internal readonly ref struct ArrivedMessage
 {
-    /// <summary>True when there is no message, and none will come: the connection is gone.</summary>
-    public bool IsLost => message == 0;
+    private static ReadOnlySpan<byte> Version => "NATS/1.0"u8;
 
-    /// <summary>Payload.</summary>
-    public ReadOnlySpan<byte> Data => new(NativeNats.natsMsg_GetData(message), NativeNats.natsMsg_GetDataLength(message));
-
-    /// <summary>Header <see cref="LogTail.Header"/>, ASCII; empty when absent.</summary>
-    public ReadOnlySpan<byte> Tail => Header("Kine-Tail\0"u8);
-
-    /// <summary>Header <see cref="LogTail.ContentHeader"/>, base64; empty when absent.</summary>
-    public ReadOnlySpan<byte> Content => Header("Kine-Content\0"u8);
-
-    /// <summary>The server's own status line: 404, 408, 503, ...; 0 when there is none.</summary>
-    public int Status => int.TryParse(Encoding.ASCII.GetString(Header("Status\0"u8)), CultureInfo.InvariantCulture, out var status) ? status : 0;
-
-    /// <summary>A copy that lasts.</summary>
-    public NatsReply Copy()
+    /// <param name="headers">As sent: <c>NATS/1.0[ status[ text]]</c>, then a line for each header; empty when there are none.</param>
+    /// <param name="data">Payload.</param>
+    public ArrivedMessage(ReadOnlySpan<byte> headers, ReadOnlySpan<byte> data)
     {
-        var tail = Tail.ToArray();
-        return new NatsReply(Data.ToArray(), tail.Length == 0 ? Status : 0, tail, tail.Length == 0 ? [] : Content.ToArray());
-    }
-
-    private ReadOnlySpan<byte> Header(ReadOnlySpan<byte> name)
-    {
-        fixed (byte* key = name)
+        Data = data;
+        foreach (var range in headers.Split("\r\n"u8))
         {
-            byte* value;
-            return NativeNats.natsMsgHeader_Get(message, key, &value) == NativeNats.Ok ? MemoryMarshal.CreateReadOnlySpanFromNullTerminated(value) : default;
+            var line = headers[range];
+            if (line.StartsWith(Version))
+            {
+                Status = Utf8Parser.TryParse(line[Version.Length..].TrimStart((byte)' '), out int status, out _) ? status : 0;
+            }
+            else if (line.StartsWith("Kine-Tail:"u8))
+            {
+                Tail = ValueOf(line);
+            }
+            else if (line.StartsWith("Kine-Content:"u8))
+            {
+                Content = ValueOf(line);
+            }
         }
     }
+
+    /// <summary>Payload.</summary>
+    public ReadOnlySpan<byte> Data { get; }
+
+    /// <summary>Header <see cref="LogTail.Header"/>, ASCII; empty when absent.</summary>
+    public ReadOnlySpan<byte> Tail { get; }
+
+    /// <summary>Header <see cref="LogTail.ContentHeader"/>, base64; empty when absent.</summary>
+    public ReadOnlySpan<byte> Content { get; }
+
+    /// <summary>The server's own status: 404, 408, 503, ...; 0 when there is none.</summary>
+    public int Status { get; }
+
+    private static ReadOnlySpan<byte> ValueOf(ReadOnlySpan<byte> line) => line[(line.IndexOf((byte)':') + 1)..].Trim((byte)' ');
 }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Buffers.Text;
 
 namespace Kine.Backends.Nats;
 
@@ -47,11 +46,6 @@ internal sealed class ByteWriter
 
     public void Clear() => _buffer.ResetWrittenCount();
 
-    /// <summary>In base64 with a null at the end, as a header value.</summary>
-    public byte[] ToHeader()
-    {
-        var text = new byte[Base64.GetMaxEncodedToUtf8Length(Length) + 1];
-        Base64.EncodeToUtf8(_buffer.WrittenSpan, text, out _, out _);
-        return text;
-    }
+    /// <summary>In base64, as a header value.</summary>
+    public string ToHeader() => Convert.ToBase64String(_buffer.WrittenSpan);
 }

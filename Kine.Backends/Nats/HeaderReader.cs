@@ -3,59 +3,73 @@ using System.Threading.Channels;
 namespace Kine.Backends.Nats;
 
 /// <summary>Streams the headers of messages in the order of their sequences, without payloads, through a short-lived consumer.</summary>
-internal sealed class HeaderReader(NatsOptions options, JetStreamApi api)
+internal sealed class HeaderReader(NatsOptions options, LogStream stream)
 {
     private const int BatchMessages = 512;
+    private const int NotFound = 404;
+    private const int RequestExpired = 408; // fewer messages than asked for
 
     /// <summary>Hands out each message present from one sequence to another, both included. <paramref name="visit"/> returns false to stop early.</summary>
-    public async Task Read(NatsLink link, ulong from, ulong to, Func<NatsReply, LogTail, bool> visit, CancellationToken cancellationToken)
+    public async Task Read(Connection connection, ulong from, ulong to, Func<LogMessage, bool> visit, CancellationToken cancellationToken)
     {
-        (var consumer, var messages) = await api.CreateHeaderConsumer(link, from).ConfigureAwait(false);
-        messages = (long)Math.Min((ulong)messages, to < from ? 0 : to - from + 1);
-        var arrived = Channel.CreateUnbounded<NatsReply?>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = false });
-        using var inbox = link.Listen(reply => arrived.Writer.TryWrite(reply));
+        (var consumer, var messages) = await stream.CreateHeaderConsumer(connection, from).ConfigureAwait(false);
+        messages = Math.Min(messages, to < from ? 0 : to - from + 1);
+
+        // Messages keep the subject they were stored with, so that each such stream needs a subscription that tells them apart.
+        var arrived = Channel.CreateUnbounded<(LogMessage? Message, int Status)>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+        var inbox = await connection.Listen(
+            connection.NewInbox(),
+            (string _, in ArrivedMessage message) =>
+            {
+                try
+                {
+                    arrived.Writer.TryWrite((message.Tail.IsEmpty ? null : LogMessage.Of(message), message.Status));
+                }
+                catch (StoreBrokenException error)
+                {
+                    arrived.Writer.TryComplete(error);
+                }
+            }).ConfigureAwait(false);
         try
         {
             // Asking for more than there are would wait for ones to come.
-            while (messages > 0)
+            for (var more = true; more && messages > 0;)
             {
                 var count = (int)Math.Min(messages, BatchMessages);
-                messages = await ReadBatch(link, inbox, arrived.Reader, api.Next(consumer, count), count, to, visit, cancellationToken).ConfigureAwait(false) ? messages - count : 0;
+                messages -= (ulong)count;
+                await connection.Send(stream.Next(consumer, count), inbox.Subject).ConfigureAwait(false);
+                more = await ReadBatch(connection, arrived.Reader, count, to, visit, cancellationToken).ConfigureAwait(false);
             }
         }
         finally
         {
-            // One that is still sending is left to end by itself: the server forgets it a while later.
-            if (link.IsAlive && inbox.IsDrained)
+            if (connection.IsAlive)
             {
-                await api.DeleteConsumer(link, consumer).ConfigureAwait(false);
+                await inbox.DisposeAsync().ConfigureAwait(false);
+                await stream.DeleteConsumer(connection, consumer).ConfigureAwait(false);
             }
         }
     }
 
     private async Task<bool> ReadBatch(
-        NatsLink link,
-        NatsLink.Inbox inbox,
-        ChannelReader<NatsReply?> arrived,
-        OutgoingMessage request,
+        Connection connection,
+        ChannelReader<(LogMessage? Message, int Status)> arrived,
         int messages,
         ulong to,
-        Func<NatsReply, LogTail, bool> visit,
+        Func<LogMessage, bool> visit,
         CancellationToken cancellationToken)
     {
-        inbox.Send(request, messages);
         for (var count = 0; count < messages; count++)
         {
-            var reply = await Take(arrived, link, cancellationToken).ConfigureAwait(false);
-            if (reply.Tail.Length == 0)
+            (var message, var status) = await Take(connection, arrived, cancellationToken).ConfigureAwait(false);
+            if (message is null)
             {
                 // Some were deleted meanwhile.
-                return reply.Status is NatsReply.NotFound or NatsReply.RequestExpired
+                return status is NotFound or RequestExpired
                     ? count > 0
-                    : throw new NatsLinkException($"a consumer of the log ended with status {reply.Status}", sent: false);
+                    : throw new ConnectionException($"a consumer of the log ended with status {status}", sent: false);
             }
-            var tail = LogTail.Parse(reply.Tail);
-            if (tail.Sequence > to || !visit(reply, tail) || tail.Sequence == to)
+            if (message.Tail.Sequence > to || !visit(message) || message.Tail.Sequence == to)
             {
                 return false;
             }
@@ -63,22 +77,24 @@ internal sealed class HeaderReader(NatsOptions options, JetStreamApi api)
         return true;
     }
 
-    private async Task<NatsReply> Take(ChannelReader<NatsReply?> arrived, NatsLink link, CancellationToken cancellationToken)
+    private async ValueTask<(LogMessage? Message, int Status)> Take(
+        Connection connection, ChannelReader<(LogMessage? Message, int Status)> arrived, CancellationToken cancellationToken)
     {
         if (arrived.TryRead(out var ready))
         {
-            return ready ?? throw new NatsLinkException("the connection to NATS was lost", sent: true);
+            return ready;
         }
 
         try
         {
-            return await arrived.ReadAsync(cancellationToken).AsTask().WaitAsync(options.Timeout, cancellationToken).ConfigureAwait(false)
-                ?? throw new NatsLinkException("the connection to NATS was lost", sent: true);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(connection.Lost, cancellationToken);
+            stop.CancelAfter(options.Timeout);
+            return await arrived.ReadAsync(stop.Token).ConfigureAwait(false);
         }
-        catch (TimeoutException error)
+        catch (OperationCanceledException error) when (!cancellationToken.IsCancellationRequested)
         {
-            link.Dispose();
-            throw new NatsLinkException($"NATS did not go on with the log within {options.Timeout.TotalSeconds:0.#} s", sent: true, error);
+            connection.Close();
+            throw new ConnectionException($"the connection to NATS was lost, or did not go on with the log within {options.Timeout.TotalSeconds:0.#} s", sent: true, error);
         }
     }
 }

@@ -1,10 +1,15 @@
+using NATS.Client.JetStream.Models;
+
 namespace Kine.Backends.Nats;
 
 /// <summary>The server answered with an error: what was asked for certainly did not happen.</summary>
-/// <param name="code">The server's <c>err_code</c>.</param>
+/// <param name="code">The server's <c>err_code</c>, or a status.</param>
 /// <param name="description">Its words.</param>
-internal sealed class JetStreamException(int code, string description) : Exception($"{description} (JetStream error {code})")
+internal sealed class JetStreamException(int code, string? description) : Exception($"{description ?? "unknown error"} (JetStream error {code})")
 {
+    /// <summary>Nobody listens on the subject of the request.</summary>
+    public const int NoResponder = 503;
+
     /// <summary>Another message came in between.</summary>
     public const int WrongLastSequence = 10071;
 
@@ -26,6 +31,14 @@ internal sealed class JetStreamException(int code, string description) : Excepti
     /// <summary>The account may not use JetStream.</summary>
     public const int NotEnabledForAccount = 10039;
 
-    /// <summary>The server's <c>err_code</c>.</summary>
+    public JetStreamException(ApiError error)
+        : this(error.ErrCode == 0 ? error.Code : error.ErrCode, error.Description)
+    {
+    }
+
+    /// <summary>The server's <c>err_code</c>, or a status.</summary>
     public int Code => code;
+
+    public static JetStreamException NoResponders() =>
+        new(NoResponder, "no JetStream answers: it is not enabled, has no leader now, or the stream is gone");
 }

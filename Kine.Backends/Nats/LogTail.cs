@@ -1,6 +1,5 @@
 using System.Buffers.Text;
 using System.Globalization;
-using System.Text;
 
 namespace Kine.Backends.Nats;
 
@@ -27,9 +26,9 @@ internal readonly record struct LogTail(
     /// <summary>Before the first message.</summary>
     public static LogTail Empty => new(MessageKind.Fence, 0, 0, 0, 1, 0, 0);
 
-    /// <summary>As header text with a null at the end.</summary>
-    public byte[] ToHeader() => Encoding.ASCII.GetBytes(string.Create(
-        CultureInfo.InvariantCulture, $"{(char)Kind} {Sequence} {Part} {Epoch} {LastRevision} {Fence} {Checkpoint}\0"));
+    /// <summary>As header text.</summary>
+    public string ToHeader() => string.Create(
+        CultureInfo.InvariantCulture, $"{(char)Kind} {Sequence} {Part} {Epoch} {LastRevision} {Fence} {Checkpoint}");
 
     /// <summary>Reads header text. Throws <see cref="StoreBrokenException"/> when it is none.</summary>
     public static LogTail Parse(ReadOnlySpan<byte> text)

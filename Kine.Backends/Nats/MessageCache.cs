@@ -4,8 +4,8 @@ namespace Kine.Backends.Nats;
 internal sealed class MessageCache(long limit)
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<ulong, LinkedListNode<(ulong Sequence, StoredMessage Message)>> _places = [];
-    private readonly LinkedList<(ulong Sequence, StoredMessage Message)> _order = new();
+    private readonly Dictionary<ulong, LinkedListNode<(ulong Sequence, RecordMessage Message)>> _places = [];
+    private readonly LinkedList<(ulong Sequence, RecordMessage Message)> _order = new();
     private long _bytes;
 
     public bool Contains(ulong sequence)
@@ -16,7 +16,7 @@ internal sealed class MessageCache(long limit)
         }
     }
 
-    public StoredMessage? Get(ulong sequence)
+    public RecordMessage? Get(ulong sequence)
     {
         lock (_lock)
         {
@@ -31,7 +31,7 @@ internal sealed class MessageCache(long limit)
         }
     }
 
-    public void Add(ulong sequence, StoredMessage message)
+    public void Add(ulong sequence, RecordMessage message)
     {
         lock (_lock)
         {

@@ -18,7 +18,7 @@ internal sealed class MetadataScan(RecordId after, long toRevision, int maxRecor
     public bool Over => Full || Last is not null;
 
     /// <summary>False when keys stand in the payload, which is not at hand.</summary>
-    public bool CanVisit(StoredMessage headers)
+    public bool CanVisit(RecordMessage headers)
     {
         var reader = headers.Records();
         while (reader.TryRead(out var record))
@@ -32,7 +32,7 @@ internal sealed class MetadataScan(RecordId after, long toRevision, int maxRecor
     }
 
     /// <summary>Visits the live records of a message; false when the scan is over.</summary>
-    public bool Visit(in MessageEntry entry, StoredMessage message)
+    public bool Visit(in MessageEntry entry, RecordMessage message)
     {
         var reader = message.Records();
         for (var place = 0; reader.TryRead(out var record); place++)

@@ -166,7 +166,7 @@ internal sealed partial class NatsLog
                 return Task.CompletedTask;
             }).ConfigureAwait(false);
         var bytes = Checkpoint.Encode(entries, side);
-        var pieceLength = AppendPart.MaxPayload((await Reading(link => Task.FromResult(link), CancellationToken.None).ConfigureAwait(false)).MaxPayload);
+        var pieceLength = AppendPart.MaxPayload((await Reading(connection => Task.FromResult(connection), CancellationToken.None).ConfigureAwait(false)).MaxPayload);
         var content = new ByteWriter();
         content.Varint(covered);
         for (var start = 0; start < bytes.Length; start += pieceLength)
@@ -195,11 +195,11 @@ internal sealed partial class NatsLog
                 lowest = _state.LowestNeeded();
                 return Task.CompletedTask;
             }).ConfigureAwait(false);
-        var stream = await Reading(_api.State, cancellationToken).ConfigureAwait(false);
-        await PurgeBelow(stream.First, lowest, cancellationToken).ConfigureAwait(false);
+        var stream = await Reading(_stream.State, cancellationToken).ConfigureAwait(false);
+        await PurgeBelow(stream.FirstSeq, lowest, cancellationToken).ConfigureAwait(false);
         garbage.RemoveAll(sequence => sequence < lowest);
         await DeleteMessages(garbage, cancellationToken).ConfigureAwait(false);
-        stream = await Reading(_api.State, cancellationToken).ConfigureAwait(false);
+        stream = await Reading(_stream.State, cancellationToken).ConfigureAwait(false);
         if (stream.Messages > _state.Needed + _state.Loose + ManyStrays)
         {
             await DeleteStrays(token, cancellationToken).ConfigureAwait(false);
@@ -212,7 +212,7 @@ internal sealed partial class NatsLog
         while (first < lowest)
         {
             var below = Math.Min(lowest, first + Math.Max(PurgedAtOnce, (lowest - first) / 64));
-            await Reading(link => Done(_api.Purge(link, below)), cancellationToken).ConfigureAwait(false);
+            await Reading(connection => Done(_stream.Purge(connection, below)), cancellationToken).ConfigureAwait(false);
             first = below;
         }
     }
@@ -231,18 +231,18 @@ internal sealed partial class NatsLog
             }).ConfigureAwait(false);
         var strays = new List<ulong>();
         await Reading(
-            async link =>
+            async connection =>
             {
                 strays.Clear();
                 await _headers.Read(
-                    link,
+                    connection,
                     1,
                     covered,
-                    (_, tail) =>
+                    message =>
                     {
-                        if (!needed.Contains(tail.Sequence))
+                        if (!needed.Contains(message.Tail.Sequence))
                         {
-                            strays.Add(tail.Sequence);
+                            strays.Add(message.Tail.Sequence);
                         }
 
                         return true;
@@ -284,7 +284,7 @@ internal sealed partial class NatsLog
     {
         foreach (var some in sequences.Chunk(DeletesUnderWay))
         {
-            await Task.WhenAll(some.Select(sequence => Reading(link => Done(_api.DeleteMessage(link, sequence)), cancellationToken))).ConfigureAwait(false);
+            await Task.WhenAll(some.Select(sequence => Reading(connection => Done(_stream.Delete(connection, sequence)), cancellationToken))).ConfigureAwait(false);
         }
     }
 

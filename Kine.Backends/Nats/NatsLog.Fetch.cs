@@ -84,11 +84,12 @@ internal sealed partial class NatsLog
 
             await GetAll(
                 sequences,
-                (place, tail, content, data) =>
+                (int place, in ArrivedMessage message) =>
                 {
-                    var moved = LogTail.Parse(tail).Kind == MessageKind.Moved;
-                    var decoded = ArrayPool<byte>.Shared.Rent(content.Length);
-                    WantedValue.Take(wanted.AsSpan(ranges[start + place]), ByteReader.FromHeader(content, decoded), data, moved, values);
+                    var moved = LogTail.Parse(message.Tail).Kind == MessageKind.Moved;
+                    var decoded = ArrayPool<byte>.Shared.Rent(message.Content.Length);
+                    WantedValue.Take(
+                        wanted.AsSpan(ranges[start + place]), ByteReader.FromHeader(message.Content, decoded), message.Data, moved, values);
                     ArrayPool<byte>.Shared.Return(decoded);
                     there[start + place] = true;
                 },
@@ -104,9 +105,9 @@ internal sealed partial class NatsLog
     }
 
     /// <summary>Messages with their payloads, null where one is gone.</summary>
-    private async Task<StoredMessage?[]> Fetch(MessageEntry[] entries, CancellationToken cancellationToken)
+    private async Task<RecordMessage?[]> Fetch(MessageEntry[] entries, CancellationToken cancellationToken)
     {
-        var messages = new StoredMessage?[entries.Length];
+        var messages = new RecordMessage?[entries.Length];
         var missing = new List<int>();
         for (var i = 0; i < messages.Length; i++)
         {
@@ -124,7 +125,7 @@ internal sealed partial class NatsLog
         return messages;
     }
 
-    private async Task FetchWave(MessageEntry[] entries, List<int> wave, StoredMessage?[] messages, CancellationToken cancellationToken)
+    private async Task FetchWave(MessageEntry[] entries, List<int> wave, RecordMessage?[] messages, CancellationToken cancellationToken)
     {
         var sequences = new List<ulong>(wave.Count);
         foreach (var i in wave)
@@ -134,11 +135,9 @@ internal sealed partial class NatsLog
                 sequences.Add(sequence);
             }
         }
-        var replies = new NatsReply?[sequences.Count];
+        var replies = new LogMessage?[sequences.Count];
         await GetAll(
-            sequences,
-            (place, tail, content, data) => replies[place] = new NatsReply(data.ToArray(), 0, tail.ToArray(), content.ToArray()),
-            cancellationToken).ConfigureAwait(false);
+            sequences, (int place, in ArrivedMessage message) => replies[place] = LogMessage.Of(message), cancellationToken).ConfigureAwait(false);
         var next = 0;
         foreach (var i in wave)
         {
@@ -152,10 +151,10 @@ internal sealed partial class NatsLog
         }
     }
 
-    private Task GetAll(List<ulong> sequences, MessageVisitor visit, CancellationToken cancellationToken) =>
-        Reading(sequences.Count < ManyGets ? _reading : _bulk, link => Done(_api.GetAll(link, sequences, visit)), cancellationToken);
+    private Task GetAll(List<ulong> sequences, Connection.Answered visit, CancellationToken cancellationToken) =>
+        Reading(sequences.Count < ManyGets ? _reading : _bulk, connection => Done(_stream.GetAll(connection, sequences, visit)), cancellationToken);
 
-    private static StoredMessage? Join(ReadOnlySpan<NatsReply?> replies)
+    private static RecordMessage? Join(ReadOnlySpan<LogMessage?> replies)
     {
         if (replies.Contains(null))
         {
@@ -164,7 +163,7 @@ internal sealed partial class NatsLog
 
         var last = replies[^1]!;
         var payload = replies.Length == 1 ? last.Data : [.. replies.ToArray().SelectMany(piece => piece!.Data)];
-        return new StoredMessage(ByteReader.FromHeader(last.Content), payload, LogTail.Parse(last.Tail).Kind == MessageKind.Moved);
+        return new RecordMessage(last with { Data = payload });
     }
 
     // Each holds at least one message.

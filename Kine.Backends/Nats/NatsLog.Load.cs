@@ -12,7 +12,7 @@ internal sealed partial class NatsLog
         {
             try
             {
-                if (await Reading(link => CatchUpOnce(link, cancellationToken), cancellationToken).ConfigureAwait(false))
+                if (await Reading(connection => CatchUpOnce(connection, cancellationToken), cancellationToken).ConfigureAwait(false))
                 {
                     _behind = false;
                     return;
@@ -31,51 +31,51 @@ internal sealed partial class NatsLog
     }
 
     // False when messages were deleted under the reader, so that it has to begin again.
-    private async Task<bool> CatchUpOnce(NatsLink link, CancellationToken cancellationToken)
+    private async Task<bool> CatchUpOnce(Connection connection, CancellationToken cancellationToken)
     {
-        var stream = await _api.State(link).ConfigureAwait(false);
+        var stream = await _stream.State(connection).ConfigureAwait(false);
         var state = _state;
-        if (stream.Last == state.Tail.Sequence && !_reload)
+        if (stream.LastSeq == state.Tail.Sequence && !_reload)
         {
             return true;
         }
 
-        var last = await ReadLast(link, stream).ConfigureAwait(false);
+        var last = await ReadLast(connection, stream).ConfigureAwait(false);
         var begun = state.Tail.Sequence;
-        var lost = stream.Last < begun || (last.Fence <= begun && last.Epoch != state.Tail.Epoch);
+        var lost = stream.LastSeq < begun || (last.Fence <= begun && last.Epoch != state.Tail.Epoch);
         if (lost || _reload || begun < last.Checkpoint)
         {
             // Readers keep the old state until the new one is whole.
             state = new LogState();
             begun = last.Checkpoint;
-            if (begun > 0 && !await LoadCheckpoint(link, state, begun).ConfigureAwait(false))
+            if (begun > 0 && !await LoadCheckpoint(connection, state, begun).ConfigureAwait(false))
             {
                 return false;
             }
         }
         try
         {
-            await Replay(link, state, stream.Last, cancellationToken).ConfigureAwait(false);
+            await Replay(connection, state, stream.LastSeq, cancellationToken).ConfigureAwait(false);
         }
         catch (StoreBrokenException)
         {
             _reload = true;
-            if (!await CheckpointMoved(link, begun).ConfigureAwait(false))
+            if (!await CheckpointMoved(connection, begun).ConfigureAwait(false))
             {
                 throw;
             }
 
             return false;
         }
-        _reload = await CheckpointMoved(link, begun).ConfigureAwait(false);
+        _reload = await CheckpointMoved(connection, begun).ConfigureAwait(false);
         if (_reload)
         {
             return false;
         }
 
-        if (state.Tail.Sequence < stream.Last)
+        if (state.Tail.Sequence < stream.LastSeq)
         {
-            state.Skip(stream.Last);
+            state.Skip(stream.LastSeq);
         }
 
         if (state != _state)
@@ -87,23 +87,23 @@ internal sealed partial class NatsLog
     }
 
     // The holder deletes what its newest checkpoint covers: whoever read on from before it may have missed something.
-    private async Task<bool> CheckpointMoved(NatsLink link, ulong begun)
+    private async Task<bool> CheckpointMoved(Connection connection, ulong begun)
     {
-        var last = await ReadLast(link, await _api.State(link).ConfigureAwait(false)).ConfigureAwait(false);
+        var last = await ReadLast(connection, await _stream.State(connection).ConfigureAwait(false)).ConfigureAwait(false);
         return begun < last.Checkpoint;
     }
 
-    private async Task<bool> LoadCheckpoint(NatsLink link, LogState state, ulong sequence)
+    private async Task<bool> LoadCheckpoint(Connection connection, LogState state, ulong sequence)
     {
-        if (await _api.Get(link, sequence).ConfigureAwait(false) is not { } message)
+        if (await _stream.Get(connection, sequence).ConfigureAwait(false) is not { } message)
         {
             return false;
         }
 
-        (var covered, var pieces) = LogState.ReadCheckpoint(ByteReader.FromHeader(message.Content));
-        var tail = LogTail.Parse(message.Tail);
-        var fetched = await Task.WhenAll(pieces.Select(piece => _api.Get(link, piece))).ConfigureAwait(false);
-        if (fetched.Contains(null) || await FenceAt(link, tail.Fence).ConfigureAwait(false) is not { } fence)
+        (var covered, var pieces) = LogState.ReadCheckpoint(message.Content);
+        var tail = message.Tail;
+        var fetched = await _stream.GetAll(connection, pieces).ConfigureAwait(false);
+        if (fetched.Contains(null) || await FenceAt(connection, tail.Fence).ConfigureAwait(false) is not { } fence)
         {
             return false;
         }
@@ -114,18 +114,18 @@ internal sealed partial class NatsLog
         return true;
     }
 
-    private async Task Replay(NatsLink link, LogState state, ulong to, CancellationToken cancellationToken)
+    private async Task Replay(Connection connection, LogState state, ulong to, CancellationToken cancellationToken)
     {
         var from = state.Tail.Sequence + 1;
         if (to >= from + SingleGets)
         {
             await _headers.Read(
-                link,
+                connection,
                 from,
                 to,
-                (reply, tail) =>
+                message =>
                 {
-                    Apply(state, reply, tail);
+                    state.Apply(message.Tail, message.Content);
                     return true;
                 },
                 cancellationToken).ConfigureAwait(false);
@@ -137,14 +137,12 @@ internal sealed partial class NatsLog
             sequences.Add(sequence);
         }
 
-        foreach (var reply in await Task.WhenAll(sequences.Select(sequence => _api.Get(link, sequence))).ConfigureAwait(false))
+        foreach (var message in await _stream.GetAll(connection, sequences).ConfigureAwait(false))
         {
-            if (reply is not null)
+            if (message is not null)
             {
-                Apply(state, reply, LogTail.Parse(reply.Tail));
+                state.Apply(message.Tail, message.Content);
             }
         }
     }
-
-    private static void Apply(LogState state, NatsReply reply, LogTail tail) => state.Apply(tail, ByteReader.FromHeader(reply.Content));
 }

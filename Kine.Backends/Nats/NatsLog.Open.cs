@@ -1,4 +1,4 @@
-using System.Text.Json.Nodes;
+using NATS.Client.JetStream.Models;
 
 namespace Kine.Backends.Nats;
 
@@ -11,26 +11,25 @@ internal sealed partial class NatsLog
     /// <summary>See <see cref="IRevisionStore.Open"/>. Adds what people should know of the set-up to <paramref name="warnings"/>.</summary>
     public async Task Open(List<string> warnings, CancellationToken cancellationToken)
     {
-        NativeNats.Load();
         try
         {
-            var link = await _reading.Get().ConfigureAwait(false);
-            if (link.MaxPayload < AppendPart.SmallestMessage)
+            var connection = await _reading.Get().ConfigureAwait(false);
+            if (connection.MaxPayload < AppendPart.SmallestMessage)
             {
-                throw new StoreRefusedException($"the NATS server takes messages of at most {link.MaxPayload} bytes (max_payload); at least {AppendPart.SmallestMessage} are needed");
+                throw new StoreRefusedException($"the NATS server takes messages of at most {connection.MaxPayload} bytes (max_payload); at least {AppendPart.SmallestMessage} are needed");
             }
 
-            await CheckJetStream(link).ConfigureAwait(false);
+            await CheckJetStream(connection).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
-            var configuration = (await FindOrCreate(link).ConfigureAwait(false))["config"]!.AsObject();
+            var configuration = (await FindOrCreate(connection).ConfigureAwait(false)).Config;
             StreamSetup.Check(options, configuration);
             Warn(configuration, warnings);
         }
-        catch (NatsLinkException error) when (error.Refused)
+        catch (ConnectionException error) when (error.Refused)
         {
             throw new StoreRefusedException(error.Message, error);
         }
-        catch (NatsLinkException error)
+        catch (ConnectionException error)
         {
             throw new StoreUnavailableException(error.Message, error);
         }
@@ -40,13 +39,13 @@ internal sealed partial class NatsLog
         }
     }
 
-    private async Task CheckJetStream(NatsLink link)
+    private async Task CheckJetStream(Connection connection)
     {
         try
         {
-            await _api.AccountInfo(link).ConfigureAwait(false);
+            await _stream.AccountInfo(connection).ConfigureAwait(false);
         }
-        catch (JetStreamException error) when (error.Code is NatsReply.NoResponders or JetStreamException.NotEnabled or JetStreamException.NotEnabledForAccount)
+        catch (JetStreamException error) when (error.Code is JetStreamException.NoResponder or JetStreamException.NotEnabled or JetStreamException.NotEnabledForAccount)
         {
             throw new StoreRefusedException(
                 $"the NATS server at {string.Join(',', options.Servers)} has no JetStream for this account; start nats-server with -js or a jetstream block in its configuration", error);
@@ -54,19 +53,19 @@ internal sealed partial class NatsLog
     }
 
     // Another process may be making the same stream: until that is done, it is neither found nor can it be made.
-    private async Task<JsonObject> FindOrCreate(NatsLink link)
+    private async Task<StreamInfo> FindOrCreate(Connection connection)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                return await _api.StreamInfo(link).ConfigureAwait(false);
+                return await _stream.Info(connection).ConfigureAwait(false);
             }
             catch (JetStreamException missing) when (missing.Code == JetStreamException.StreamNotFound)
             {
                 try
                 {
-                    return await _api.CreateStream(link, StreamSetup.Wanted(options)).ConfigureAwait(false);
+                    return await _stream.Create(connection, StreamSetup.Wanted(options)).ConfigureAwait(false);
                 }
                 catch (JetStreamException raced) when (attempt < CreateAttempts
                     && raced.Code is JetStreamException.StreamNameInUse or JetStreamException.SubjectOverlap)
@@ -77,10 +76,10 @@ internal sealed partial class NatsLog
         }
     }
 
-    private void Warn(JsonObject configuration, List<string> warnings)
+    private void Warn(StreamConfig configuration, List<string> warnings)
     {
         warnings.Add("NATS confirms a write before it is on disk: an acknowledged write survives loss of power only where nats-server, 2.10 or newer, runs with sync_interval: always in its jetstream block");
-        var replicas = configuration["num_replicas"]?.GetValue<int>() ?? 1;
+        var replicas = configuration.NumReplicas;
         if (replicas != options.Replicas)
         {
             warnings.Add($"the NATS stream {options.Stream} has {replicas} replicas, not {options.Replicas}: the parameter counts only when the stream is made");

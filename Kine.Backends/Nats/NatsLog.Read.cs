@@ -144,7 +144,7 @@ internal sealed partial class NatsLog
 
             var run = entries.GetRange(start, end - start);
             var done = run.Count >= SingleGets
-                && await Reading(link => ScanRun(link, run, scan, cancellationToken), cancellationToken).ConfigureAwait(false);
+                && await Reading(connection => ScanRun(connection, run, scan, cancellationToken), cancellationToken).ConfigureAwait(false);
             if (!done && !await ScanWhole(run, scan, cancellationToken).ConfigureAwait(false))
             {
                 return;
@@ -155,7 +155,7 @@ internal sealed partial class NatsLog
     }
 
     // False where a message was not there, or keeps keys in its payload.
-    private async Task<bool> ScanRun(NatsLink link, List<MessageEntry> run, MetadataScan scan, CancellationToken cancellationToken)
+    private async Task<bool> ScanRun(Connection connection, List<MessageEntry> run, MetadataScan scan, CancellationToken cancellationToken)
     {
         var next = run.FindIndex(entry => entry.Last.CompareTo(scan.Position) > 0);
         if (next < 0)
@@ -165,28 +165,28 @@ internal sealed partial class NatsLog
 
         var complete = true;
         await _headers.Read(
-            link,
+            connection,
             run[next].Sequence,
             run[^1].Sequence,
-            (reply, tail) =>
+            message =>
             {
-                if (tail.Sequence < run[next].Sequence)
+                if (message.Tail.Sequence < run[next].Sequence)
                 {
                     return true;
                 }
 
-                if (tail.Sequence > run[next].Sequence)
+                if (message.Tail.Sequence > run[next].Sequence)
                 {
                     return complete = false;
                 }
 
-                var message = new StoredMessage(ByteReader.FromHeader(reply.Content), [], tail.Kind == MessageKind.Moved);
-                if (!scan.CanVisit(message))
+                var records = new RecordMessage(message);
+                if (!scan.CanVisit(records))
                 {
                     return complete = false;
                 }
 
-                return scan.Visit(run[next++], message) && next < run.Count;
+                return scan.Visit(run[next++], records) && next < run.Count;
             },
             cancellationToken).ConfigureAwait(false);
         return complete && (scan.Full || next == run.Count);
@@ -194,7 +194,7 @@ internal sealed partial class NatsLog
 
     private static bool Collect(
         in MessageEntry entry,
-        StoredMessage message,
+        RecordMessage message,
         long toRevision,
         int maxRecords,
         long maxBytes,

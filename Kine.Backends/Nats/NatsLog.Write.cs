@@ -94,7 +94,7 @@ internal sealed partial class NatsLog
         {
             throw new StoreUnavailableException(error.Message, error);
         }
-        catch (NatsLinkException)
+        catch (ConnectionException)
         {
             await Task.Delay(Pause).ConfigureAwait(false);
             return false;
@@ -137,7 +137,7 @@ internal sealed partial class NatsLog
         {
             throw new StoreUnavailableException($"NATS refused a message of the log: {error.Message}", error);
         }
-        catch (NatsLinkException error)
+        catch (ConnectionException error)
         {
             throw error.MaybeSent
                 ? new OutcomeUnknownException(error.Message, error)
@@ -151,50 +151,45 @@ internal sealed partial class NatsLog
 
     private async Task AppendParts(AppendBatch batch)
     {
-        var link = await _writing.Get().ConfigureAwait(false);
-        var parts = AppendPart.Split(batch, link.MaxPayload);
+        var connection = await _writing.Get().ConfigureAwait(false);
+        var parts = AppendPart.Split(batch, connection.MaxPayload);
         try
         {
-            await SendParts(link, parts).ConfigureAwait(false);
+            await SendParts(connection, parts).ConfigureAwait(false);
         }
-        catch (NatsLinkException error)
+        catch (ConnectionException error)
         {
             // The message that would make them count was never sent.
-            throw new NatsLinkException(error.Message, sent: false, error);
+            throw new ConnectionException(error.Message, sent: false, error);
         }
         var last = parts[^1];
         await Publish(MessageKind.Append, parts.Count - 1, batch.LastRevision, last.Content, last.Payload).ConfigureAwait(false);
     }
 
-    private async Task SendParts(NatsLink link, List<AppendPart> parts)
+    private async Task SendParts(Connection connection, List<AppendPart> parts)
     {
         var before = _state.Tail.Sequence;
         for (var next = 0; next < parts.Count - 1;)
         {
-            var wave = new List<(LogTail Tail, AppendPart Part)>();
+            var wave = new List<(LogTail Tail, ByteWriter? Content, ReadOnlyMemory<byte> Payload)>();
             long bytes = 0;
             for (; next < parts.Count - 1 && bytes < PartBytesUnderWay; next++)
             {
-                wave.Add((_state.Tail with { Kind = MessageKind.Part, Part = next, Sequence = before + (ulong)next + 1 }, parts[next]));
+                wave.Add((_state.Tail with { Kind = MessageKind.Part, Part = next, Sequence = before + (ulong)next + 1 }, parts[next].Content, parts[next].Payload));
                 bytes += parts[next].Content.Length + parts[next].Payload.Length;
             }
             try
             {
-                var landed = await _api.PublishAll(
-                    link, [.. wave.Select(sent => Message(sent.Tail, sent.Part.Content, sent.Part.Payload))], options.Timeout).ConfigureAwait(false);
-                for (var i = 0; i < landed.Length; i++)
-                {
-                    CheckPlace(wave[i].Tail, landed[i]);
-                }
+                await _stream.Publish(connection, wave).ConfigureAwait(false);
             }
             catch
             {
                 _behind = true;
                 throw;
             }
-            foreach ((var tail, var part) in wave)
+            foreach ((var tail, var content, _) in wave)
             {
-                _state.Apply(tail, part.Content.Written.Span);
+                _state.Apply(tail, content!.Written.Span);
             }
         }
     }
@@ -214,8 +209,8 @@ internal sealed partial class NatsLog
             kind == MessageKind.Checkpoint ? sequence : _state.Tail.Checkpoint);
         try
         {
-            var link = await _writing.Get().ConfigureAwait(false);
-            CheckPlace(tail, await _api.Publish(link, Message(tail, content, payload), options.Timeout).ConfigureAwait(false));
+            var connection = await _writing.Get().ConfigureAwait(false);
+            await _stream.Publish(connection, [(tail, content, payload)]).ConfigureAwait(false);
         }
         catch
         {
@@ -223,20 +218,5 @@ internal sealed partial class NatsLog
             throw;
         }
         _state.Apply(tail, content is null ? default : content.Written.Span);
-    }
-
-    private OutgoingMessage Message(LogTail tail, ByteWriter? content, ReadOnlyMemory<byte> payload) => new(options.Subject, payload)
-    {
-        ExpectedLast = tail.Sequence - 1,
-        Tail = tail.ToHeader(),
-        Content = content?.ToHeader(),
-    };
-
-    private static void CheckPlace(LogTail tail, ulong sequence)
-    {
-        if (sequence != tail.Sequence)
-        {
-            throw new StoreBrokenException($"NATS stored a message of the log at {sequence} that was to be {tail.Sequence}: somebody else writes to the stream or changed its set-up");
-        }
     }
 }

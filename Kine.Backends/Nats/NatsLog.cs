@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using NATS.Client.JetStream.Models;
 
 namespace Kine.Backends.Nats;
 
@@ -10,11 +11,11 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
 {
     private const int CatchUpTries = 8;
     private const int CacheBytes = 32 << 20;
-    private readonly NatsLinks _writing = new(options);
-    private readonly NatsLinks _reading = new(options);
-    private readonly NatsLinks _bulk = new(options, buffered: true);
-    private readonly JetStreamApi _api = new(options);
-    private readonly HeaderReader _headers = new(options, new JetStreamApi(options));
+    private readonly Connector _writing = new(options);
+    private readonly Connector _reading = new(options);
+    private readonly Connector _bulk = new(options);
+    private readonly LogStream _stream = new(options);
+    private readonly HeaderReader _headers = new(options, new LogStream(options));
     private readonly MessageCache _cache = new(CacheBytes);
     private readonly SemaphoreSlim _turn = new(1);
     private readonly SemaphoreSlim _maintenance = new(1);
@@ -34,9 +35,9 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
 
     /// <summary>See <see cref="IRevisionStore.ReadFence"/>: two small requests, one when nothing has changed.</summary>
     public Task<Fence> ReadFence(CancellationToken cancellationToken) => Reading(
-        async link =>
+        async connection =>
         {
-            (var tail, var fence) = await ReadTail(link).ConfigureAwait(false);
+            (var tail, var fence) = await ReadTail(connection).ConfigureAwait(false);
             return new Fence(tail.Epoch, fence.Holder, fence.Address, fence.LeaseTime, (long)tail.Sequence, tail.LastRevision);
         },
         cancellationToken);
@@ -66,7 +67,7 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
     /// <summary>Bytes of the stream and of what lives in it.</summary>
     public async Task<StoreSize> Size(CancellationToken cancellationToken)
     {
-        var state = await Reading(_api.State, cancellationToken).ConfigureAwait(false);
+        var state = await Reading(_stream.State, cancellationToken).ConfigureAwait(false);
         return IsCurrent
             ? new StoreSize(Math.Max(state.Bytes, _state.Index.LiveBytes), _state.Index.LiveBytes)
             : new StoreSize(state.Bytes, state.Bytes);
@@ -80,23 +81,23 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
     }
 
     // Repeats what may be repeated; the server's no is "unavailable" too, as it passes (no leader, restarting) or is an operator's to mend.
-    private Task<T> Reading<T>(Func<NatsLink, Task<T>> request, CancellationToken cancellationToken) => Reading(_reading, request, cancellationToken);
+    private Task<T> Reading<T>(Func<Connection, Task<T>> request, CancellationToken cancellationToken) => Reading(_reading, request, cancellationToken);
 
-    private async Task<T> Reading<T>(NatsLinks links, Func<NatsLink, Task<T>> request, CancellationToken cancellationToken)
+    private async Task<T> Reading<T>(Connector links, Func<Connection, Task<T>> request, CancellationToken cancellationToken)
     {
         var started = Environment.TickCount64;
         try
         {
             return await links.Repeat(
-                async link =>
+                async connection =>
                 {
                     try
                     {
-                        return await request(link).ConfigureAwait(false);
+                        return await request(connection).ConfigureAwait(false);
                     }
-                    catch (JetStreamException error) when (error.Code == NatsReply.NoResponders)
+                    catch (JetStreamException error) when (error.Code == JetStreamException.NoResponder)
                     {
-                        throw new NatsLinkException(error.Message, sent: false, error);
+                        throw new ConnectionException(error.Message, sent: false, error);
                     }
                 },
                 cancellationToken).ConfigureAwait(false);
@@ -120,18 +121,18 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
         }
     }
 
-    private async Task<(LogTail Tail, FenceContent Fence)> ReadTail(NatsLink link)
+    private async Task<(LogTail Tail, FenceContent Fence)> ReadTail(Connection connection)
     {
         for (var tries = 0; ; tries++)
         {
-            var state = await _api.State(link).ConfigureAwait(false);
+            var state = await _stream.State(connection).ConfigureAwait(false);
             var seen = _seen;
-            if (seen.Sequence != state.Last)
+            if (seen.Sequence != state.LastSeq)
             {
-                seen = await ReadLast(link, state).ConfigureAwait(false);
+                seen = await ReadLast(connection, state).ConfigureAwait(false);
             }
 
-            var fence = await FenceAt(link, seen.Fence).ConfigureAwait(false);
+            var fence = await FenceAt(connection, seen.Fence).ConfigureAwait(false);
             if (fence is not null)
             {
                 _seen = seen;
@@ -145,32 +146,32 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
     }
 
     // The last message's tail; it may be deleted or be followed by deleted ones, never by ones that count.
-    private async Task<LogTail> ReadLast(NatsLink link, StreamState state)
+    private async Task<LogTail> ReadLast(Connection connection, StreamState state)
     {
-        if (state.Last == 0 || state.Messages == 0)
+        if (state.LastSeq == 0 || state.Messages == 0)
         {
-            return LogTail.Empty with { Sequence = state.Last };
+            return LogTail.Empty with { Sequence = state.LastSeq };
         }
 
-        var last = await _api.Get(link, state.Last).ConfigureAwait(false) ?? await _api.GetLast(link).ConfigureAwait(false);
+        var last = await _stream.Get(connection, state.LastSeq).ConfigureAwait(false) ?? await _stream.GetLast(connection).ConfigureAwait(false);
         if (last is null)
         {
-            return LogTail.Empty with { Sequence = state.Last };
+            return LogTail.Empty with { Sequence = state.LastSeq };
         }
 
-        var tail = LogTail.Parse(last.Tail);
-        for (var sequence = tail.Sequence - 1; tail.Kind == MessageKind.Part && sequence >= state.First; sequence--)
+        var tail = last.Tail;
+        for (var sequence = tail.Sequence - 1; tail.Kind == MessageKind.Part && sequence >= state.FirstSeq; sequence--)
         {
             // A part may be of a writer that did not know it was replaced: only what came before all parts tells.
-            if (await _api.Get(link, sequence).ConfigureAwait(false) is { } before)
+            if (await _stream.Get(connection, sequence).ConfigureAwait(false) is { } before)
             {
-                tail = LogTail.Parse(before.Tail);
+                tail = before.Tail;
             }
         }
-        return tail with { Sequence = state.Last };
+        return tail with { Sequence = state.LastSeq };
     }
 
-    private async Task<FenceContent?> FenceAt(NatsLink link, ulong sequence)
+    private async Task<FenceContent?> FenceAt(Connection connection, ulong sequence)
     {
         if (sequence == 0)
         {
@@ -182,13 +183,13 @@ internal sealed partial class NatsLog(NatsOptions options, ILogger log) : IDispo
             return known.Content;
         }
 
-        var reply = await _api.Get(link, sequence).ConfigureAwait(false);
+        var reply = await _stream.Get(connection, sequence).ConfigureAwait(false);
         if (reply is null)
         {
             return null;
         }
 
-        var content = FenceContent.Read(ByteReader.FromHeader(reply.Content));
+        var content = FenceContent.Read(reply.Content);
         _seenFence = (sequence, content);
         return content;
     }

@@ -1,4 +1,4 @@
-using System.Text.Json.Nodes;
+using NATS.Client.JetStream.Models;
 
 namespace Kine.Backends.Nats;
 
@@ -8,76 +8,49 @@ namespace Kine.Backends.Nats;
 /// </summary>
 internal static class StreamSetup
 {
-    private static readonly string[] Limits = ["max_msgs", "max_bytes", "max_msgs_per_subject", "max_age", "max_msg_size"];
-
     /// <summary>The configuration to create it with.</summary>
-    public static JsonObject Wanted(NatsOptions options) => new()
+    public static StreamConfig Wanted(NatsOptions options) => new(options.Stream, [options.Subject])
     {
-        ["name"] = options.Stream,
-        ["description"] = "The log of kine, an etcd-compatible store. Never edit, purge or publish to it by hand.",
-        ["subjects"] = new JsonArray(options.Subject),
-        ["retention"] = "limits",
-        ["discard"] = "new",
-        ["storage"] = "file",
-        ["num_replicas"] = options.Replicas,
-        ["max_consumers"] = -1,
-        ["max_msgs"] = -1,
-        ["max_bytes"] = -1,
-        ["max_msgs_per_subject"] = -1,
-        ["max_msg_size"] = -1,
-        ["max_age"] = 0,
-        ["allow_direct"] = true,
+        Description = "The log of kine, an etcd-compatible store. Never edit, purge or publish to it by hand.",
+        Retention = StreamConfigRetention.Limits,
+        Discard = StreamConfigDiscard.New,
+        Storage = StreamConfigStorage.File,
+        NumReplicas = options.Replicas,
+        MaxConsumers = -1,
+        MaxMsgs = -1,
+        MaxBytes = -1,
+        AllowDirect = true,
     };
 
     /// <summary>Throws <see cref="StoreRefusedException"/> where the stream is set up so that it could lose or refuse what it must keep.</summary>
-    public static void Check(NatsOptions options, JsonObject configuration)
+    public static void Check(NatsOptions options, StreamConfig configuration)
     {
-        if (!Flag(configuration, "allow_direct"))
-        {
-            throw Refused(options, configuration.ContainsKey("allow_direct")
-                ? "allow_direct is off"
-                : "its server knows no allow_direct, which nats-server has since 2.9: it is too old");
-        }
-        Require(options, configuration, "retention", "limits");
-        Require(options, configuration, "discard", "new");
-        Require(options, configuration, "storage", "file");
-        foreach (var limit in Limits)
-        {
-            var value = configuration[limit]?.GetValue<long>() ?? -1;
-            if (value > 0)
-            {
-                throw Refused(options, $"{limit} is {value}, but a log without limits is needed");
-            }
-        }
-        foreach (var flag in (string[])["no_ack", "sealed", "deny_delete", "deny_purge", "discard_new_per_subject"])
-        {
-            if (Flag(configuration, flag))
-            {
-                throw Refused(options, $"{flag} is on");
-            }
-        }
-        if (configuration["mirror"] is not null || configuration["sources"] is JsonArray { Count: > 0 })
-        {
-            throw Refused(options, "it is a mirror, or has sources");
-        }
-
-        if (configuration["subjects"] is not JsonArray { Count: 1 } subjects || subjects[0]!.GetValue<string>() != options.Subject)
-        {
-            throw Refused(options, $"its subjects are not just {options.Subject}");
-        }
+        Require(options, configuration.AllowDirect, "allow_direct is off, or its server is older than 2.9 and does not know it");
+        Require(options, configuration.Retention == StreamConfigRetention.Limits, $"retention is {configuration.Retention}, but must be limits");
+        Require(options, configuration.Discard == StreamConfigDiscard.New, $"discard is {configuration.Discard}, but must be new");
+        Require(options, configuration.Storage == StreamConfigStorage.File, $"storage is {configuration.Storage}, but must be file");
+        RequireNone(options, "max_msgs", configuration.MaxMsgs);
+        RequireNone(options, "max_bytes", configuration.MaxBytes);
+        RequireNone(options, "max_msgs_per_subject", configuration.MaxMsgsPerSubject);
+        RequireNone(options, "max_age", configuration.MaxAge.Ticks);
+        RequireNone(options, "max_msg_size", configuration.MaxMsgSize);
+        Require(options, !configuration.NoAck, "no_ack is on");
+        Require(options, !configuration.Sealed, "sealed is on");
+        Require(options, !configuration.DenyDelete, "deny_delete is on");
+        Require(options, !configuration.DenyPurge, "deny_purge is on");
+        Require(options, !configuration.DiscardNewPerSubject, "discard_new_per_subject is on");
+        Require(options, configuration.Mirror is null && configuration.Sources is null or { Count: 0 }, "it is a mirror, or has sources");
+        Require(options, configuration.Subjects is { Count: 1 } subjects && subjects.Contains(options.Subject), $"its subjects are not just {options.Subject}");
     }
 
-    private static bool Flag(JsonObject configuration, string name) => configuration[name]?.GetValue<bool>() == true;
+    private static void RequireNone(NatsOptions options, string limit, long value) =>
+        Require(options, value <= 0, $"{limit} is {value}, but a log without limits is needed");
 
-    private static void Require(NatsOptions options, JsonObject configuration, string name, string value)
+    private static void Require(NatsOptions options, bool holds, string reason)
     {
-        var present = configuration[name]?.GetValue<string>();
-        if (present != value)
+        if (!holds)
         {
-            throw Refused(options, $"{name} is {present}, but must be {value}");
+            throw new StoreRefusedException($"the NATS stream {options.Stream} cannot hold the log: {reason}");
         }
     }
-
-    private static StoreRefusedException Refused(NatsOptions options, string reason) =>
-        new($"the NATS stream {options.Stream} cannot hold the log: {reason}");
 }

@@ -10,7 +10,7 @@ internal readonly record struct WantedValue(MessageEntry Entry, int Place, int I
     public static void Take(
         ReadOnlySpan<WantedValue> wanted, ReadOnlySpan<byte> content, ReadOnlySpan<byte> payload, bool moved, byte[]?[] values)
     {
-        var records = StoredMessage.Records(content, moved);
+        var records = RecordMessage.Records(content, moved);
         var next = 0;
         for (var place = 0; next < wanted.Length; place++)
         {
@@ -21,7 +21,7 @@ internal readonly record struct WantedValue(MessageEntry Entry, int Place, int I
 
             for (; next < wanted.Length && wanted[next].Place == place; next++)
             {
-                values[wanted[next].Index] = StoredMessage.Slice(payload, record.ValueOffset, record.Metadata.ValueLength).ToArray();
+                values[wanted[next].Index] = RecordMessage.Slice(payload, record.ValueOffset, record.Metadata.ValueLength).ToArray();
             }
         }
     }

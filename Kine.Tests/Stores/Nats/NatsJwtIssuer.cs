@@ -1,25 +1,20 @@
 using System.Buffers.Text;
-using System.Numerics;
-using System.Security.Cryptography;
 using System.Text;
-using Kine.Backends.Nats;
+using NATS.NKeys;
 
 namespace Kine.Tests.Stores.Nats;
 
 /// <summary>An operator with an account and the system account, whose signed tokens a nats-server trusts (NATS decentralized authentication, JWT version 2).</summary>
 internal sealed class NatsJwtIssuer
 {
-    private const int OperatorKind = 14 << 3;
-    private const int AccountKind = 0;
-    private const int UserKind = 20 << 3;
     private const string AccountLimits =
         """{"subs":-1,"data":-1,"payload":-1,"imports":-1,"exports":-1,"wildcards":true,"conn":-1,"leaf":-1,"mem_storage":-1,"disk_storage":-1,"streams":-1,"consumer":-1}""";
 
     private const string SystemLimits = """{"subs":-1,"data":-1,"payload":-1,"imports":-1,"exports":-1,"wildcards":true,"conn":-1,"leaf":-1}""";
 
-    private readonly Pair _operator = new(OperatorKind);
-    private readonly Pair _account = new(AccountKind);
-    private readonly Pair _system = new(AccountKind);
+    private readonly Pair _operator = new(PrefixByte.Operator);
+    private readonly Pair _account = new(PrefixByte.Account);
+    private readonly Pair _system = new(PrefixByte.Account);
 
     /// <summary>What the server needs to know.</summary>
     public string ServerConfiguration => $$"""
@@ -35,7 +30,7 @@ internal sealed class NatsJwtIssuer
     /// <summary>A credentials file of a new user of the account.</summary>
     public string UserCredentials()
     {
-        var user = new Pair(UserKind);
+        var user = new Pair(PrefixByte.User);
         return $"""
             -----BEGIN NATS USER JWT-----
             {Sign(_account, user, "user", ",\"subs\":-1,\"data\":-1,\"payload\":-1,\"pub\":{},\"sub\":{}")}
@@ -57,20 +52,15 @@ internal sealed class NatsJwtIssuer
         return $"{text}.{Base64Url.EncodeToString(issuer.Sign(Encoding.ASCII.GetBytes(text)))}";
     }
 
-    /// <summary>An Ed25519 pair in the text form of NKeys; signs as RFC 8032 says.</summary>
     private sealed class Pair
     {
-        private static readonly BigInteger Order = (BigInteger.One << 252) + BigInteger.Parse("27742317777372353535851937790883648493");
-        private readonly byte[] _hash;
-        private readonly byte[] _public;
+        private readonly KeyPair _pair;
 
-        public Pair(int kind)
+        public Pair(PrefixByte kind)
         {
-            var seed = RandomNumberGenerator.GetBytes(32);
-            _hash = SHA512.HashData(seed);
-            _public = Ed25519.PublicKey(seed);
-            Seed = NKey.Text([(byte)((18 << 3) | (kind >> 5)), (byte)((kind & 31) << 3), .. seed]);
-            Public = NKey.PublicKey(Seed)!;
+            _pair = KeyPair.CreatePair(kind);
+            Seed = _pair.GetSeed();
+            Public = _pair.GetPublicKey();
         }
 
         public string Seed { get; }
@@ -79,14 +69,9 @@ internal sealed class NatsJwtIssuer
 
         public byte[] Sign(byte[] message)
         {
-            var nonce = Number(SHA512.HashData([.. _hash[32..], .. message])) % Order;
-            var point = Ed25519.BaseTimes(nonce);
-            var challenge = Number(SHA512.HashData([.. point, .. _public, .. message])) % Order;
-            var scalar = new byte[32];
-            ((nonce + (challenge * Ed25519.Scalar(_hash))) % Order).TryWriteBytes(scalar, out _, isUnsigned: true);
-            return [.. point, .. scalar];
+            var signature = new byte[64];
+            _pair.Sign(message, signature);
+            return signature;
         }
-
-        private static BigInteger Number(byte[] littleEndian) => new(littleEndian, isUnsigned: true);
     }
 }

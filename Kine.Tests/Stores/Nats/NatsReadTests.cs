@@ -40,11 +40,8 @@ public sealed class NatsReadTests(NatsFixture fixture)
         var content = new ByteWriter();
         records.WriteTo(content, 0);
         var before = await store.State();
-        var tail = new LogTail(MessageKind.Append, before.Last + 1, 0, store.Mine.Epoch, batch.LastRevision, 1, 0);
-        await store.Api.Publish(
-            store.Link,
-            new OutgoingMessage(store.Options.Subject, records.Payload) { ExpectedLast = before.Last, Tail = tail.ToHeader(), Content = content.ToHeader() },
-            TimeSpan.FromSeconds(10));
+        var tail = new LogTail(MessageKind.Append, before.LastSeq + 1, 0, store.Mine.Epoch, batch.LastRevision, 1, 0);
+        await store.Publish(tail, content, records.Payload);
         await store.Reopen();
         await store.AssertHolds([.. Enumerable.Range(2, 190)], 512);
         await store.TakeOver();

@@ -1,7 +1,11 @@
+using System.Buffers;
 using System.Text.Json.Nodes;
 using Kine.Backends;
 using Kine.Backends.Endpoints;
 using Kine.Backends.Nats;
+using NATS.Client.Core;
+using NATS.Client.JetStream;
+using NATS.Client.JetStream.Models;
 
 namespace Kine.Tests.Stores.Nats;
 
@@ -27,10 +31,13 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     {
         var endpoint = fixture.Server.NewEndpoint();
         var options = StoreEndpoint.Parse(endpoint).Nats!;
-        using var link = NatsLink.Connect(options);
-        var configuration = StreamSetup.Wanted(options);
+        await using var connection = new NatsConnection(new NatsOpts { Url = options.Servers[0] });
+        var wanted = new ArrayBufferWriter<byte>();
+        NatsJSJsonSerializer<StreamConfig>.Default.Serialize(wanted, StreamSetup.Wanted(options));
+        var configuration = JsonNode.Parse(wanted.WrittenSpan)!.AsObject();
         configuration[setting] = JsonNode.Parse(value);
-        await new JetStreamApi(options).CreateStream(link, configuration);
+        var answer = await connection.RequestAsync<string, string>($"$JS.API.STREAM.CREATE.{options.Stream}", configuration.ToJsonString());
+        Assert.DoesNotContain("\"error\"", answer.Data);
 
         await using var store = new NatsRevisionStore(options);
         var refused = await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
@@ -42,9 +49,9 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     public void A_server_that_knows_no_direct_reads_is_named_too_old()
     {
         var options = StoreEndpoint.Parse("nats://h").Nats!;
-        var answered = JsonNode.Parse(StreamSetup.Wanted(options).ToJsonString())!.AsObject();
+        var answered = StreamSetup.Wanted(options);
         StreamSetup.Check(options, answered);
-        answered.Remove("allow_direct");
+        answered.AllowDirect = false;
         Assert.Contains("2.9", Assert.Throws<StoreRefusedException>(() => StreamSetup.Check(options, answered)).Message);
     }
 
@@ -114,7 +121,7 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     {
         await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
         var last = await store.Append(1, 5000, 700, perBatch: 5000);
-        Assert.True((await store.State()).Last > 20);
+        Assert.True((await store.State()).LastSeq > 20);
         await store.Reopen();
         await store.AssertHolds([.. Enumerable.Range(2, (int)last - 1)], 700);
         Assert.Equal(last, (await store.Store.ReadFence(default)).LastRevision);
@@ -157,17 +164,13 @@ public sealed class NatsStoreTests(NatsFixture fixture)
         var last = await store.Append(1, 10, 100);
         var batch = store.Batch(last, 3000, 500);
         batch.Side.Add(new SideRow(SideKind.Meta, [1], [2]));
-        var parts = AppendPart.Split(batch, store.Link.MaxPayload);
+        var parts = await store.Split(batch);
         Assert.True(parts.Count > 5);
         var before = await store.State();
         for (var i = 0; i < parts.Count - 1; i++)
         {
-            var sequence = before.Last + (ulong)i + 1;
-            var tail = new LogTail(MessageKind.Part, sequence, i, store.Mine.Epoch, last, 1, 0);
-            await store.Api.Publish(
-                store.Link,
-                new OutgoingMessage(store.Options.Subject, parts[i].Payload) { ExpectedLast = sequence - 1, Tail = tail.ToHeader(), Content = parts[i].Content.ToHeader() },
-                TimeSpan.FromSeconds(10));
+            var tail = new LogTail(MessageKind.Part, before.LastSeq + (ulong)i + 1, i, store.Mine.Epoch, last, 1, 0);
+            await store.Publish(tail, parts[i].Content, parts[i].Payload);
         }
 
         await store.Reopen();
@@ -204,16 +207,13 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     {
         await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
         var last = await store.Append(1, 10, 100);
-        var parts = AppendPart.Split(store.Batch(last, 3000, 500), store.Link.MaxPayload);
+        var parts = await store.Split(store.Batch(last, 3000, 500));
         var before = await store.State();
         await using var next = await NatsTestStore.Open(store.Endpoint);
 
         // Its first part was refused; the second one, on its way already, names just the sequence that the take-over has.
-        var tail = new LogTail(MessageKind.Part, before.Last + 2, 1, store.Mine.Epoch, last, 1, 0);
-        await store.Api.Publish(
-            store.Link,
-            new OutgoingMessage(store.Options.Subject, parts[1].Payload) { ExpectedLast = before.Last + 1, Tail = tail.ToHeader(), Content = parts[1].Content.ToHeader() },
-            TimeSpan.FromSeconds(10));
+        var tail = new LogTail(MessageKind.Part, before.LastSeq + 2, 1, store.Mine.Epoch, last, 1, 0);
+        await store.Publish(tail, parts[1].Content, parts[1].Payload);
 
         Assert.Equal(next.Mine.Holder, (await store.Store.ReadFence(default)).Holder);
         await next.Append(last, 10, 100);
@@ -279,11 +279,8 @@ public sealed class NatsStoreTests(NatsFixture fixture)
         async Task Limit(long bytes)
         {
             var configuration = StreamSetup.Wanted(store.Options);
-            configuration["max_bytes"] = bytes;
-            var reply = await store.Link.Request(
-                new OutgoingMessage($"$JS.API.STREAM.UPDATE.{store.Options.Stream}", System.Text.Encoding.UTF8.GetBytes(configuration.ToJsonString())),
-                TimeSpan.FromSeconds(10));
-            Assert.DoesNotContain("\"error\"", System.Text.Encoding.UTF8.GetString(reply.Data));
+            configuration.MaxBytes = bytes;
+            await store.JetStream.UpdateStreamAsync(configuration);
         }
     }
 }

@@ -1,6 +1,9 @@
 using Kine.Backends;
 using Kine.Backends.Endpoints;
 using Kine.Backends.Nats;
+using NATS.Client.Core;
+using NATS.Client.JetStream;
+using NATS.Client.JetStream.Models;
 
 namespace Kine.Tests.Stores.Nats;
 
@@ -8,14 +11,15 @@ namespace Kine.Tests.Stores.Nats;
 internal sealed class NatsTestStore : IAsyncDisposable
 {
     private readonly NatsOptions _options;
-    private NatsLink? _link;
+    private readonly NatsConnection _connection;
 
     private NatsTestStore(string endpoint)
     {
         Endpoint = endpoint;
         _options = StoreEndpoint.Parse(endpoint).Nats! with { Timeout = TimeSpan.FromSeconds(5) };
         Store = new NatsRevisionStore(_options);
-        Api = new JetStreamApi(_options);
+        _connection = new NatsConnection(new NatsOpts { Url = _options.Servers[0] });
+        JetStream = new NatsJSContext(_connection);
     }
 
     public string Endpoint { get; }
@@ -24,14 +28,12 @@ internal sealed class NatsTestStore : IAsyncDisposable
 
     public IRevisionStore Store { get; private set; }
 
-    public JetStreamApi Api { get; }
+    /// <summary>A connection beside the store's.</summary>
+    public NatsJSContext JetStream { get; }
 
     public Fence Mine { get; private set; } = null!;
 
     public FenceToken Token => new(Mine.Epoch, Mine.Holder);
-
-    /// <summary>A connection beside the store's.</summary>
-    public NatsLink Link => _link is { IsAlive: true } ? _link : _link = NatsLink.Connect(_options);
 
     public static async Task<NatsTestStore> Open(string endpoint, bool takeOver = true)
     {
@@ -139,11 +141,27 @@ internal sealed class NatsTestStore : IAsyncDisposable
         }
     }
 
-    public Task<StreamState> State() => Api.State(Link);
+    /// <summary>Cuts a batch as the store does.</summary>
+    public async Task<List<AppendPart>> Split(AppendBatch batch)
+    {
+        await _connection.ConnectAsync();
+        return AppendPart.Split(batch, _connection.ServerInfo!.MaxPayload);
+    }
+
+    /// <summary>Publishes a message of the log as anybody could.</summary>
+    public async Task Publish(LogTail tail, ByteWriter content, ReadOnlyMemory<byte> payload)
+    {
+        var headers = new NatsHeaders { [LogTail.Header] = tail.ToHeader(), [LogTail.ContentHeader] = content.ToHeader() };
+        var answer = await JetStream.PublishAsync(
+            _options.Subject, payload, NatsRawSerializer<ReadOnlyMemory<byte>>.Default, new NatsJSPubOpts { ExpectedLastSequence = tail.Sequence - 1 }, headers);
+        answer.EnsureSuccess();
+    }
+
+    public async Task<StreamState> State() => (await JetStream.GetStreamAsync(_options.Stream)).Info.State;
 
     public async ValueTask DisposeAsync()
     {
-        _link?.Dispose();
+        await _connection.DisposeAsync();
         await Store.DisposeAsync();
     }
 }

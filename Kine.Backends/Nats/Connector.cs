@@ -3,21 +3,21 @@ using System.Diagnostics;
 namespace Kine.Backends.Nats;
 
 /// <summary>The present connection for one purpose; a broken one is replaced at the next use.</summary>
-internal sealed class NatsLinks(NatsOptions options, bool buffered = false) : IDisposable
+internal sealed class Connector(NatsOptions options) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
     private readonly SemaphoreSlim _connecting = new(1);
-    private NatsLink? _link;
+    private Connection? _connection;
     private bool _disposed;
 
-    /// <summary>A connection that was alive a moment ago; tries for about a second. Throws <see cref="NatsLinkException"/>.</summary>
-    public ValueTask<NatsLink> Get() => _link is { IsAlive: true } link ? new(link) : new(Connect());
+    /// <summary>A connection that was alive a moment ago; tries for about a second. Throws <see cref="ConnectionException"/>.</summary>
+    public ValueTask<Connection> Get() => _connection is { IsAlive: true } connection ? new(connection) : new(Connect());
 
     /// <summary>
     /// Runs a request that may be repeated, on a new connection if need be, for about a second. Throws <see cref="StoreUnavailableException"/>.
     /// </summary>
-    public async Task<T> Repeat<T>(Func<NatsLink, Task<T>> request, CancellationToken cancellationToken)
+    public async Task<T> Repeat<T>(Func<Connection, Task<T>> request, CancellationToken cancellationToken)
     {
         var watch = Stopwatch.StartNew();
         while (true)
@@ -25,10 +25,10 @@ internal sealed class NatsLinks(NatsOptions options, bool buffered = false) : ID
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
-                var link = await Get().ConfigureAwait(false);
-                return await request(link).WaitAsync(cancellationToken).ConfigureAwait(false);
+                var connection = await Get().ConfigureAwait(false);
+                return await request(connection).WaitAsync(cancellationToken).ConfigureAwait(false);
             }
-            catch (NatsLinkException error)
+            catch (ConnectionException error)
             {
                 if (watch.Elapsed > Patience || error.Refused)
                 {
@@ -43,10 +43,10 @@ internal sealed class NatsLinks(NatsOptions options, bool buffered = false) : ID
     public void Dispose()
     {
         _disposed = true;
-        _link?.Dispose();
+        _connection?.Close();
     }
 
-    private async Task<NatsLink> Connect()
+    private async Task<Connection> Connect()
     {
         await _connecting.WaitAsync().ConfigureAwait(false);
         try
@@ -55,25 +55,24 @@ internal sealed class NatsLinks(NatsOptions options, bool buffered = false) : ID
             while (true)
             {
                 ObjectDisposedException.ThrowIf(_disposed, this);
-                if (_link is { IsAlive: true } link)
+                if (_connection is { IsAlive: true } connection)
                 {
-                    return link;
+                    return connection;
                 }
 
-                _link?.Dispose();
-                _link = null;
+                _connection?.Close();
+                _connection = null;
                 try
                 {
-                    // Connecting blocks its thread.
-                    _link = await Task.Run(() => NatsLink.Connect(options, buffered)).ConfigureAwait(false);
+                    _connection = await Connection.Open(options).ConfigureAwait(false);
                     if (_disposed)
                     {
-                        _link.Dispose();
+                        _connection.Close();
                     }
 
-                    return _link;
+                    return _connection;
                 }
-                catch (NatsLinkException error) when (!error.Refused && watch.Elapsed < Patience)
+                catch (ConnectionException error) when (!error.Refused && watch.Elapsed < Patience)
                 {
                     await Task.Delay(Pause).ConfigureAwait(false);
                 }

@@ -1,16 +1,18 @@
 namespace Kine.Backends.Nats;
 
-/// <summary>A message of records as fetched: decoded content and the whole payload.</summary>
-internal sealed class StoredMessage(byte[] content, byte[] payload, bool moved)
+/// <summary>A message of records as fetched, with the whole payload.</summary>
+internal sealed class RecordMessage(LogMessage message)
 {
     /// <summary>Bytes it takes in a cache.</summary>
-    public int Length => content.Length + payload.Length;
+    public int Length => message.Content.Length + message.Data.Length;
 
     /// <summary>Bytes of metadata and keys.</summary>
-    public int ContentLength => content.Length;
+    public int ContentLength => message.Content.Length;
+
+    private bool IsMoved => message.Tail.Kind == MessageKind.Moved;
 
     /// <summary>Reads its records.</summary>
-    public RecordReader Records() => Records(content, moved);
+    public RecordReader Records() => Records(message.Content, IsMoved);
 
     /// <summary>Reads the records of a content.</summary>
     /// <param name="content">As decoded from the header.</param>
@@ -30,7 +32,7 @@ internal sealed class StoredMessage(byte[] content, byte[] payload, bool moved)
     }
 
     /// <summary>Takes values out of it, in the order of their places.</summary>
-    public void Take(ReadOnlySpan<WantedValue> wanted, byte[]?[] values) => WantedValue.Take(wanted, content, payload, moved, values);
+    public void Take(ReadOnlySpan<WantedValue> wanted, byte[]?[] values) => WantedValue.Take(wanted, message.Content, message.Data, IsMoved, values);
 
     /// <summary>A record, with its key and value pointing into this message where they stand in the payload.</summary>
     public LogRecord Record(in StoredRecord record)
@@ -47,7 +49,7 @@ internal sealed class StoredMessage(byte[] content, byte[] payload, bool moved)
 
     private ReadOnlySpan<byte> Value(in StoredRecord record) => Slice(record.ValueOffset, record.Metadata.ValueLength);
 
-    private ReadOnlySpan<byte> Slice(int offset, int length) => Slice(payload, offset, length);
+    private ReadOnlySpan<byte> Slice(int offset, int length) => Slice(message.Data, offset, length);
 
     /// <summary>A key or value in a payload.</summary>
     public static ReadOnlySpan<byte> Slice(ReadOnlySpan<byte> payload, int offset, int length) =>

@@ -1,0 +1,90 @@
+using NATS.Client.Core;
+using NATS.NKeys;
+
+namespace Kine.Backends.Nats;
+
+/// <summary>The library's options for a connection, with what files hold read anew for each one.</summary>
+internal static class ConnectionOptions
+{
+    private const int SeedLength = 58;
+    private const int QueueBytes = 1 << 20;
+    private const int ReadBytes = 256 << 10;
+    private static readonly TimeSpan LongestConnect = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan PingInterval = TimeSpan.FromSeconds(20);
+
+    /// <summary>All but the server. Throws <see cref="ConnectionException"/> when a file cannot be used, without its content.</summary>
+    public static NatsOpts Of(NatsOptions options) => new()
+    {
+        Name = $"kine bucket {options.Bucket}",
+        AuthOpts = LogIn(options),
+        TlsOpts = Tls(options),
+        InboxPrefix = options.InboxPrefix ?? "_INBOX",
+        ConnectTimeout = options.Timeout < LongestConnect ? options.Timeout : LongestConnect,
+        RequestTimeout = options.Timeout,
+        CommandTimeout = options.Timeout,
+        PingInterval = PingInterval,
+        WriterBufferSize = QueueBytes,
+        ReaderBufferSize = ReadBytes,
+    };
+
+    private static NatsAuthOpts LogIn(NatsOptions options)
+    {
+        var logIn = new NatsAuthOpts { Username = options.User, Password = options.Password, Token = options.Token };
+        if (options.CredentialsFile is { } credentials)
+        {
+            var text = Read(credentials);
+            logIn = text.Contains("BEGIN NATS USER JWT", StringComparison.Ordinal) && text.Contains("BEGIN USER NKEY SEED", StringComparison.Ordinal)
+                ? logIn with { Creds = text }
+                : throw Refused($"the credentials file {credentials} holds no user JWT with its seed");
+        }
+        if (options.SeedFile is { } file)
+        {
+            try
+            {
+                var seed = Read(file).Split('\n').Select(line => line.Trim()).First(line => line.Length == SeedLength && line[0] == 'S');
+                using var pair = KeyPair.FromSeed(seed);
+                logIn = logIn with { Seed = seed, NKey = pair.GetPublicKey() };
+            }
+            catch (Exception error) when (error is NKeysException or InvalidOperationException)
+            {
+                throw Refused($"the file {file} holds no NKey seed");
+            }
+        }
+        return logIn;
+    }
+
+    private static NatsTlsOpts Tls(NatsOptions options)
+    {
+        string?[] files = [options.CaFile, options.CertFile, options.KeyFile];
+        foreach (var file in files)
+        {
+            if (file is not null)
+            {
+                Read(file);
+            }
+        }
+
+        return new NatsTlsOpts
+        {
+            CaFile = options.CaFile,
+            CertFile = options.CertFile,
+            KeyFile = options.KeyFile,
+            InsecureSkipVerify = options.SkipVerify,
+            Mode = options.SkipVerify ? TlsMode.Require : TlsMode.Auto,
+        };
+    }
+
+    private static string Read(string file)
+    {
+        try
+        {
+            return File.ReadAllText(file);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw Refused($"the file {file} for the log-in to NATS cannot be read: {error.Message}");
+        }
+    }
+
+    private static ConnectionException Refused(string message) => new(message, sent: false) { Refused = true };
+}
