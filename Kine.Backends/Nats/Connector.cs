@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Kine.Backends.Nats;
 
 /// <summary>The present connection for one purpose; a broken one is replaced at the next use.</summary>
-internal sealed class Connector(NatsOptions options) : IDisposable
+internal sealed class Connector(NatsOptions options, SlowRequests slow) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
@@ -15,29 +15,46 @@ internal sealed class Connector(NatsOptions options) : IDisposable
     public ValueTask<Connection> Get() => _connection is { IsAlive: true } connection ? new(connection) : new(Connect());
 
     /// <summary>
-    /// Runs a request that may be repeated, on a new connection if need be, for about a second. Throws <see cref="StoreUnavailableException"/>.
+    /// Runs a request that may be repeated, on a new connection if need be, for about a second. Throws <see cref="StoreUnavailableException"/>, also for
+    /// the server's no: it passes (no leader, restarting) or is an operator's to mend.
     /// </summary>
     public async Task<T> Repeat<T>(Func<Connection, Task<T>> request, CancellationToken cancellationToken)
     {
-        var watch = Stopwatch.StartNew();
-        while (true)
+        var started = Environment.TickCount64;
+        try
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            try
+            while (true)
             {
-                var connection = await Get().ConfigureAwait(false);
-                return await request(connection).WaitAsync(cancellationToken).ConfigureAwait(false);
-            }
-            catch (ConnectionException error)
-            {
-                if (watch.Elapsed > Patience || error.Refused)
+                cancellationToken.ThrowIfCancellationRequested();
+                try
                 {
-                    throw new StoreUnavailableException(error.Message, error);
+                    var connection = await Get().ConfigureAwait(false);
+                    return await request(connection).WaitAsync(cancellationToken).ConfigureAwait(false);
+                }
+                catch (Exception error) when (IsRepeated(error) && Environment.TickCount64 - started <= Patience.TotalMilliseconds)
+                {
+                    await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
                 }
             }
-            await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is ConnectionException or JetStreamException)
+        {
+            throw new StoreUnavailableException(error.Message, error);
+        }
+        finally
+        {
+            slow.Report("read", started);
         }
     }
+
+    /// <summary>As the other, for a request without an answer.</summary>
+    public Task Repeat(Func<Connection, Task> request, CancellationToken cancellationToken) => Repeat(
+        async connection =>
+        {
+            await request(connection).ConfigureAwait(false);
+            return true;
+        },
+        cancellationToken);
 
     /// <summary>Closes the connection; no new one is made.</summary>
     public void Dispose()
@@ -83,4 +100,6 @@ internal sealed class Connector(NatsOptions options) : IDisposable
             _connecting.Release();
         }
     }
+
+    private static bool IsRepeated(Exception error) => error is ConnectionException { Refused: false } or JetStreamException { Code: JetStreamException.NoResponder };
 }

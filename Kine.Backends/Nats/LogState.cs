@@ -26,6 +26,9 @@ internal sealed class LogState
 
     public SideRows Side { get; } = new();
 
+    /// <summary>Messages fetched lately. Under another state their sequences may name others.</summary>
+    public MessageCache Cache { get; } = new();
+
     /// <summary>The last message applied, unfinished parts included.</summary>
     public LogTail Tail { get; private set; } = LogTail.Empty;
 
@@ -52,8 +55,8 @@ internal sealed class LogState
     /// <summary>Messages that may be in the stream beside those.</summary>
     public long Loose => Garbage.Count + OldRenewals.Count + _pendingSequences.Count + _loosePieces.Count + 1;
 
-    /// <summary>The fence row that this amounts to. Its counter is the sequence, which every message moves by one.</summary>
-    public Fence ToFence() => new(Tail.Epoch, Fence.Holder, Fence.Address, Fence.LeaseTime, (long)Tail.Sequence, Tail.LastRevision);
+    /// <summary>The fence row that this amounts to.</summary>
+    public Fence ToFence() => FenceRow.Of(Tail, Fence);
 
     /// <summary>Begins with what a checkpoint holds.</summary>
     public void Begin(LogTail checkpoint, ulong covered, FenceContent fence)

@@ -1,8 +1,11 @@
 namespace Kine.Backends.Nats;
 
 /// <summary>Messages fetched lately, by sequence; the longest unused ones go first. Safe for concurrent use.</summary>
-internal sealed class MessageCache(long limit)
+internal sealed class MessageCache
 {
+    /// <summary>Bytes it holds at most.</summary>
+    public const int Limit = 32 << 20;
+
     private readonly Lock _lock = new();
     private readonly Dictionary<ulong, LinkedListNode<(ulong Sequence, RecordMessage Message)>> _places = [];
     private readonly LinkedList<(ulong Sequence, RecordMessage Message)> _order = new();
@@ -35,30 +38,20 @@ internal sealed class MessageCache(long limit)
     {
         lock (_lock)
         {
-            if (message.Length > limit / 8 || _places.ContainsKey(sequence))
+            if (message.Length > Limit / 8 || _places.ContainsKey(sequence))
             {
                 return;
             }
 
             _places[sequence] = _order.AddFirst((sequence, message));
             _bytes += message.Length;
-            while (_bytes > limit)
+            while (_bytes > Limit)
             {
                 (var oldest, var gone) = _order.Last!.Value;
                 _order.RemoveLast();
                 _places.Remove(oldest);
                 _bytes -= gone.Length;
             }
-        }
-    }
-
-    public void Clear()
-    {
-        lock (_lock)
-        {
-            _places.Clear();
-            _order.Clear();
-            _bytes = 0;
         }
     }
 }

@@ -7,35 +7,68 @@ namespace Kine.Backends.Nats;
 /// The log in one JetStream stream. Several processes may open it; each message names the stream's last sequence before it, so that the server itself
 /// refuses whoever does not know of the last one. <see cref="LogState"/> has the messages by example.
 /// </summary>
-public sealed class NatsRevisionStore(NatsOptions options, ILoggerFactory? logging = null) : IRevisionStore
+public sealed class NatsRevisionStore : IRevisionStore
 {
-    private readonly NatsLog _log = new(options, (logging ?? NullLoggerFactory.Instance).CreateLogger<NatsRevisionStore>());
-    private readonly List<string> _warnings = [];
+    private readonly NatsOptions _options;
+    private readonly Connector _writing;
+    private readonly Connector _reading;
+    private readonly Connector _bulk;
+    private readonly LogStream _stream;
+    private readonly FenceRow _fence;
+    private readonly LogReplica _replica;
+    private readonly LogWriter _writer;
+    private readonly LogReader _reader;
+
+    /// <summary>Connects to nothing yet.</summary>
+    public NatsRevisionStore(NatsOptions options, ILoggerFactory? logging = null)
+    {
+        _options = options;
+        var slow = new SlowRequests(options, (logging ?? NullLoggerFactory.Instance).CreateLogger<NatsRevisionStore>());
+        _writing = new Connector(options, slow);
+        _reading = new Connector(options, slow);
+        _bulk = new Connector(options, slow);
+        _stream = new LogStream(options);
+        _fence = new FenceRow(_stream);
+        var headers = new HeaderReader(options, _stream);
+        _replica = new LogReplica(_reading, _stream, headers, _fence);
+        _writer = new LogWriter(_writing, _stream, _replica, slow);
+        var fetcher = new MessageFetcher(_reading, _bulk, _stream, _replica);
+        _reader = new LogReader(_reading, headers, _replica, fetcher);
+        Compactor = new Compactor(_reading, _stream, headers, _replica, fetcher, _writer);
+    }
 
     /// <inheritdoc/>
-    public string Description => options.ToString();
+    public string Description => _options.ToString();
 
     /// <inheritdoc/>
     public bool IsExclusive => false;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Warnings => _warnings;
+    public IReadOnlyList<string> Warnings { get; private set; } = [];
+
+    /// <summary>Where the deletions are.</summary>
+    internal Compactor Compactor { get; }
 
     /// <inheritdoc/>
-    public Task Open(CancellationToken cancellationToken) => Task.Run(() => _log.Open(_warnings, cancellationToken), cancellationToken);
+    public async Task Open(CancellationToken cancellationToken) =>
+        Warnings = await new StreamSetup(_options, _reading, _stream).Run(cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
-    public Task<Fence> ReadFence(CancellationToken cancellationToken) => _log.ReadFence(cancellationToken);
+    public Task<Fence> ReadFence(CancellationToken cancellationToken) => _reading.Repeat(_fence.Read, cancellationToken);
 
     /// <inheritdoc/>
     public Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime, CancellationToken cancellationToken) =>
-        Task.Run(() => _log.TakeOver(seen, new FenceContent(holder, address, leaseTime), cancellationToken), cancellationToken);
+        Task.Run(() => _writer.TakeOver(seen, new FenceContent(holder, address, leaseTime), cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
-    public Task Renew(FenceToken token, CancellationToken cancellationToken) => _log.Renew(token);
+    public async Task Renew(FenceToken token, CancellationToken cancellationToken)
+    {
+        await _writer.Renew(token).ConfigureAwait(false);
+        await Compactor.DropOldRenewals().ConfigureAwait(false);
+    }
 
     /// <inheritdoc/>
-    public Task Release(FenceToken token, CancellationToken cancellationToken) => _log.Release(token);
+    public Task Release(FenceToken token, CancellationToken cancellationToken) => _writer.Release(token);
 
     /// <inheritdoc/>
     public Task Append(AppendBatch batch)
@@ -43,42 +76,49 @@ public sealed class NatsRevisionStore(NatsOptions options, ILoggerFactory? loggi
         batch.Check();
 
         // Encoding and sending a batch takes the caller's thread from evaluating the next one.
-        return Task.Run(() => _log.Append(batch));
+        return Task.Run(() => _writer.Append(batch));
     }
 
     /// <inheritdoc/>
     public Task<RecordId?> ScanMetadata(
         RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken) =>
-        _log.ScanMetadata(after, toRevision, maxRecords, visit, cancellationToken);
+        _reader.ScanMetadata(after, toRevision, maxRecords, visit, cancellationToken);
 
     /// <inheritdoc/>
     public Task<List<LogRecord>> ReadRecords(
         RecordId after, long toRevision, int maxRecords, long maxBytes, CancellationToken cancellationToken) =>
-        _log.ReadRecords(after, toRevision, maxRecords, maxBytes, cancellationToken);
+        _reader.ReadRecords(after, toRevision, maxRecords, maxBytes, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<byte[]?[]> ReadValues(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => _log.ReadValues(ids, cancellationToken);
+    public Task<byte[]?[]> ReadValues(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => _reader.ReadValues(ids, cancellationToken);
 
     /// <inheritdoc/>
-    public Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => _log.Delete(ids, cancellationToken);
+    public Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => Compactor.Delete(ids, cancellationToken);
 
     /// <inheritdoc/>
     public async Task<List<SideRow>> ReadSide(CancellationToken cancellationToken)
     {
-        await _log.Refresh(cancellationToken).ConfigureAwait(false);
-        return _log.Side();
+        await _replica.Refresh(cancellationToken).ConfigureAwait(false);
+        return _replica.State.Side.All();
     }
 
     /// <inheritdoc/>
-    public async ValueTask<StoreSize> Size(CancellationToken cancellationToken) => await _log.Size(cancellationToken).ConfigureAwait(false);
+    public async ValueTask<StoreSize> Size(CancellationToken cancellationToken)
+    {
+        var found = await _reading.Repeat(_stream.State, cancellationToken).ConfigureAwait(false);
+        var live = _replica.State.Index.LiveBytes;
+        return _replica.IsCurrent ? new StoreSize(Math.Max(found.Bytes, live), live) : new StoreSize(found.Bytes, found.Bytes);
+    }
 
     /// <inheritdoc/>
-    public Task Defragment(CancellationToken cancellationToken) => _log.Defragment(cancellationToken);
+    public Task Defragment(CancellationToken cancellationToken) => Compactor.Defragment(cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
-        _log.Dispose();
+        _writing.Dispose();
+        _reading.Dispose();
+        _bulk.Dispose();
         return ValueTask.CompletedTask;
     }
 }

@@ -134,19 +134,15 @@ public sealed class NatsCompactionTests(NatsFixture fixture)
     /// <summary>Makes a checkpoint as another holder and stops before it deletes anything.</summary>
     private sealed class UncollectedLog(NatsTestStore store) : IAsyncDisposable
     {
-        private readonly NatsLog _log = new(store.Options, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        private readonly NatsRevisionStore _store = new(store.Options);
 
         public async Task MakeCheckpoint()
         {
             var holder = Guid.NewGuid();
-            var taken = (await _log.TakeOver(await _log.ReadFence(default), new FenceContent(holder, "", TimeSpan.FromSeconds(1)), default))!;
-            await _log.MakeCheckpoint(new FenceToken(taken.Epoch, holder));
+            var taken = (await _store.TakeOver(await _store.ReadFence(default), holder, "", TimeSpan.FromSeconds(1), default))!;
+            await _store.Compactor.MakeCheckpoint(new FenceToken(taken.Epoch, holder));
         }
 
-        public ValueTask DisposeAsync()
-        {
-            _log.Dispose();
-            return ValueTask.CompletedTask;
-        }
+        public ValueTask DisposeAsync() => _store.DisposeAsync();
     }
 }

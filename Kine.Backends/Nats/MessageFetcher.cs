@@ -2,23 +2,26 @@ using System.Buffers;
 
 namespace Kine.Backends.Nats;
 
-// Messages with their payloads, many requests at a time. What counts for the speed of scattered reads is bytes copied and allocated: a message of which
-// little is wanted never becomes an object.
-internal sealed partial class NatsLog
+/// <summary>
+/// Fetches messages with their payloads, many requests at a time. What counts for the speed of scattered reads is bytes copied and allocated: a message
+/// of which little is wanted never becomes an object.
+/// </summary>
+internal sealed class MessageFetcher(Connector single, Connector bulk, LogStream stream, LogReplica replica)
 {
-    private const int ManyGets = 64; // from here on a connection that collects requests is faster, though it holds them back for up to a millisecond
+    private const int ManyGets = 64; // from here on they go where no single one waits behind them
     private const int WaveMessages = 4096;
-    private const long WaveBytes = 16 << 20; // the library's queue must hold the answers
+    private const long WaveBytes = 16 << 20;
     private const int LittleWanted = 8; // one record in so many
 
-    private async Task<(List<int> Unknown, List<int> Gone)> ReadValues(
+    /// <summary>Reads the values wanted into their places; returns those that are in no message known here, and those whose message is gone.</summary>
+    public async Task<(List<int> Unknown, List<int> Gone)> ReadValues(
         ReadOnlyMemory<RecordId> ids, byte[]?[] values, List<int> wanted, CancellationToken cancellationToken)
     {
         var unknown = new List<int>();
         var found = new List<WantedValue>(wanted.Count);
         foreach (var i in wanted)
         {
-            if (_state.Index.Find(ids.Span[i]) is { } place)
+            if (replica.State.Index.Find(ids.Span[i]) is { } place)
             {
                 found.Add(new WantedValue(place.Entry, place.Place, i));
             }
@@ -35,7 +38,8 @@ internal sealed partial class NatsLog
         WantedValue[] sorted = [.. found];
         var whole = new List<Range>();
         var parts = new List<Range>();
-        var small = _state.Index.LiveBytes <= CacheBytes;
+        var state = replica.State;
+        var small = state.Index.LiveBytes <= MessageCache.Limit;
         for (var start = 0; start < sorted.Length;)
         {
             var end = start + 1;
@@ -45,7 +49,7 @@ internal sealed partial class NatsLog
             }
 
             var entry = sorted[start].Entry;
-            var keep = small || entry.Chunks > 0 || (end - start) * LittleWanted >= entry.Live || _cache.Contains(entry.Sequence);
+            var keep = small || entry.Chunks > 0 || (end - start) * LittleWanted >= entry.Live || state.Cache.Contains(entry.Sequence);
             (keep ? whole : parts).Add(start..end);
             start = end;
         }
@@ -105,13 +109,14 @@ internal sealed partial class NatsLog
     }
 
     /// <summary>Messages with their payloads, null where one is gone.</summary>
-    private async Task<RecordMessage?[]> Fetch(MessageEntry[] entries, CancellationToken cancellationToken)
+    public async Task<RecordMessage?[]> Fetch(MessageEntry[] entries, CancellationToken cancellationToken)
     {
+        var cache = replica.State.Cache;
         var messages = new RecordMessage?[entries.Length];
         var missing = new List<int>();
         for (var i = 0; i < messages.Length; i++)
         {
-            messages[i] = _cache.Get(entries[i].Sequence);
+            messages[i] = cache.Get(entries[i].Sequence);
             if (messages[i] is null)
             {
                 missing.Add(i);
@@ -120,12 +125,13 @@ internal sealed partial class NatsLog
         foreach ((var start, var end) in Waves(missing.Count, i => entries[missing[i]]))
         {
             var wave = missing.GetRange(start, end - start);
-            await FetchWave(entries, wave, messages, cancellationToken).ConfigureAwait(false);
+            await FetchWave(entries, wave, messages, cache, cancellationToken).ConfigureAwait(false);
         }
         return messages;
     }
 
-    private async Task FetchWave(MessageEntry[] entries, List<int> wave, RecordMessage?[] messages, CancellationToken cancellationToken)
+    private async Task FetchWave(
+        MessageEntry[] entries, List<int> wave, RecordMessage?[] messages, MessageCache cache, CancellationToken cancellationToken)
     {
         var sequences = new List<ulong>(wave.Count);
         foreach (var i in wave)
@@ -146,13 +152,13 @@ internal sealed partial class NatsLog
             next += count;
             if (messages[i] is { } message)
             {
-                _cache.Add(entries[i].Sequence, message);
+                cache.Add(entries[i].Sequence, message);
             }
         }
     }
 
     private Task GetAll(List<ulong> sequences, Connection.Answered visit, CancellationToken cancellationToken) =>
-        Reading(sequences.Count < ManyGets ? _reading : _bulk, connection => Done(_stream.GetAll(connection, sequences, visit)), cancellationToken);
+        (sequences.Count < ManyGets ? single : bulk).Repeat(connection => stream.GetAll(connection, sequences, visit), cancellationToken);
 
     private static RecordMessage? Join(ReadOnlySpan<LogMessage?> replies)
     {
@@ -166,9 +172,10 @@ internal sealed partial class NatsLog
         return new RecordMessage(last with { Data = payload });
     }
 
-    // Each holds at least one message.
-    private static IEnumerable<(int Start, int End)> Waves(int count, Func<int, MessageEntry> entry, long maxBytes = WaveBytes)
+    /// <summary>Cuts messages into what is fetched at once; each holds at least one.</summary>
+    public static IEnumerable<(int Start, int End)> Waves(int count, Func<int, MessageEntry> entry, long maxBytes = WaveBytes)
     {
+        maxBytes = Math.Min(maxBytes, WaveBytes);
         for (var start = 0; start < count;)
         {
             var end = start;
@@ -182,4 +189,7 @@ internal sealed partial class NatsLog
             start = end;
         }
     }
+
+    /// <summary>What is thrown when messages are still gone after some tries.</summary>
+    public static StoreUnavailableException Moving() => new("messages of the log are not where they should be; they are moved faster than they can be read, or gone");
 }

@@ -1,18 +1,66 @@
 namespace Kine.Backends.Nats;
 
-// From the stream to the state in memory. The caller has the turn.
-internal sealed partial class NatsLog
+/// <summary>
+/// What the stream's messages amount to in this process. The turn is held by whoever writes to the stream or catches up with it.
+/// </summary>
+internal sealed class LogReplica(Connector connector, LogStream stream, HeaderReader headers, FenceRow fence)
 {
-    private const int SingleGets = 8; // fewer messages than this aren't worth a consumer
+    private const int CatchUpTries = 8;
+    public const int SingleGets = 8; // fewer messages than this aren't worth a consumer
+    private volatile LogState _state = new();
+    private volatile bool _behind = true;
     private bool _reload;
 
-    private async Task CatchUp(CancellationToken cancellationToken)
+    /// <summary>Held by whoever calls <see cref="CatchUp"/> or changes what the properties give.</summary>
+    public SemaphoreSlim Turn { get; } = new(1);
+
+    public LogState State => _state;
+
+    /// <summary>What this process took over last; null when it gave that up.</summary>
+    public FenceToken? Held { get; set; }
+
+    /// <summary>True when the stream may have more than the state.</summary>
+    public bool IsBehind
+    {
+        get => _behind;
+        set => _behind = value;
+    }
+
+    /// <summary>True when the state is the stream's: the holder applies every message itself, and nobody else's counts.</summary>
+    public bool IsCurrent => !_behind && Held is { } held && Holds(held);
+
+    public bool Holds(FenceToken token) => token.Epoch == _state.Tail.Epoch && token.Holder == _state.Fence.Holder;
+
+    /// <summary>Catches up with the stream unless this process is the one that writes it.</summary>
+    public async Task Refresh(CancellationToken cancellationToken)
+    {
+        if (IsCurrent)
+        {
+            return;
+        }
+
+        await Turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (!IsCurrent)
+            {
+                await CatchUp(cancellationToken).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            Turn.Release();
+        }
+    }
+
+    /// <summary>Catches up with the stream.</summary>
+    public async Task CatchUp(CancellationToken cancellationToken)
     {
         for (var tries = 0; ; tries++)
         {
             try
             {
-                if (await Reading(connection => CatchUpOnce(connection, cancellationToken), cancellationToken).ConfigureAwait(false))
+                if (await connector.Repeat(connection => CatchUpOnce(connection, cancellationToken), cancellationToken).ConfigureAwait(false))
                 {
                     _behind = false;
                     return;
@@ -33,16 +81,16 @@ internal sealed partial class NatsLog
     // False when messages were deleted under the reader, so that it has to begin again.
     private async Task<bool> CatchUpOnce(Connection connection, CancellationToken cancellationToken)
     {
-        var stream = await _stream.State(connection).ConfigureAwait(false);
+        var found = await stream.State(connection).ConfigureAwait(false);
         var state = _state;
-        if (stream.LastSeq == state.Tail.Sequence && !_reload)
+        if (found.LastSeq == state.Tail.Sequence && !_reload)
         {
             return true;
         }
 
-        var last = await ReadLast(connection, stream).ConfigureAwait(false);
+        var last = await fence.ReadTail(connection, found).ConfigureAwait(false);
         var begun = state.Tail.Sequence;
-        var lost = stream.LastSeq < begun || (last.Fence <= begun && last.Epoch != state.Tail.Epoch);
+        var lost = found.LastSeq < begun || (last.Fence <= begun && last.Epoch != state.Tail.Epoch);
         if (lost || _reload || begun < last.Checkpoint)
         {
             // Readers keep the old state until the new one is whole.
@@ -55,7 +103,7 @@ internal sealed partial class NatsLog
         }
         try
         {
-            await Replay(connection, state, stream.LastSeq, cancellationToken).ConfigureAwait(false);
+            await Replay(connection, state, found.LastSeq, cancellationToken).ConfigureAwait(false);
         }
         catch (StoreBrokenException)
         {
@@ -73,44 +121,40 @@ internal sealed partial class NatsLog
             return false;
         }
 
-        if (state.Tail.Sequence < stream.LastSeq)
+        if (state.Tail.Sequence < found.LastSeq)
         {
-            state.Skip(stream.LastSeq);
+            state.Skip(found.LastSeq);
         }
 
-        if (state != _state)
-        {
-            _cache.Clear();
-            _state = state;
-        }
+        _state = state;
         return true;
     }
 
     // The holder deletes what its newest checkpoint covers: whoever read on from before it may have missed something.
     private async Task<bool> CheckpointMoved(Connection connection, ulong begun)
     {
-        var last = await ReadLast(connection, await _stream.State(connection).ConfigureAwait(false)).ConfigureAwait(false);
+        var last = await fence.ReadTail(connection, await stream.State(connection).ConfigureAwait(false)).ConfigureAwait(false);
         return begun < last.Checkpoint;
     }
 
     private async Task<bool> LoadCheckpoint(Connection connection, LogState state, ulong sequence)
     {
-        if (await _stream.Get(connection, sequence).ConfigureAwait(false) is not { } message)
+        if (await stream.Get(connection, sequence).ConfigureAwait(false) is not { } message)
         {
             return false;
         }
 
         (var covered, var pieces) = LogState.ReadCheckpoint(message.Content);
         var tail = message.Tail;
-        var fetched = await _stream.GetAll(connection, pieces).ConfigureAwait(false);
-        if (fetched.Contains(null) || await FenceAt(connection, tail.Fence).ConfigureAwait(false) is not { } fence)
+        var fetched = await stream.GetAll(connection, pieces).ConfigureAwait(false);
+        if (fetched.Contains(null) || await fence.ReadHolder(connection, tail.Fence).ConfigureAwait(false) is not { } holder)
         {
             return false;
         }
 
         byte[] bytes = [.. fetched.SelectMany(piece => piece!.Data)];
         Checkpoint.Decode(bytes, state.Index, state.Side);
-        state.Begin(tail, covered, fence);
+        state.Begin(tail, covered, holder);
         return true;
     }
 
@@ -119,7 +163,7 @@ internal sealed partial class NatsLog
         var from = state.Tail.Sequence + 1;
         if (to >= from + SingleGets)
         {
-            await _headers.Read(
+            await headers.Read(
                 connection,
                 from,
                 to,
@@ -137,7 +181,7 @@ internal sealed partial class NatsLog
             sequences.Add(sequence);
         }
 
-        foreach (var message in await _stream.GetAll(connection, sequences).ConfigureAwait(false))
+        foreach (var message in await stream.GetAll(connection, sequences).ConfigureAwait(false))
         {
             if (message is not null)
             {

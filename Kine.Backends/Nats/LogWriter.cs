@@ -1,23 +1,25 @@
 namespace Kine.Backends.Nats;
 
-// Messages that only land right behind the last one applied here: that is the fence.
-internal sealed partial class NatsLog
+/// <summary>Writes messages that only land right behind the last one applied here: that is the fence.</summary>
+internal sealed class LogWriter(Connector connector, LogStream stream, LogReplica replica, SlowRequests slow)
 {
     private const int PartBytesUnderWay = 4 << 20;
     private const int WriteTries = 6;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan TakeOverPatience = TimeSpan.FromSeconds(3);
 
+    private LogState State => replica.State;
+
     /// <summary>See <see cref="IRevisionStore.TakeOver"/>.</summary>
     public async Task<Fence?> TakeOver(Fence seen, FenceContent claim, CancellationToken cancellationToken)
     {
-        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await replica.Turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             // Loaded before it claims: a holder that is still loading could not renew.
-            await CatchUp(cancellationToken).ConfigureAwait(false);
+            await replica.CatchUp(cancellationToken).ConfigureAwait(false);
             var started = Environment.TickCount64;
-            while (seen.Epoch == _state.Tail.Epoch && seen.Counter == (long)_state.Tail.Sequence)
+            while (seen.Epoch == State.Tail.Epoch && seen.Counter == (long)State.Tail.Sequence)
             {
                 if (await Claim(seen.Epoch + 1, claim).ConfigureAwait(false))
                 {
@@ -30,28 +32,24 @@ internal sealed partial class NatsLog
                     throw new StoreUnavailableException("NATS did not answer whether the log was taken over");
                 }
 
-                await CatchUp(cancellationToken).ConfigureAwait(false);
+                await replica.CatchUp(cancellationToken).ConfigureAwait(false);
             }
-            if (_state.Tail.Epoch != seen.Epoch + 1 || _state.Fence.Holder != claim.Holder)
+            if (State.Tail.Epoch != seen.Epoch + 1 || State.Fence.Holder != claim.Holder)
             {
                 return null;
             }
 
-            _held = new FenceToken(_state.Tail.Epoch, claim.Holder);
-            return _state.ToFence();
+            replica.Held = new FenceToken(State.Tail.Epoch, claim.Holder);
+            return State.ToFence();
         }
         finally
         {
-            _turn.Release();
+            replica.Turn.Release();
         }
     }
 
     /// <summary>See <see cref="IRevisionStore.Renew"/>.</summary>
-    public async Task Renew(FenceToken token)
-    {
-        await Write(token, () => Publish(MessageKind.Renewal, 0, _state.Tail.LastRevision, null, default)).ConfigureAwait(false);
-        await DropOldRenewals().ConfigureAwait(false);
-    }
+    public Task Renew(FenceToken token) => Write(token, () => Publish(MessageKind.Renewal, null));
 
     /// <summary>See <see cref="IRevisionStore.Release"/>.</summary>
     public Task Release(FenceToken token) => Write(
@@ -59,9 +57,9 @@ internal sealed partial class NatsLog
         async () =>
         {
             var content = new ByteWriter();
-            new FenceContent(Guid.Empty, "", _state.Fence.LeaseTime).WriteTo(content);
-            await Publish(MessageKind.Fence, 0, _state.Tail.LastRevision, content, default).ConfigureAwait(false);
-            _held = null;
+            new FenceContent(Guid.Empty, "", State.Fence.LeaseTime).WriteTo(content);
+            await Publish(MessageKind.Fence, content).ConfigureAwait(false);
+            replica.Held = null;
         });
 
     /// <summary>See <see cref="IRevisionStore.Append"/>.</summary>
@@ -70,11 +68,11 @@ internal sealed partial class NatsLog
         var started = Environment.TickCount64;
         await Write(
             batch.Token,
-            () => batch.ExpectedRevision == _state.Tail.LastRevision
+            () => batch.ExpectedRevision == State.Tail.LastRevision
                 ? AppendParts(batch)
-                : throw new FencedException($"an append after revision {batch.ExpectedRevision} was refused: the log ends at {_state.Tail.LastRevision}"))
+                : throw new FencedException($"an append after revision {batch.ExpectedRevision} was refused: the log ends at {State.Tail.LastRevision}"))
             .ConfigureAwait(false);
-        ReportSlow("append", started);
+        slow.Report("append", started);
     }
 
     private async Task<bool> Claim(long epoch, FenceContent claim)
@@ -83,7 +81,7 @@ internal sealed partial class NatsLog
         claim.WriteTo(content);
         try
         {
-            await Publish(MessageKind.Fence, 0, _state.Tail.LastRevision, content, default, epoch).ConfigureAwait(false);
+            await Publish(State.Tail with { Kind = MessageKind.Fence, Part = 0, Epoch = epoch }, content, default).ConfigureAwait(false);
             return true;
         }
         catch (JetStreamException error) when (error.Code == JetStreamException.WrongLastSequence)
@@ -105,21 +103,21 @@ internal sealed partial class NatsLog
     /// Runs a fenced write in its turn. A wrong sequence is either another holder, or an own earlier message whose answer was lost: the state tells, and in
     /// the second case the write, which certainly did not happen, is tried again behind it.
     /// </summary>
-    private async Task Write(FenceToken token, Func<Task> write)
+    public async Task Write(FenceToken token, Func<Task> write)
     {
-        await _turn.WaitAsync().ConfigureAwait(false);
+        await replica.Turn.WaitAsync().ConfigureAwait(false);
         try
         {
             for (var tries = 1; ; tries++)
             {
-                if (_behind)
+                if (replica.IsBehind)
                 {
-                    await CatchUp(CancellationToken.None).ConfigureAwait(false);
+                    await replica.CatchUp(CancellationToken.None).ConfigureAwait(false);
                 }
 
-                if (!Holds(token))
+                if (!replica.Holds(token))
                 {
-                    throw new FencedException($"epoch {token.Epoch} was refused: the fence is now {_state.ToFence()}");
+                    throw new FencedException($"epoch {token.Epoch} was refused: the fence is now {State.ToFence()}");
                 }
 
                 try
@@ -129,7 +127,7 @@ internal sealed partial class NatsLog
                 }
                 catch (JetStreamException error) when (error.Code == JetStreamException.WrongLastSequence && tries < WriteTries)
                 {
-                    _behind = true;
+                    replica.IsBehind = true;
                 }
             }
         }
@@ -145,13 +143,13 @@ internal sealed partial class NatsLog
         }
         finally
         {
-            _turn.Release();
+            replica.Turn.Release();
         }
     }
 
     private async Task AppendParts(AppendBatch batch)
     {
-        var connection = await _writing.Get().ConfigureAwait(false);
+        var connection = await connector.Get().ConfigureAwait(false);
         var parts = AppendPart.Split(batch, connection.MaxPayload);
         try
         {
@@ -163,60 +161,61 @@ internal sealed partial class NatsLog
             throw new ConnectionException(error.Message, sent: false, error);
         }
         var last = parts[^1];
-        await Publish(MessageKind.Append, parts.Count - 1, batch.LastRevision, last.Content, last.Payload).ConfigureAwait(false);
+        await Publish(
+            State.Tail with { Kind = MessageKind.Append, Part = parts.Count - 1, LastRevision = batch.LastRevision }, last.Content, last.Payload).ConfigureAwait(false);
     }
 
     private async Task SendParts(Connection connection, List<AppendPart> parts)
     {
-        var before = _state.Tail.Sequence;
+        var before = State.Tail.Sequence;
         for (var next = 0; next < parts.Count - 1;)
         {
             var wave = new List<(LogTail Tail, ByteWriter? Content, ReadOnlyMemory<byte> Payload)>();
             long bytes = 0;
             for (; next < parts.Count - 1 && bytes < PartBytesUnderWay; next++)
             {
-                wave.Add((_state.Tail with { Kind = MessageKind.Part, Part = next, Sequence = before + (ulong)next + 1 }, parts[next].Content, parts[next].Payload));
+                wave.Add((State.Tail with { Kind = MessageKind.Part, Part = next, Sequence = before + (ulong)next + 1 }, parts[next].Content, parts[next].Payload));
                 bytes += parts[next].Content.Length + parts[next].Payload.Length;
             }
             try
             {
-                await _stream.Publish(connection, wave).ConfigureAwait(false);
+                await stream.Publish(connection, wave).ConfigureAwait(false);
             }
             catch
             {
-                _behind = true;
+                replica.IsBehind = true;
                 throw;
             }
             foreach ((var tail, var content, _) in wave)
             {
-                _state.Apply(tail, content!.Written.Span);
+                State.Apply(tail, content!.Written.Span);
             }
         }
     }
 
-    // Publishes the next message of the log and applies it.
-    private async Task Publish(
-        MessageKind kind, int part, long lastRevision, ByteWriter? content, ReadOnlyMemory<byte> payload, long? epoch = null)
+    /// <summary>Publishes the next message of the log and applies it; within <see cref="Write"/> only.</summary>
+    public Task Publish(MessageKind kind, ByteWriter? content, ReadOnlyMemory<byte> payload = default) =>
+        Publish(State.Tail with { Kind = kind, Part = 0 }, content, payload);
+
+    private async Task Publish(LogTail tail, ByteWriter? content, ReadOnlyMemory<byte> payload)
     {
-        var sequence = _state.Tail.Sequence + 1;
-        var tail = new LogTail(
-            kind,
-            sequence,
-            part,
-            epoch ?? _state.Tail.Epoch,
-            lastRevision,
-            kind == MessageKind.Fence ? sequence : _state.Tail.Fence,
-            kind == MessageKind.Checkpoint ? sequence : _state.Tail.Checkpoint);
+        var sequence = State.Tail.Sequence + 1;
+        tail = tail with
+        {
+            Sequence = sequence,
+            Fence = tail.Kind == MessageKind.Fence ? sequence : tail.Fence,
+            Checkpoint = tail.Kind == MessageKind.Checkpoint ? sequence : tail.Checkpoint,
+        };
         try
         {
-            var connection = await _writing.Get().ConfigureAwait(false);
-            await _stream.Publish(connection, [(tail, content, payload)]).ConfigureAwait(false);
+            var connection = await connector.Get().ConfigureAwait(false);
+            await stream.Publish(connection, [(tail, content, payload)]).ConfigureAwait(false);
         }
         catch
         {
-            _behind = true;
+            replica.IsBehind = true;
             throw;
         }
-        _state.Apply(tail, content is null ? default : content.Written.Span);
+        State.Apply(tail, content is null ? default : content.Written.Span);
     }
 }

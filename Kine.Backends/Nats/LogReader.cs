@@ -1,7 +1,10 @@
 namespace Kine.Backends.Nats;
 
-// Records and values. What the index names may be moved and deleted before it is fetched: then the index, once it has caught up, names another place.
-internal sealed partial class NatsLog
+/// <summary>
+/// Reads records and values. What the index names may be moved and deleted before it is fetched: then the index, once it has caught up, names another
+/// place.
+/// </summary>
+internal sealed class LogReader(Connector connector, HeaderReader headers, LogReplica replica, MessageFetcher fetcher)
 {
     private const int MessagesAtOnce = 1024;
     private const int FindTries = 8;
@@ -20,8 +23,8 @@ internal sealed partial class NatsLog
         for (var tries = 0; tries < FindTries; tries++)
         {
             // The holder's index is complete; elsewhere what is not found may have been written or moved a moment ago.
-            var complete = IsCurrent || tries > 0;
-            (var unknown, var gone) = await ReadValues(ids, values, wanted, cancellationToken).ConfigureAwait(false);
+            var complete = replica.IsCurrent || tries > 0;
+            (var unknown, var gone) = await fetcher.ReadValues(ids, values, wanted, cancellationToken).ConfigureAwait(false);
             if (gone.Count == 0 && (complete || unknown.Count == 0))
             {
                 return values;
@@ -30,7 +33,7 @@ internal sealed partial class NatsLog
             await CatchUpAnyway(cancellationToken).ConfigureAwait(false);
             wanted = [.. unknown, .. gone];
         }
-        throw Moving();
+        throw MessageFetcher.Moving();
     }
 
     /// <summary>See <see cref="IRevisionStore.ReadRecords"/>.</summary>
@@ -39,17 +42,17 @@ internal sealed partial class NatsLog
     {
         var records = new List<LogRecord>();
         long bytes = 0;
-        await Refresh(cancellationToken).ConfigureAwait(false);
+        await replica.Refresh(cancellationToken).ConfigureAwait(false);
         for (var tries = 0; tries < FindTries && records.Count < maxRecords && (records.Count == 0 || bytes < maxBytes);)
         {
-            var entries = _state.Index.After(after, toRevision, maxRecords - records.Count, MessagesAtOnce);
+            var entries = replica.State.Index.After(after, toRevision, maxRecords - records.Count, MessagesAtOnce);
             if (entries.Count == 0)
             {
                 return records;
             }
 
-            var some = Waves(entries.Count, i => entries[i], Math.Min(maxBytes - bytes, WaveBytes)).First().End;
-            var messages = await Fetch([.. entries.Take(some)], cancellationToken).ConfigureAwait(false);
+            var some = MessageFetcher.Waves(entries.Count, i => entries[i], maxBytes - bytes).First().End;
+            var messages = await fetcher.Fetch([.. entries.Take(some)], cancellationToken).ConfigureAwait(false);
             for (var i = 0; i < some; i++)
             {
                 if (messages[i] is not { } message)
@@ -66,25 +69,25 @@ internal sealed partial class NatsLog
                 tries = 0;
             }
         }
-        return records.Count > 0 || maxRecords == 0 ? records : throw Moving();
+        return records.Count > 0 || maxRecords == 0 ? records : throw MessageFetcher.Moving();
     }
 
     /// <summary>See <see cref="IRevisionStore.ScanMetadata"/>.</summary>
     public async Task<RecordId?> ScanMetadata(
         RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken)
     {
-        await Refresh(cancellationToken).ConfigureAwait(false);
+        await replica.Refresh(cancellationToken).ConfigureAwait(false);
         var scan = new MetadataScan(after, toRevision, maxRecords, visit);
         for (var tries = 0; tries < FindTries && !scan.Over; tries++)
         {
-            var entries = _state.Index.After(scan.Position, toRevision, maxRecords);
+            var entries = replica.State.Index.After(scan.Position, toRevision, maxRecords);
             if (entries.Count == 0)
             {
                 return null;
             }
 
             var before = scan.Position;
-            if (entries.Count < SingleGets || entries.Sum(entry => (long)entry.Bytes) < SmallScan)
+            if (entries.Count < LogReplica.SingleGets || entries.Sum(entry => (long)entry.Bytes) < SmallScan)
             {
                 await ScanWhole(entries, scan, cancellationToken).ConfigureAwait(false);
             }
@@ -102,24 +105,22 @@ internal sealed partial class NatsLog
                 await CatchUpAnyway(cancellationToken).ConfigureAwait(false);
             }
         }
-        return scan.Over ? scan.Last : throw Moving();
+        return scan.Over ? scan.Last : throw MessageFetcher.Moving();
     }
 
     // A holder that another one has replaced without its knowledge finds its messages moved too.
     private Task CatchUpAnyway(CancellationToken cancellationToken)
     {
-        _behind = true;
-        return Refresh(cancellationToken);
+        replica.IsBehind = true;
+        return replica.Refresh(cancellationToken);
     }
-
-    private static StoreUnavailableException Moving() => new("messages of the log are not where they should be; they are moved faster than they can be read, or gone");
 
     // False where a message is gone, or the scan is over.
     private async Task<bool> ScanWhole(List<MessageEntry> entries, MetadataScan scan, CancellationToken cancellationToken)
     {
-        foreach ((var start, var end) in Waves(entries.Count, i => entries[i]))
+        foreach ((var start, var end) in MessageFetcher.Waves(entries.Count, i => entries[i]))
         {
-            var messages = await Fetch([.. entries.Skip(start).Take(end - start)], cancellationToken).ConfigureAwait(false);
+            var messages = await fetcher.Fetch([.. entries.Skip(start).Take(end - start)], cancellationToken).ConfigureAwait(false);
             for (var i = start; i < end; i++)
             {
                 if (messages[i - start] is not { } message || !scan.Visit(entries[i], message))
@@ -143,8 +144,8 @@ internal sealed partial class NatsLog
             }
 
             var run = entries.GetRange(start, end - start);
-            var done = run.Count >= SingleGets
-                && await Reading(connection => ScanRun(connection, run, scan, cancellationToken), cancellationToken).ConfigureAwait(false);
+            var done = run.Count >= LogReplica.SingleGets
+                && await connector.Repeat(connection => ScanRun(connection, run, scan, cancellationToken), cancellationToken).ConfigureAwait(false);
             if (!done && !await ScanWhole(run, scan, cancellationToken).ConfigureAwait(false))
             {
                 return;
@@ -164,7 +165,7 @@ internal sealed partial class NatsLog
         }
 
         var complete = true;
-        await _headers.Read(
+        await headers.Read(
             connection,
             run[next].Sequence,
             run[^1].Sequence,

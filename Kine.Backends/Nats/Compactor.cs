@@ -1,7 +1,10 @@
 namespace Kine.Backends.Nats;
 
-// Deletions, moves out of mostly dead messages, checkpoints, and at last the deletion of what no checkpoint needs.
-internal sealed partial class NatsLog
+/// <summary>
+/// Deletes records, moves the living out of mostly dead messages, makes checkpoints, and deletes what no checkpoint needs. One of these at a time; appends
+/// go on between their messages.
+/// </summary>
+internal sealed class Compactor(Connector connector, LogStream stream, HeaderReader headers, LogReplica replica, MessageFetcher fetcher, LogWriter writer)
 {
     private const long SmallGarbage = 4 << 20; // bytes for which no checkpoint is made
     private const long ManyMessages = 10_000;
@@ -9,6 +12,9 @@ internal sealed partial class NatsLog
     private const int OldRenewalsKept = 512; // a few minutes of an idle holder, 80 KB
     private const int DeletesUnderWay = 16;
     private const ulong PurgedAtOnce = 1024;
+    private readonly SemaphoreSlim _maintenance = new(1);
+
+    private LogState State => replica.State;
 
     /// <summary>See <see cref="IRevisionStore.Delete"/>. Gives space back now and then.</summary>
     public async Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
@@ -18,13 +24,13 @@ internal sealed partial class NatsLog
         {
             var token = Holding();
             await Bury(token, ids).ConfigureAwait(false);
-            var index = _state.Index;
+            var index = State.Index;
             if (index.DeadBytes > Math.Max(SmallGarbage, index.LiveBytes / 2))
             {
                 await MoveSparse(token, cancellationToken).ConfigureAwait(false);
             }
 
-            if (_state.GarbageBytes > Math.Max(SmallGarbage, index.LiveBytes / 4) || _state.SinceCheckpoint > Math.Max(ManyMessages, index.Messages / 2))
+            if (State.GarbageBytes > Math.Max(SmallGarbage, index.LiveBytes / 4) || State.SinceCheckpoint > Math.Max(ManyMessages, index.Messages / 2))
             {
                 await Tidy(token, cancellationToken).ConfigureAwait(false);
             }
@@ -51,7 +57,7 @@ internal sealed partial class NatsLog
         }
     }
 
-    private FenceToken Holding() => _held ?? throw new FencedException("this process does not hold the log");
+    private FenceToken Holding() => replica.Held ?? throw new FencedException("this process does not hold the log");
 
     private async Task Bury(FenceToken token, ReadOnlyMemory<RecordId> ids)
     {
@@ -62,11 +68,11 @@ internal sealed partial class NatsLog
         for (var start = 0; start < sorted.Length;)
         {
             var from = start;
-            await Write(
+            await writer.Write(
                 token,
                 async () =>
                 {
-                    var deletion = new DeletionWriter(_state.Index);
+                    var deletion = new DeletionWriter(State.Index);
                     for (start = from; start < sorted.Length && deletion.TryAdd(sorted[start]);)
                     {
                         start++;
@@ -74,7 +80,7 @@ internal sealed partial class NatsLog
 
                     if (deletion.Finish() is { } content)
                     {
-                        await Publish(MessageKind.Deletion, 0, _state.Tail.LastRevision, content, default).ConfigureAwait(false);
+                        await writer.Publish(MessageKind.Deletion, content).ConfigureAwait(false);
                     }
                 }).ConfigureAwait(false);
         }
@@ -85,7 +91,7 @@ internal sealed partial class NatsLog
         var group = new List<MessageEntry>();
         var bytes = 0;
         var count = 0;
-        foreach (var entry in _state.Index.Snapshot())
+        foreach (var entry in State.Index.Snapshot())
         {
             var sparse = entry.DeadCount * 2 >= entry.Count && entry.Chunks == 0;
             if (group.Count > 0 && (!sparse || bytes + entry.LiveBytes > AppendPart.WholePayload || count + entry.Live > AppendPart.FullCount / 4))
@@ -111,12 +117,12 @@ internal sealed partial class NatsLog
 
     private async Task Move(FenceToken token, List<MessageEntry> sources, CancellationToken cancellationToken)
     {
-        var messages = await Fetch([.. sources], cancellationToken).ConfigureAwait(false);
+        var messages = await fetcher.Fetch([.. sources], cancellationToken).ConfigureAwait(false);
         var records = new RecordWriter();
         var moved = 0;
         for (; moved < sources.Count; moved++)
         {
-            var message = messages[moved] ?? throw Moving();
+            var message = messages[moved] ?? throw MessageFetcher.Moving();
             if (moved > 0 && records.ContentLength + message.ContentLength > AppendPart.MaxContent - AppendPart.MoveRoom)
             {
                 break;
@@ -135,7 +141,7 @@ internal sealed partial class NatsLog
         WriteId(content, sources[0].First);
         WriteId(content, sources[moved - 1].First);
         records.WriteTo(content, 0);
-        await Write(token, () => Publish(MessageKind.Moved, 0, _state.Tail.LastRevision, content, records.Payload)).ConfigureAwait(false);
+        await writer.Write(token, () => writer.Publish(MessageKind.Moved, content, records.Payload)).ConfigureAwait(false);
         if (moved < sources.Count)
         {
             await Move(token, sources.GetRange(moved, sources.Count - moved), cancellationToken).ConfigureAwait(false);
@@ -144,7 +150,7 @@ internal sealed partial class NatsLog
 
     private async Task Tidy(FenceToken token, CancellationToken cancellationToken)
     {
-        if (_state.SinceCheckpoint > 0)
+        if (State.SinceCheckpoint > 0)
         {
             await MakeCheckpoint(token).ConfigureAwait(false);
         }
@@ -152,55 +158,55 @@ internal sealed partial class NatsLog
         await Collect(token, cancellationToken).ConfigureAwait(false);
     }
 
-    // Appends go on between its pieces; they come after what it covers.
-    internal async Task MakeCheckpoint(FenceToken token)
+    /// <summary>Makes a checkpoint. Appends go on between its pieces; they come after what it covers.</summary>
+    public async Task MakeCheckpoint(FenceToken token)
     {
         MessageEntry[] entries = [];
         List<SideRow> side = [];
         ulong covered = 0;
-        await Write(
+        await writer.Write(
             token,
             () =>
             {
-                (entries, side, covered) = (_state.Index.Snapshot(), _state.Side.All(), _state.Tail.Sequence);
+                (entries, side, covered) = (State.Index.Snapshot(), State.Side.All(), State.Tail.Sequence);
                 return Task.CompletedTask;
             }).ConfigureAwait(false);
         var bytes = Checkpoint.Encode(entries, side);
-        var pieceLength = AppendPart.MaxPayload((await Reading(connection => Task.FromResult(connection), CancellationToken.None).ConfigureAwait(false)).MaxPayload);
+        var pieceLength = AppendPart.MaxPayload(await connector.Repeat(connection => Task.FromResult(connection.MaxPayload), CancellationToken.None).ConfigureAwait(false));
         var content = new ByteWriter();
         content.Varint(covered);
         for (var start = 0; start < bytes.Length; start += pieceLength)
         {
             var piece = bytes[start..Math.Min(start + pieceLength, bytes.Length)];
-            await Write(
+            await writer.Write(
                 token,
                 async () =>
                 {
-                    await Publish(MessageKind.CheckpointPiece, 0, _state.Tail.LastRevision, null, piece).ConfigureAwait(false);
-                    content.Varint(_state.Tail.Sequence - covered);
+                    await writer.Publish(MessageKind.CheckpointPiece, null, piece).ConfigureAwait(false);
+                    content.Varint(State.Tail.Sequence - covered);
                 }).ConfigureAwait(false);
         }
-        await Write(token, () => Publish(MessageKind.Checkpoint, 0, _state.Tail.LastRevision, content, default)).ConfigureAwait(false);
+        await writer.Write(token, () => writer.Publish(MessageKind.Checkpoint, content)).ConfigureAwait(false);
     }
 
     private async Task Collect(FenceToken token, CancellationToken cancellationToken)
     {
         List<ulong> garbage = [];
         ulong lowest = 0;
-        await Write(
+        await writer.Write(
             token,
             () =>
             {
-                garbage = _state.TakeGarbage();
-                lowest = _state.LowestNeeded();
+                garbage = State.TakeGarbage();
+                lowest = State.LowestNeeded();
                 return Task.CompletedTask;
             }).ConfigureAwait(false);
-        var stream = await Reading(_stream.State, cancellationToken).ConfigureAwait(false);
-        await PurgeBelow(stream.FirstSeq, lowest, cancellationToken).ConfigureAwait(false);
+        var found = await connector.Repeat(stream.State, cancellationToken).ConfigureAwait(false);
+        await PurgeBelow(found.FirstSeq, lowest, cancellationToken).ConfigureAwait(false);
         garbage.RemoveAll(sequence => sequence < lowest);
         await DeleteMessages(garbage, cancellationToken).ConfigureAwait(false);
-        stream = await Reading(_stream.State, cancellationToken).ConfigureAwait(false);
-        if (stream.Messages > _state.Needed + _state.Loose + ManyStrays)
+        found = await connector.Repeat(stream.State, cancellationToken).ConfigureAwait(false);
+        if (found.Messages > State.Needed + State.Loose + ManyStrays)
         {
             await DeleteStrays(token, cancellationToken).ConfigureAwait(false);
         }
@@ -212,7 +218,7 @@ internal sealed partial class NatsLog
         while (first < lowest)
         {
             var below = Math.Min(lowest, first + Math.Max(PurgedAtOnce, (lowest - first) / 64));
-            await Reading(connection => Done(_stream.Purge(connection, below)), cancellationToken).ConfigureAwait(false);
+            await connector.Repeat(connection => stream.Purge(connection, below), cancellationToken).ConfigureAwait(false);
             first = below;
         }
     }
@@ -222,19 +228,19 @@ internal sealed partial class NatsLog
     {
         HashSet<ulong> needed = [];
         ulong covered = 0;
-        await Write(
+        await writer.Write(
             token,
             () =>
             {
-                (needed, covered) = (_state.NeededSequences(), _state.Covered);
+                (needed, covered) = (State.NeededSequences(), State.Covered);
                 return Task.CompletedTask;
             }).ConfigureAwait(false);
         var strays = new List<ulong>();
-        await Reading(
+        await connector.Repeat(
             async connection =>
             {
                 strays.Clear();
-                await _headers.Read(
+                await headers.Read(
                     connection,
                     1,
                     covered,
@@ -248,25 +254,24 @@ internal sealed partial class NatsLog
                         return true;
                     },
                     cancellationToken).ConfigureAwait(false);
-                return true;
             },
             cancellationToken).ConfigureAwait(false);
         await DeleteMessages(strays, cancellationToken).ConfigureAwait(false);
     }
 
-    // A server keeps one message per renewal otherwise. They say nothing, so no checkpoint is needed first.
-    private async Task DropOldRenewals()
+    /// <summary>A server keeps one message per renewal otherwise. They say nothing, so no checkpoint is needed first.</summary>
+    public async Task DropOldRenewals()
     {
-        if (_state.OldRenewals.Count < OldRenewalsKept)
+        if (State.OldRenewals.Count < OldRenewalsKept)
         {
             return;
         }
 
         List<ulong> old = [];
-        await _turn.WaitAsync().ConfigureAwait(false);
-        old.AddRange(_state.OldRenewals);
-        _state.OldRenewals.Clear();
-        _turn.Release();
+        await replica.Turn.WaitAsync().ConfigureAwait(false);
+        old.AddRange(State.OldRenewals);
+        State.OldRenewals.Clear();
+        replica.Turn.Release();
         try
         {
             await DeleteMessages(old, CancellationToken.None).ConfigureAwait(false);
@@ -274,9 +279,9 @@ internal sealed partial class NatsLog
         catch (StoreUnavailableException)
         {
             // The renewal itself has landed; these are tried again with the next ones.
-            await _turn.WaitAsync().ConfigureAwait(false);
-            _state.OldRenewals.AddRange(old);
-            _turn.Release();
+            await replica.Turn.WaitAsync().ConfigureAwait(false);
+            State.OldRenewals.AddRange(old);
+            replica.Turn.Release();
         }
     }
 
@@ -284,14 +289,8 @@ internal sealed partial class NatsLog
     {
         foreach (var some in sequences.Chunk(DeletesUnderWay))
         {
-            await Task.WhenAll(some.Select(sequence => Reading(connection => Done(_stream.Delete(connection, sequence)), cancellationToken))).ConfigureAwait(false);
+            await Task.WhenAll(some.Select(sequence => connector.Repeat(connection => stream.Delete(connection, sequence), cancellationToken))).ConfigureAwait(false);
         }
-    }
-
-    private static async Task<bool> Done(Task request)
-    {
-        await request.ConfigureAwait(false);
-        return true;
     }
 
     private static void WriteId(ByteWriter writer, RecordId id)
