@@ -274,7 +274,7 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
         }
 
         return RemoteCall.GrainsMove ? RemoteCall.Answer(task, cancellationToken)
-            : cancellationToken.CanBeCanceled && !task.IsCompleted ? task.WaitAsync(cancellationToken)
+            : cancellationToken.CanBeCanceled && !task.IsCompleted ? RemoteCall.Wait(task, cancellationToken)
             : task;
     }
 

@@ -22,16 +22,36 @@ internal static class RemoteCall
         return await call;
     }
 
+    /// <summary>The result, for as long as the caller waits. What becomes of a call that was given up concerns nobody: its failure is no fault to log.</summary>
+    public static async Task<T> Wait<T>(Task<T> call, CancellationToken cancellationToken)
+    {
+        await Wait((Task)call, cancellationToken);
+        return await call;
+    }
+
     /// <summary>The same for a call without a result.</summary>
     public static async Task Answer(Task call, CancellationToken cancellationToken)
     {
         try
         {
-            await call.WaitAsync(cancellationToken);
+            await Wait(call, cancellationToken);
         }
         catch (Exception error) when (IsOfTheWay(error, cancellationToken))
         {
             throw EtcdErrors.TimedOut;
+        }
+    }
+
+    private static async Task Wait(Task call, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await call.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (!call.IsCompleted)
+        {
+            _ = call.ContinueWith(static gone => gone.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            throw;
         }
     }
 

@@ -99,7 +99,7 @@ internal sealed class WebPages(IKeyspace keyspace, ServerMetrics metrics, string
             }
 
             var probe = new RangeRequest { Key = Google.Protobuf.ByteString.CopyFromUtf8("health"), Serializable = serializable, Limit = 1 };
-            var reply = await keyspace.Range(probe, either.Token);
+            using var reply = await keyspace.Range(probe, either.Token);
             if (reply.Rest is { } rest)
             {
                 await rest.GetAsyncEnumerator(CancellationToken.None).DisposeAsync();

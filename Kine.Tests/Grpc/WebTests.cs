@@ -2,6 +2,7 @@ using System.Net;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
+using Kine.Grains.Keyspace;
 using Kine.Tests.Metrics;
 using Xunit;
 
@@ -23,6 +24,20 @@ public sealed class WebTests
             (HttpStatusCode.ServiceUnavailable, """{"health":"false","reason":"RANGE ERROR:etcdserver: no leader"}"""), await Get(web, "/health"));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await Get(web, "/readyz")).Status);
         Assert.Equal((HttpStatusCode.OK, "ok\n"), await Get(web, "/livez"));
+    }
+
+    [Fact]
+    public async Task Health_lets_go_of_what_its_range_kept_from_compaction()
+    {
+        await using var server = await TestServer.Start();
+        using var web = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{server.Server.Port}") };
+        var released = new Released();
+        server.Keyspace.OnRange = (_, _) => new(new RangeReply { Revision = 1, Count = 0, Hold = released });
+
+        Assert.Equal(HttpStatusCode.OK, (await Get(web, "/health")).Status);
+        Assert.Equal(1, released.Count);
+        Assert.Equal(HttpStatusCode.OK, (await Get(web, "/readyz")).Status);
+        Assert.Equal(2, released.Count);
     }
 
     [Fact]
@@ -119,6 +134,13 @@ public sealed class WebTests
         using var client = new GrpcClient(new Uri(server.Server.Addresses[1]), handler);
 
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => client.Call("/etcdserverpb.KV/Put", new PutRequest()));
+    }
+
+    private sealed class Released : IDisposable
+    {
+        public int Count { get; private set; }
+
+        public void Dispose() => Count++;
     }
 
     private static async Task<(HttpStatusCode Status, string Body)> Get(HttpClient web, string path)
