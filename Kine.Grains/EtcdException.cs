@@ -30,6 +30,9 @@ public sealed class EtcdException : Exception
     public EtcdException(StatusCode code, string message)
         : base(message) => Code = code;
 
+    /// <summary>The same error as an object of its own: one that several callers throw would mix up their stack traces.</summary>
+    public EtcdException Copy() => new(Code, Message);
+
     /// <summary>gRPC status code.</summary>
     [Id(0)]
     public StatusCode Code { get; private set; }

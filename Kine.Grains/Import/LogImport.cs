@@ -1,6 +1,7 @@
 using Kine.Backends;
 using Kine.Grains.Lease;
 using Kine.Grains.Revision;
+using Kine.Grains.Writing;
 
 namespace Kine.Grains.Import;
 

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains.Lease;
+using Kine.Grains.Requests;
 using Kine.Grains.Revision;
 using Kine.Grains.Snapshots;
 using Kine.Grains.Watch;
@@ -132,7 +133,7 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
     /// <inheritdoc/>
     public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken)
     {
-        DeleteRangeOperation.Check(request);
+        DeleteRangeRules.Check(request);
         return Until(_writer.DeleteRange(request), cancellationToken);
     }
 

@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using Kine.Etcd;
+using Kine.Grains.Fencing;
 using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
 using Kine.Grains.Revision;

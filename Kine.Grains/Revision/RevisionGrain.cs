@@ -1,62 +1,224 @@
 using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains.Fencing;
+using Kine.Grains.Import;
 using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
+using Kine.Grains.Snapshots;
 using Kine.Grains.Watch;
+using Kine.Grains.Writing;
 using Microsoft.Extensions.Logging;
 using Orleans.Placement;
 
 namespace Kine.Grains.Revision;
 
-/// <summary>
-/// The single writer. A request is evaluated in the turn that brings it, on the newest state; one append runs at a time, and what is evaluated meanwhile
-/// goes with the next (group commit). Publishing and answering follow in revision order once the append is durable.
-/// <code>
-/// Put, Txn, ... --evaluate--> WriteState.Batch --append--> IRevisionStore --publish--> KeyspaceView, WatchHub, followers --answer--> callers
-/// </code>
-/// </summary>
+/// <summary>Gives the <see cref="Writer"/> a name in the cluster and its turns.</summary>
 [Reentrant, KeepAlive, PreferLocalPlacement]
-public sealed partial class RevisionGrain(
-    LocalKeyspace local,
-    Candidacy candidacy,
-    WatchHub hub,
-    IEventHistory history,
-    WriterOptions options,
-    TimeProvider time,
-    ILogger<RevisionGrain> log) : Grain, IRevisionGrain
+public sealed class RevisionGrain : Grain, IRevisionGrain
 {
     /// <summary>The one key this grain is used with.</summary>
     public const string Key = "kine";
 
-    private const int MaxBatchRecords = 4096;
-    private const long MaxBatchBytes = 8 << 20;
-    private const long MaxWaitingBytes = 64 << 20;
-    private const int MaxWaiting = 100_000;
-    private const long RevisionsAfterLoss = 1_000_000;
+    private const int PieceKeys = 2000;
+    private const int PullEvents = 2000;
+    private const long PullBytes = 2 << 20;
 
-    private readonly IRevisionStore _store = local.Store;
-    private readonly Queue<WriteOperation> _waiting = [];
-    private readonly List<WriteBatch> _unpublished = [];
-    private long _waitingBytes;
-    private int _parked;
-    private bool _appending;
-    private bool _persisting; // a batch is at the store, or its outcome is being looked for
-    private long _aliveAt;
-    private EtcdException? _ended;
-    private TaskCompletionSource? _drained;
+    private readonly LocalKeyspace _local;
+    private readonly IEventHistory _history;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly Writer _writer;
+    private readonly SnapshotServer _snapshots;
+    private readonly FollowerOutbox _followers;
+
+    /// <summary>Takes the store over when it is activated.</summary>
+    public RevisionGrain(
+        LocalKeyspace local,
+        Candidacy candidacy,
+        WatchHub hub,
+        IEventHistory history,
+        IGrainFactory grains,
+        WriterOptions options,
+        TimeProvider time,
+        ILogger<RevisionGrain> log)
+    {
+        _local = local;
+        _history = history;
+        _time = time;
+        _log = log;
+        _writer = new Writer(local, candidacy, hub, new LeaseGrainClocks(grains, log), options, time, log);
+        _snapshots = new SnapshotServer(_writer, local, options, time, log);
+        _followers = new FollowerOutbox(time, log);
+        _writer.Loop.Published = _followers.Send;
+    }
+
+    private KeyspaceView View => _local.Writer ?? throw EtcdErrors.NoLeader;
+
+    /// <inheritdoc/>
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        await _writer.Start(MoveIn, cancellationToken);
+        _ = DeactivateWithWriter();
+    }
+
+    /// <inheritdoc/>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => Stop();
+
+    /// <inheritdoc/>
+    public Task Stop() => _writer.Stop();
 
     /// <inheritdoc/>
     public Task<PublishedState> Ready() => Task.FromResult(View.State);
 
     /// <inheritdoc/>
-    public Task<PutResponse> Put(PutRequest request) => Submit(new PutOperation(request));
+    public Task Prove(Guid view) => _writer.Prove(view);
 
     /// <inheritdoc/>
-    public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request) => Submit(new DeleteRangeOperation(request));
+    public Task<PutResponse> Put(PutRequest request) => _writer.Put(request);
 
     /// <inheritdoc/>
-    public Task<TxnResponse> Txn(TxnRequest request) => Submit(new TxnOperation(request));
+    public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request) => _writer.DeleteRange(request);
 
-    private KeyspaceView View => local.Writer ?? throw EtcdErrors.NoLeader;
+    /// <inheritdoc/>
+    public Task<TxnResponse> Txn(TxnRequest request) => _writer.Txn(request);
+
+    /// <inheritdoc/>
+    public Task<CompactionResponse> Compact(CompactionRequest request) => _writer.Compaction.Compact(request);
+
+    /// <inheritdoc/>
+    public Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request) => _writer.Leases.LeaseGrant(request);
+
+    /// <inheritdoc/>
+    public Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request) => _writer.Leases.LeaseRevoke(request);
+
+    /// <inheritdoc/>
+    public Task<TimeSpan?> Expire(long lease) => _writer.Leases.Expire(lease);
+
+    /// <inheritdoc/>
+    public Task<LeaseKeepAliveResponse> NoteKeepAlive(long lease) => _writer.Leases.NoteKeepAlive(lease);
+
+    /// <inheritdoc/>
+    public Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request) => _writer.Leases.LeaseTimeToLive(request);
+
+    /// <inheritdoc/>
+    public Task<LeaseLeasesResponse> LeaseLeases() => _writer.Leases.LeaseLeases();
+
+    /// <inheritdoc/>
+    public Task<AlarmResponse> Alarm(AlarmRequest request) => _writer.Maintenance.Alarm(request);
+
+    /// <inheritdoc/>
+    public Task<StatusResponse> Status() => _writer.Maintenance.Status();
+
+    /// <inheritdoc/>
+    public Task<DefragmentResponse> Defragment() => _writer.Maintenance.Defragment();
+
+    /// <inheritdoc/>
+    public Task<HashResponse> Hash() => _writer.Maintenance.Hash();
+
+    /// <inheritdoc/>
+    public Task<HashKVResponse> HashKV(HashKVRequest request) => _writer.Maintenance.HashKV(request);
+
+    /// <inheritdoc/>
+    public Task<MemberListResponse> MemberList() => _writer.Maintenance.MemberList();
+
+    /// <inheritdoc/>
+    public Task<SnapshotPiece> ReadSnapshot(Guid reader) => _snapshots.Read(reader);
+
+    /// <inheritdoc/>
+    public Task EndSnapshot(Guid reader)
+    {
+        _snapshots.End(reader);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async Task<PublishedState> Current()
+    {
+        var view = View;
+        var state = view.State;
+        await _writer.Prove(view.Id);
+        return state;
+    }
+
+    /// <inheritdoc/>
+    public async Task<WireRangeReply> Range(RangeRequest request)
+    {
+        var view = View;
+        var reply = await WireRangeReply.Read(view, request);
+        if (!request.Serializable)
+        {
+            await _writer.Prove(view.Id);
+        }
+
+        return reply;
+    }
+
+    /// <inheritdoc/>
+    public Task<FollowerStart> Subscribe(IEventObserver follower)
+    {
+        _followers.Add(follower);
+        return Task.FromResult(new FollowerStart(View.State, _local.Identity));
+    }
+
+    /// <inheritdoc/>
+    public Task Unsubscribe(IEventObserver follower)
+    {
+        _followers.Remove(follower);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async Task<EventBatch> Pull(long after)
+    {
+        var state = View.State;
+        if (after >= state.Revision)
+        {
+            return new EventBatch(after, after, state.CompactRevision, []);
+        }
+
+        var page = await _history.ReadEvents(after + 1, state.Revision, PullEvents, PullBytes, CancellationToken.None);
+        state = View.State;
+        return after < state.CompactRevision - 1
+            ? throw EtcdErrors.Compacted
+            : new EventBatch(after, page.Through, state.CompactRevision, page.Events);
+    }
+
+    /// <inheritdoc/>
+    public Task<IndexPiece> ReadIndex(byte[] prefix, long revision, byte[]? afterKey)
+    {
+        var view = View;
+        if (revision < view.State.CompactRevision)
+        {
+            throw EtcdErrors.Compacted;
+        }
+
+        var keys = new List<byte[]>(PieceKeys);
+        var versions = new List<KeyVersion>(PieceKeys);
+        var last = true;
+        var range = KeyRange.Prefix(prefix);
+        var cursor = view.Index.Range(afterKey is null ? range : range.After(afterKey), revision);
+        while (cursor.MoveNext())
+        {
+            if (keys.Count == PieceKeys)
+            {
+                last = false;
+                break;
+            }
+
+            keys.Add(cursor.Key.ToArray());
+            versions.Add(cursor.Current);
+        }
+
+        return Task.FromResult(new IndexPiece { Keys = keys, Versions = versions, Last = last });
+    }
+
+    private Task<Fence> MoveIn(Fence fence, CancellationToken cancellationToken) =>
+        UpstreamImport.Run(_local.Store, fence, _log, _time, cancellationToken);
+
+    // The next call finds a new activation, which loads what the store holds.
+    private async Task DeactivateWithWriter()
+    {
+        await _writer.Failed;
+        DeactivateOnIdle();
+    }
 }

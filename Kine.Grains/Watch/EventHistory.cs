@@ -27,32 +27,7 @@ public sealed class EventHistory(LocalKeyspace local, IGrainFactory grains) : IE
             return await PullEvents(from, to);
         }
 
-        var index = view.Index;
-        var events = new List<KeyEvent>();
-        var after = new RecordId(from - 1, int.MaxValue);
-        long bytes = 0;
-        while (true)
-        {
-            var page = await local.Store.ReadRecords(after, to, maxEvents + 1, maxBytes, cancellationToken);
-            if (page.Count == 0)
-            {
-                return new EventPage(events, to);
-            }
-
-            foreach (var record in page)
-            {
-                if (events.Count > 0 && record.Revision != events[^1].Revision && (events.Count >= maxEvents || bytes >= maxBytes))
-                {
-                    // Revisions between two records hold nothing, so the page covers them too.
-                    return new EventPage(events, record.Revision - 1);
-                }
-
-                events.Add(EventOf(record, index));
-                bytes += record.Key.Length + record.Value.Length;
-            }
-
-            after = page[^1].Id;
-        }
+        return await LogEvents.Read(local.Store, view.Index, from, to, maxEvents, maxBytes, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -83,22 +58,4 @@ public sealed class EventHistory(LocalKeyspace local, IGrainFactory grains) : IE
     }
 
     private static List<KeyEvent> UpTo(IReadOnlyList<KeyEvent> events, long revision) => [.. events.TakeWhile(change => change.Revision <= revision)];
-
-    /// <summary>The event that a record stands for.</summary>
-    public static KeyEvent EventOf(in LogRecord record, KeyIndex index)
-    {
-        var version = record.Tombstone
-            ? KeyVersion.Tombstone(record.Revision, record.Sub)
-            : new KeyVersion(record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.Value.Length);
-        var keyValue = record.Tombstone
-            ? KeyValueWire.Encode(record.Key.Span, version, default)
-            : KeyValueWire.Encode(record.Key.Span, version, record.Value.Span);
-        KeyVersion previous = default;
-        if (version.Create != version.Mod)
-        {
-            index.TryGet(record.Key.Span, version.Mod - 1, out previous);
-        }
-
-        return new KeyEvent(KeyValueWire.Key(keyValue), version, keyValue, previous);
-    }
 }

@@ -1,4 +1,4 @@
-using Kine.Grains.Prefix;
+using Kine.Grains.Fencing;
 
 namespace Kine.Tests.Followers;
 

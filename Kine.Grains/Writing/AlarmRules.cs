@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using Kine.Backends;
 using Kine.Etcd;
 
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.Writing;
 
 /// <summary>Alarms as side state: one row each, 8-byte member and 4-byte type, big-endian (etcd v3 API, Maintenance.Alarm).</summary>
 internal static class AlarmRules
@@ -10,23 +10,29 @@ internal static class AlarmRules
     /// <summary>Raises an alarm, unless it is active already.</summary>
     public static void Activate(WriteState state, ulong member, AlarmType alarm)
     {
-        if (state.Alarms.Add((member, alarm)))
+        var before = state.Alarms;
+        if (before.Contains((member, alarm)))
         {
-            state.Batch.Append.Side.Add(Row(member, alarm));
-            state.Batch.Undo.Add(() => state.Alarms.Remove((member, alarm)));
+            return;
         }
+
+        state.Alarms = before.Add((member, alarm));
+        state.Batch.Append.Side.Add(Row(member, alarm));
+        state.Batch.Undo.Add(() => state.Alarms = before);
     }
 
     /// <summary>Takes an alarm back; false when it was not active.</summary>
     public static bool Deactivate(WriteState state, ulong member, AlarmType alarm)
     {
-        if (!state.Alarms.Remove((member, alarm)))
+        var before = state.Alarms;
+        if (!before.Contains((member, alarm)))
         {
             return false;
         }
 
+        state.Alarms = before.Remove((member, alarm));
         state.Batch.Append.Side.Add(new SideRow(SideKind.Alarm, RowKey(member, alarm), null));
-        state.Batch.Undo.Add(() => state.Alarms.Add((member, alarm)));
+        state.Batch.Undo.Add(() => state.Alarms = before);
         return true;
     }
 

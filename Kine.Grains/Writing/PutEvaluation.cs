@@ -2,33 +2,14 @@ using Kine.Etcd;
 using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
 
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.Writing;
 
 /// <summary>Builds the pair of a version for a reply.</summary>
 internal delegate KeyValue PairOf(WriteState state, ReadOnlyMemory<byte> key, in KeyVersion version, bool keysOnly = false);
 
 /// <summary>What a PutRequest does, alone or inside a transaction (etcd v3 API, KV.Put).</summary>
-internal static class PutRules
+internal static class PutEvaluation
 {
-    /// <summary>Throws what etcd answers to a request that is wrong whatever the state.</summary>
-    public static void Check(PutRequest request)
-    {
-        if (request.Key.IsEmpty)
-        {
-            throw EtcdErrors.EmptyKey;
-        }
-
-        if (request.IgnoreValue && !request.Value.IsEmpty)
-        {
-            throw EtcdErrors.ValueProvided;
-        }
-
-        if (request.IgnoreLease && request.Lease != 0)
-        {
-            throw EtcdErrors.LeaseProvided;
-        }
-    }
-
     /// <summary>Throws when the request takes over value or lease of a key that does not exist.</summary>
     public static void CheckExisting(PutRequest request, WriteState state)
     {

@@ -1,4 +1,4 @@
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.Writing;
 
 /// <summary>An operation on leases, alarms or marks: evaluated by one function on the writer's state, answered in its turn like every other.</summary>
 internal sealed class StateOperation<TReply>(Func<WriteState, TReply> evaluate) : WriteOperation<TReply>

@@ -1,7 +1,7 @@
 using Kine.Etcd;
 using Kine.Grains.Index;
 
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.Writing;
 
 /// <summary>etcd v3 API, KV.DeleteRange.</summary>
 internal sealed class DeleteRangeOperation(DeleteRangeRequest request) : WriteOperation<DeleteRangeResponse>
@@ -14,15 +14,6 @@ internal sealed class DeleteRangeOperation(DeleteRangeRequest request) : WriteOp
         Reply = Execute(request, state, Pair);
         state.End();
         Reply.Header = state.Header();
-    }
-
-    /// <summary>Throws what etcd answers to a request that is wrong whatever the state.</summary>
-    public static void Check(DeleteRangeRequest request)
-    {
-        if (request.Key.IsEmpty)
-        {
-            throw EtcdErrors.EmptyKey;
-        }
     }
 
     /// <summary>Deletes what the range holds; the reply has no header.</summary>

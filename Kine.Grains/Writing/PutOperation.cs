@@ -1,6 +1,6 @@
 using Kine.Etcd;
 
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.Writing;
 
 /// <summary>etcd v3 API, KV.Put.</summary>
 internal sealed class PutOperation(PutRequest request) : WriteOperation<PutResponse>
@@ -15,14 +15,14 @@ internal sealed class PutOperation(PutRequest request) : WriteOperation<PutRespo
             throw EtcdErrors.LeaseNotFound;
         }
 
-        PutRules.CheckExisting(request, state);
-        if (!PutRules.HasValue(request, state, this))
+        PutEvaluation.CheckExisting(request, state);
+        if (!PutEvaluation.HasValue(request, state, this))
         {
             return;
         }
 
         state.Begin();
-        Reply = PutRules.Execute(request, state, this, Pair);
+        Reply = PutEvaluation.Execute(request, state, this, Pair);
         state.End();
         Reply.Header = state.Header();
     }

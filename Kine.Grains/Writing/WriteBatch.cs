@@ -1,11 +1,14 @@
 using Kine.Backends;
 using Kine.Grains.Watch;
 
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.Writing;
 
 /// <summary>Operations that are appended and published together, with what they changed, so that a failed append can be taken back.</summary>
 internal sealed class WriteBatch(FenceToken token, long previousRevision)
 {
+    private const int MaxRecords = 4096;
+    private const long MaxBytes = 8 << 20;
+
     /// <summary>What the store gets.</summary>
     public AppendBatch Append { get; } = new() { Token = token, ExpectedRevision = previousRevision, LastRevision = previousRevision };
 
@@ -32,4 +35,7 @@ internal sealed class WriteBatch(FenceToken token, long previousRevision)
 
     /// <summary>True when there is something to append; a batch of reads only has nothing to make durable.</summary>
     public bool Writes => Append.Records.Count > 0 || Append.Side.Count > 0;
+
+    /// <summary>True when it takes no more requests.</summary>
+    public bool IsFull => Append.Records.Count >= MaxRecords || Append.Bytes >= MaxBytes;
 }

@@ -5,7 +5,7 @@ using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
 using Kine.Grains.Watch;
 
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.Writing;
 
 /// <summary>
 /// A request on its way through the writer: evaluated once on the newest state, answered when everything it was evaluated on is durable.
@@ -14,15 +14,12 @@ namespace Kine.Grains.Revision;
 ///     ^--- parked while a value it depends on is fetched
 /// </code>
 /// </summary>
-internal abstract class WriteOperation
+internal abstract class WriteOperation : WriterItem
 {
     private List<WantedValue>? _wanted;
     private Dictionary<RecordId, ReadOnlyMemory<byte>>? _fetched;
     private IDisposable? _hold;
     private long? _parkedAt;
-
-    /// <summary>Bytes it holds while it waits, for the queue's bound.</summary>
-    public abstract int Size { get; }
 
     /// <summary>Versions whose values must be fetched before it can be evaluated.</summary>
     public List<VersionedKey>? Needs { get; private set; }
@@ -33,8 +30,8 @@ internal abstract class WriteOperation
     /// <summary>Does what was asked to <paramref name="state"/>. When <see cref="Needs"/> is set afterwards, nothing was done.</summary>
     public abstract void Evaluate(WriteState state);
 
-    /// <summary>Ends the caller's wait with an error.</summary>
-    public abstract void Fail(Exception error);
+    /// <inheritdoc/>
+    public override void Run(WriteLoop loop) => loop.Evaluate(this);
 
     /// <summary>Ends the caller's wait with the reply.</summary>
     protected abstract void Succeed();
@@ -152,7 +149,7 @@ internal abstract class WriteOperation
         catch (Exception error)
         {
             // The write itself is done and durable; only its answer could not be put together.
-            Fail(error is EtcdException ? error : new EtcdException(StatusCode.Unavailable, $"etcdserver: the reply could not be read: {error.Message}"));
+            Fail(error as EtcdException ?? new EtcdException(StatusCode.Unavailable, $"etcdserver: the reply could not be read: {error.Message}"));
         }
         finally
         {
@@ -181,7 +178,7 @@ internal abstract class WriteOperation<TReply> : WriteOperation
     protected TReply? Reply { get; set; }
 
     /// <inheritdoc/>
-    public override void Fail(Exception error) => _answered.TrySetException(error);
+    public override void Fail(EtcdException error) => _answered.TrySetException(error.Copy());
 
     /// <inheritdoc/>
     protected override void Succeed() => _answered.TrySetResult(Reply!);

@@ -1,24 +1,22 @@
 using System.Security.Cryptography;
 using Google.Protobuf;
-using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains.Index;
 using Kine.Grains.Lease;
-using Microsoft.Extensions.Logging;
-using Orleans.Runtime;
+using Kine.Grains.Revision;
 
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.Writing;
 
-// Which leases exist and what hangs on them, decided in revision order. Their clocks are the LeaseGrains'.
-public sealed partial class RevisionGrain
+/// <summary>Which leases exist and what is attached to them, decided in revision order.</summary>
+internal sealed class WriterLeases(WriteLoop loop, ILeaseClocks clocks, WriterOptions options, TimeProvider time)
 {
     private const long MaxLeaseTtl = 9_000_000_000; // seconds
     private static readonly TimeSpan ClockDifference = TimeSpan.FromMilliseconds(100); // of two processes over one TTL
     private static readonly TimeSpan ClockSlack = TimeSpan.FromSeconds(5);
     private readonly Dictionary<long, Task> _revoking = [];
 
-    /// <inheritdoc/>
-    public Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request) => Submit(state =>
+    /// <summary>etcd v3 API, Lease.LeaseGrant.</summary>
+    public Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request) => loop.Submit(state =>
     {
         if (request.TTL > MaxLeaseTtl)
         {
@@ -42,14 +40,14 @@ public sealed partial class RevisionGrain
         lease.NotedAt = time.GetTimestamp();
         state.Batch.Append.Side.Add(lease.Row());
         state.Batch.Undo.Add(() => state.Leases.Remove(id));
-        state.Batch.Published.Add(() => StartClock(lease));
+        state.Batch.Published.Add(() => clocks.Start(lease.Id, lease.Ttl));
         return new LeaseGrantResponse { Header = state.Header(), ID = id, TTL = lease.Ttl };
     });
 
-    /// <inheritdoc/>
+    /// <summary>etcd v3 API, Lease.LeaseRevoke.</summary>
     public Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request)
     {
-        var revoked = Submit(state =>
+        var revoked = loop.Submit(state =>
         {
             var lease = state.Leases.Find(request.ID) ?? throw EtcdErrors.LeaseNotFound;
             state.Begin();
@@ -65,25 +63,24 @@ public sealed partial class RevisionGrain
             state.Leases.Remove(lease.Id);
             state.Batch.Append.Side.Add(lease.Row() with { Value = null });
             state.Batch.Revoked.Add(lease);
-            state.Batch.Published.Add(() => StopClock(lease.Id));
+            state.Batch.Published.Add(() => clocks.Stop(lease.Id));
             return new LeaseRevokeResponse { Header = state.Header() };
         });
-        _revoking[request.ID] = revoked;
+        lock (_revoking)
+        {
+            _revoking[request.ID] = revoked;
+        }
+
         _ = ForgetRevoke(request.ID, revoked);
         return revoked;
     }
 
-    /// <inheritdoc/>
+    /// <summary>Revokes a lease whose clock has run out, unless it was renewed since. Returns how long it still has to live, or null when it is gone.</summary>
     public async Task<TimeSpan?> Expire(long lease)
     {
         // A clock may be older than this writer: another one may have answered keep-alives since.
-        if (State.Leases.Find(lease) is not { } entry)
-        {
-            return null;
-        }
-
-        var left = TimeSpan.FromSeconds(entry.Ttl) - time.GetElapsedTime(entry.NotedAt);
-        if (left > ClockDifference)
+        var left = await loop.Call(state => Left(state.Leases.Find(lease)));
+        if (left is null || left > ClockDifference)
         {
             return left;
         }
@@ -100,15 +97,21 @@ public sealed partial class RevisionGrain
         return null;
     }
 
-    /// <inheritdoc/>
+    /// <summary>Notes that a lease's clock starts anew. The reply's TTL is the granted one, 0 when there is no such lease.</summary>
     public async Task<LeaseKeepAliveResponse> NoteKeepAlive(long lease)
     {
-        if (_revoking.TryGetValue(lease, out var revoked))
+        Task? revoked;
+        lock (_revoking)
+        {
+            _revoking.TryGetValue(lease, out revoked);
+        }
+
+        if (revoked is not null)
         {
             await revoked.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
         }
 
-        return await Submit(state =>
+        return await loop.Submit(state =>
         {
             var entry = state.Leases.Find(lease);
             if (entry is not null)
@@ -120,8 +123,8 @@ public sealed partial class RevisionGrain
         });
     }
 
-    /// <inheritdoc/>
-    public Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request) => Submit(state =>
+    /// <summary>etcd v3 API, Lease.LeaseTimeToLive without the time left: TTL is the granted one, -1 when there is no such lease.</summary>
+    public Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request) => loop.Submit(state =>
     {
         var reply = new LeaseTimeToLiveResponse { Header = state.Header(), ID = request.ID, TTL = -1 };
         if (state.Leases.Find(request.ID) is { } lease)
@@ -140,8 +143,8 @@ public sealed partial class RevisionGrain
         return reply;
     });
 
-    /// <inheritdoc/>
-    public Task<LeaseLeasesResponse> LeaseLeases() => Submit(state =>
+    /// <summary>etcd v3 API, Lease.LeaseLeases.</summary>
+    public Task<LeaseLeasesResponse> LeaseLeases() => loop.Submit(state =>
     {
         var reply = new LeaseLeasesResponse { Header = state.Header() };
         foreach (var lease in state.Leases.All)
@@ -152,64 +155,52 @@ public sealed partial class RevisionGrain
         return reply;
     });
 
-    private async Task ForgetRevoke(long lease, Task revoked)
+    /// <summary>Gives every lease its whole TTL again, as etcd does at a change of leader. Runs in the loop, or before it begins.</summary>
+    public void RestartClocks(WriteState state)
     {
-        await revoked.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
-        if (_revoking.TryGetValue(lease, out var latest) && latest == revoked)
-        {
-            _revoking.Remove(lease);
-        }
-    }
-
-    // A new writer gives every lease its whole TTL again, as etcd does at a change of leader. The sweep finds leases whose clock was lost with its process.
-    private void StartClocks()
-    {
-        RestartClocks();
-        this.RegisterGrainTimer(
-            SweepClocks,
-            new GrainTimerCreationOptions { DueTime = ClockSlack, Period = ClockSlack, Interleave = true, KeepAlive = true });
-    }
-
-    private void RestartClocks()
-    {
-        foreach (var lease in State.Leases.All)
+        foreach (var lease in state.Leases.All)
         {
             lease.NotedAt = time.GetTimestamp();
-            StartClock(lease);
+            clocks.Start(lease.Id, lease.Ttl);
         }
     }
 
-    private Task SweepClocks(CancellationToken cancellationToken)
+    /// <summary>Finds leases whose clock was lost with its process, until the writer ends.</summary>
+    public async Task SweepClocks(CancellationToken ended)
     {
-        if (_ended is null)
+        while (!ended.IsCancellationRequested)
         {
-            foreach (var lease in State.Leases.All)
+            await Task.Delay(ClockSlack, time, ended)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            await ((Task)loop.Call(SweepClocks)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        }
+    }
+
+    private bool SweepClocks(WriteState state)
+    {
+        foreach (var lease in state.Leases.All)
+        {
+            if (time.GetElapsedTime(lease.NotedAt) > TimeSpan.FromSeconds(lease.Ttl) + ClockSlack)
             {
-                if (time.GetElapsedTime(lease.NotedAt) > TimeSpan.FromSeconds(lease.Ttl) + ClockSlack)
-                {
-                    lease.NotedAt = time.GetTimestamp();
-                    StartClock(lease);
-                }
+                lease.NotedAt = time.GetTimestamp();
+                clocks.Start(lease.Id, lease.Ttl);
             }
         }
 
-        return Task.CompletedTask;
+        return true;
     }
 
-    private void StartClock(LeaseEntry lease) => _ = Tell(GrainFactory.GetGrain<ILeaseGrain>(lease.Id).Start(lease.Ttl));
+    private TimeSpan? Left(LeaseEntry? lease) => lease is null ? null : TimeSpan.FromSeconds(lease.Ttl) - time.GetElapsedTime(lease.NotedAt);
 
-    private void StopClock(long lease) => _ = Tell(GrainFactory.GetGrain<ILeaseGrain>(lease).Stop());
-
-    // A clock that could not be told is found by the sweep; a revoked lease's clock finds out by itself.
-    private async Task Tell(Task told)
+    private async Task ForgetRevoke(long lease, Task revoked)
     {
-        try
+        await revoked.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
+        lock (_revoking)
         {
-            await told;
-        }
-        catch (Exception error)
-        {
-            log.LogWarning(error, "A lease's clock could not be reached");
+            if (_revoking.TryGetValue(lease, out var latest) && latest == revoked)
+            {
+                _revoking.Remove(lease);
+            }
         }
     }
 }

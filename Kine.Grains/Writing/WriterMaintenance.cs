@@ -2,18 +2,21 @@ using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains.Keyspace;
 using Kine.Grains.Maintenance;
+using Kine.Grains.Revision;
 using Microsoft.Extensions.Logging;
 
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.Writing;
 
-public sealed partial class RevisionGrain
+/// <summary>What operators ask of the writer (etcd v3 API, Maintenance and Cluster).</summary>
+internal sealed class WriterMaintenance(WriteLoop loop, LocalKeyspace local, WriterOptions options, ILogger log)
 {
-    private long _bytesSinceSize;
-    private bool _readingSize;
-    private StoreSize _latestSize;
+    /// <summary>Storage version of the etcd that is emulated: 3.6.0 for 3.6.11; releases before 3.6 report none.</summary>
+    public string StorageVersion { get; } = Version.TryParse(options.EtcdVersion, out var parsed) && parsed >= new Version(3, 6) ? $"{parsed.Major}.{parsed.Minor}.0" : "";
 
-    /// <inheritdoc/>
-    public Task<AlarmResponse> Alarm(AlarmRequest request) => Submit(state =>
+    private KeyspaceView View => local.Writer ?? throw EtcdErrors.NoLeader;
+
+    /// <summary>etcd v3 API, Maintenance.Alarm.</summary>
+    public Task<AlarmResponse> Alarm(AlarmRequest request) => loop.Submit(state =>
     {
         var reply = new AlarmResponse { Header = state.Header() };
         switch (request.Action)
@@ -44,11 +47,11 @@ public sealed partial class RevisionGrain
         return reply;
     });
 
-    /// <inheritdoc/>
+    /// <summary>etcd v3 API, Maintenance.Status. Answered while the store is away, too.</summary>
     public async Task<StatusResponse> Status()
     {
         var published = View.State;
-        var size = await LatestSize();
+        var size = await loop.State.Quota.Latest();
         var reply = new StatusResponse
         {
             Header = local.Identity.Header(published.Revision, published.Term),
@@ -60,9 +63,9 @@ public sealed partial class RevisionGrain
             RaftIndex = (ulong)published.Revision,
             RaftAppliedIndex = (ulong)published.Revision,
             RaftTerm = published.Term,
-            StorageVersion = StorageVersion(options.EtcdVersion),
+            StorageVersion = StorageVersion,
         };
-        foreach ((var member, var alarm) in State.Alarms)
+        foreach ((var member, var alarm) in loop.State.Alarms)
         {
             reply.Errors.Add($"memberID:{member} alarm:{alarm.ToString().ToUpperInvariant()} ");
         }
@@ -70,12 +73,13 @@ public sealed partial class RevisionGrain
         return reply;
     }
 
-    /// <inheritdoc/>
+    /// <summary>etcd v3 API, Maintenance.Defragment.</summary>
     public async Task<DefragmentResponse> Defragment()
     {
+        var quota = loop.State.Quota;
         try
         {
-            await _store.Defragment(CancellationToken.None);
+            await local.Store.Defragment(CancellationToken.None);
         }
         catch (StoreUnavailableException error)
         {
@@ -83,23 +87,23 @@ public sealed partial class RevisionGrain
             throw EtcdErrors.TimedOut;
         }
 
-        State.Quota.Set(await _store.Size(CancellationToken.None));
+        await quota.Measure(CancellationToken.None);
         return new DefragmentResponse();
     }
 
-    /// <inheritdoc/>
+    /// <summary>etcd v3 API, Maintenance.Hash.</summary>
     public async Task<HashResponse> Hash()
     {
         var published = View.State;
-        var hash = await KvHash.Of(View, _store, 0, whole: true, CancellationToken.None);
+        var hash = await KvHash.Of(View, local.Store, 0, whole: true, CancellationToken.None);
         return new HashResponse { Header = local.Identity.Header(published.Revision, published.Term), Hash = hash.Hash };
     }
 
-    /// <inheritdoc/>
+    /// <summary>etcd v3 API, Maintenance.HashKV.</summary>
     public async Task<HashKVResponse> HashKV(HashKVRequest request)
     {
         var published = View.State;
-        var hash = await KvHash.Of(View, _store, request.Revision, whole: false, CancellationToken.None);
+        var hash = await KvHash.Of(View, local.Store, request.Revision, whole: false, CancellationToken.None);
         return new HashKVResponse
         {
             Header = local.Identity.Header(published.Revision, published.Term),
@@ -109,8 +113,8 @@ public sealed partial class RevisionGrain
         };
     }
 
-    /// <inheritdoc/>
-    public Task<MemberListResponse> MemberList() => Submit(state =>
+    /// <summary>etcd v3 API, Cluster.MemberList.</summary>
+    public Task<MemberListResponse> MemberList() => loop.Submit(state =>
     {
         var header = state.Header();
         header.Revision = 0; // the Cluster service carries none
@@ -118,50 +122,4 @@ public sealed partial class RevisionGrain
         reply.Members.Add(new Member { ID = local.Identity.MemberId, Name = "kine", ClientURLs = { options.ClientUrl } });
         return reply;
     });
-
-    // Who asks for the status of a server whose store is away wants an answer most of all.
-    private async Task<StoreSize> LatestSize()
-    {
-        try
-        {
-            _latestSize = await _store.Size(CancellationToken.None);
-        }
-        catch (StoreUnavailableException error)
-        {
-            log.LogWarning("Status tells an earlier size of the store: {Reason}", error.Message);
-        }
-
-        return _latestSize;
-    }
-
-    // "3.6.0" for 3.6.11; releases before 3.6 report none.
-    private static string StorageVersion(string version) =>
-        System.Version.TryParse(version, out var parsed) && parsed >= new System.Version(3, 6) ? $"{parsed.Major}.{parsed.Minor}.0" : "";
-
-    private void RefreshQuota(long appended)
-    {
-        _bytesSinceSize += appended;
-        if (options.QuotaBackendBytes > 0 && !_readingSize && _bytesSinceSize > options.QuotaBackendBytes / 1000)
-        {
-            _readingSize = true;
-            _bytesSinceSize = 0;
-            _ = ReadSize();
-        }
-    }
-
-    private async Task ReadSize()
-    {
-        try
-        {
-            State.Quota.Set(await _store.Size(CancellationToken.None));
-        }
-        catch (StoreUnavailableException error)
-        {
-            log.LogWarning(error, "The store's size could not be read");
-        }
-        finally
-        {
-            _readingSize = false;
-        }
-    }
 }

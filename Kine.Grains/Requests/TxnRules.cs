@@ -4,7 +4,7 @@ using Kine.Etcd;
 using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
 
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.Requests;
 
 /// <summary>What makes a TxnRequest wrong whatever the state (etcd v3 API, KV.Txn).</summary>
 internal static class TxnRules
@@ -70,7 +70,7 @@ internal static class TxnRules
                     PutRules.Check(operation.RequestPut);
                     break;
                 case RequestOp.RequestOneofCase.RequestDeleteRange:
-                    DeleteRangeOperation.Check(operation.RequestDeleteRange);
+                    DeleteRangeRules.Check(operation.RequestDeleteRange);
                     break;
                 case RequestOp.RequestOneofCase.RequestTxn:
                     Check(operation.RequestTxn, most);

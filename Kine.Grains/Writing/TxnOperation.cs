@@ -3,8 +3,9 @@ using Google.Protobuf.Collections;
 using Kine.Etcd;
 using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
+using Kine.Grains.Requests;
 
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.Writing;
 
 /// <summary>
 /// etcd v3 API, KV.Txn. All compares, nested ones included, look at the state before the transaction and settle which branches are taken; what can
@@ -187,13 +188,13 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
         {
             var put = operation.RequestPut;
-            PutRules.CheckExisting(put, state);
+            PutEvaluation.CheckExisting(put, state);
             if (put.Lease != 0 && state.Leases.Find(put.Lease) is null)
             {
                 throw EtcdErrors.LeaseNotFound;
             }
 
-            PutRules.HasValue(put, state, this);
+            PutEvaluation.HasValue(put, state, this);
         }
     }
 
@@ -225,7 +226,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
                     response.ResponseRange = ExecuteRange(operation.RequestRange, state);
                     break;
                 case RequestOp.RequestOneofCase.RequestPut:
-                    response.ResponsePut = PutRules.Execute(operation.RequestPut, state, this, Pair);
+                    response.ResponsePut = PutEvaluation.Execute(operation.RequestPut, state, this, Pair);
                     response.ResponsePut.Header = new ResponseHeader { Revision = state.ReadRevision };
                     break;
                 case RequestOp.RequestOneofCase.RequestDeleteRange:

@@ -1,13 +1,14 @@
+using System.Collections.Immutable;
 using Kine.Backends;
 using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
 using Kine.Grains.Lease;
 using Kine.Grains.Watch;
 
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.Writing;
 
 /// <summary>
-/// The newest state: what is published plus what is in flight. Only the RevisionGrain's turns touch it. A worked example, published revision 10:
+/// The newest state: what is published plus what is in flight. Only the <see cref="WriteLoop"/> touches it. A worked example, published revision 10:
 /// <code>
 /// evaluate put a   -> revision 11 in batch A      A is being appended
 /// evaluate put b   -> revision 12 in batch B      B waits for A; readers still see 10
@@ -17,10 +18,10 @@ namespace Kine.Grains.Revision;
 /// </summary>
 internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionHolds holds, LeaseTable leases)
 {
-    private readonly Dictionary<RecordId, ReadOnlyMemory<byte>> _inFlight = [];
     /// <summary>The mark before any compaction, as in etcd, where a compaction to 0 is a compaction.</summary>
     public const long NotCompacted = -1;
 
+    private readonly Dictionary<RecordId, ReadOnlyMemory<byte>> _inFlight = [];
     private FenceToken _token;
     private int _sub;
 
@@ -30,8 +31,8 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionH
     /// <summary>Leases and attachments, those in flight included.</summary>
     public LeaseTable Leases { get; } = leases;
 
-    /// <summary>Active alarms as (member, type), those in flight included.</summary>
-    public HashSet<(ulong Member, Etcd.AlarmType Alarm)> Alarms { get; } = [];
+    /// <summary>Active alarms as (member, type), those in flight included. Replaced whole, so that it may be read from any thread.</summary>
+    public ImmutableHashSet<(ulong Member, Etcd.AlarmType Alarm)> Alarms { get; set; } = [];
 
     /// <summary>Newest revision given out.</summary>
     public long Revision { get; set; } = 1;
@@ -144,7 +145,7 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionH
     }
 
     /// <summary>Counts a batch's pairs as durable: readers find them in the cache or the store from now on.</summary>
-    public void Settle(WriteBatch batch)
+    public void MarkDurable(WriteBatch batch)
     {
         foreach (var change in batch.Events)
         {

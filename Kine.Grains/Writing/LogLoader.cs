@@ -1,0 +1,168 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Kine.Backends;
+using Kine.Grains.Fencing;
+using Kine.Grains.Index;
+using Kine.Grains.Keyspace;
+using Kine.Grains.Lease;
+using Kine.Grains.Revision;
+using Microsoft.Extensions.Logging;
+
+namespace Kine.Grains.Writing;
+
+/// <summary>From the rows of a store that was taken over to the state that a writer begins with.</summary>
+internal sealed class LogLoader(LocalKeyspace local, FenceToken token, WriterOptions options, ILogger log)
+{
+    /// <summary>Events of the log's tail that watches keep in memory.</summary>
+    public const int TailEvents = 4096;
+
+    /// <summary>Bytes of them.</summary>
+    public const int TailBytes = 8 << 20;
+
+    private const int ScanRecords = 10_000;
+    private const long RevisionsAfterLoss = 1_000_000;
+
+    private readonly IRevisionStore _store = local.Store;
+
+    /// <summary>
+    /// Reads everything up to the fence's last revision. <paramref name="published"/> is the last revision that this process has published: a log that ends before
+    /// it has lost data.
+    /// </summary>
+    public async Task<LoadedLog> Load(Fence fence, long published, CancellationToken cancellationToken)
+    {
+        var side = await _store.ReadSide(cancellationToken);
+        var compacted = MetaRow.Read(side, MetaRow.CompactRevision) ?? WriteState.NotCompacted;
+        var last = fence.LastRevision;
+        if (last < published)
+        {
+            last = compacted = await GoOnAboveLoss(fence, published);
+        }
+
+        var identity = await ReadIdentity(side, last);
+        var index = new KeyIndex();
+        var tailFrom = await LoadIndex(index, last, cancellationToken);
+        var quota = new SpaceQuota(_store, options.QuotaBackendBytes, log);
+        await quota.Measure(cancellationToken);
+        var state = new WriteState(index, local.Values, local.Holds, new LeaseTable())
+        {
+            Identity = identity,
+            Quota = quota,
+            CompactRevision = compacted,
+        };
+        state.Begin(token, last);
+        LoadSide(state, side);
+        AttachKeys(state);
+        return new LoadedLog(state, Math.Max(tailFrom, compacted + 1));
+    }
+
+    // A log that ends before what was published here: the store lost what it had confirmed. Going on far above it lets nobody mistake new revisions for those
+    // that are gone, and the mark makes every client read anew.
+    private async Task<long> GoOnAboveLoss(Fence fence, long published)
+    {
+        var last = published + RevisionsAfterLoss;
+        log.LogCritical(
+            "The store lost data: revision {Published} was published here, but its log ends at {Last}. Going on at revision {Next}; all watches are cancelled",
+            published, fence.LastRevision, last);
+        var append = new AppendBatch { Token = token, ExpectedRevision = fence.LastRevision, LastRevision = last };
+        append.Side.Add(new SideRow(SideKind.Meta, MetaRow.CompactRevision, LeaseEntry.RowKey(last)));
+        await _store.Append(append);
+        return last;
+    }
+
+    // Returns the revision from which on the log's tail is small enough to be kept in memory for watches.
+    private async Task<long> LoadIndex(KeyIndex index, long lastRevision, CancellationToken cancellationToken)
+    {
+        var tail = new Queue<(long Revision, int Bytes)>();
+        long tailBytes = 0;
+        var watch = Stopwatch.StartNew();
+        var nextReport = TimeSpan.FromSeconds(1);
+        long count = 0;
+        var after = new RecordId(0, 0);
+        MetadataVisitor visit = (in RecordMetadata record, ReadOnlySpan<byte> key) =>
+        {
+            count++;
+            tail.Enqueue((record.Revision, key.Length + record.ValueLength));
+            tailBytes += key.Length + record.ValueLength;
+            while (tail.Count > TailEvents || tailBytes > TailBytes)
+            {
+                tailBytes -= tail.Dequeue().Bytes;
+            }
+
+            index.Apply(key, record.Tombstone
+                ? KeyVersion.Tombstone(record.Revision, record.Sub)
+                : new KeyVersion(record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.ValueLength));
+        };
+        index.BeginLoad();
+        await using var loader = new IndexLoader(visit);
+        while (await _store.ScanMetadata(after, lastRevision, ScanRecords, loader.Add, cancellationToken) is { } last)
+        {
+            after = last;
+            if (watch.Elapsed > nextReport)
+            {
+                log.LogInformation("Loading the index: {Count} records, revision {Revision} of {Last}", Volatile.Read(ref count), last.Revision, lastRevision);
+                nextReport = watch.Elapsed + TimeSpan.FromSeconds(1);
+            }
+        }
+
+        await loader.Finish();
+        index.FinishLoad();
+
+        // Its first revision may have lost records to the bounds.
+        return tail.Count > 0 ? tail.Peek().Revision + 1 : lastRevision + 1;
+    }
+
+    private static void LoadSide(WriteState state, List<SideRow> side)
+    {
+        foreach (var row in side)
+        {
+            if (row.Kind == SideKind.Lease)
+            {
+                state.Leases.Add(BinaryPrimitives.ReadInt64BigEndian(row.Key), BinaryPrimitives.ReadInt64BigEndian(row.Value));
+            }
+            else if (row.Kind == SideKind.Alarm)
+            {
+                state.Alarms = state.Alarms.Add(AlarmRules.Read(row));
+            }
+        }
+    }
+
+    private static void AttachKeys(WriteState state)
+    {
+        if (state.Leases.Count == 0)
+        {
+            return;
+        }
+
+        var cursor = state.Index.Range(KeyRange.All, state.Revision);
+        while (cursor.MoveNext())
+        {
+            if (cursor.Current.Lease != 0)
+            {
+                state.Leases.Move(cursor.Key.ToArray(), 0, cursor.Current.Lease);
+            }
+        }
+    }
+
+    private async Task<ClusterIdentity> ReadIdentity(List<SideRow> side, long lastRevision)
+    {
+        if (MetaRow.Read(side, MetaRow.ClusterId) is { } cluster && MetaRow.Read(side, MetaRow.MemberId) is { } member)
+        {
+            return new ClusterIdentity((ulong)cluster, (ulong)member);
+        }
+
+        var identity = new ClusterIdentity(RandomId(), RandomId());
+        var append = new AppendBatch { Token = token, ExpectedRevision = lastRevision, LastRevision = lastRevision };
+        append.Side.Add(new SideRow(SideKind.Meta, MetaRow.ClusterId, LeaseEntry.RowKey((long)identity.ClusterId)));
+        append.Side.Add(new SideRow(SideKind.Meta, MetaRow.MemberId, LeaseEntry.RowKey((long)identity.MemberId)));
+        await _store.Append(append);
+        return identity;
+    }
+
+    private static ulong RandomId() => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
+}
+
+/// <summary>What was loaded.</summary>
+/// <param name="State">The state of the log's last revision.</param>
+/// <param name="TailFrom">From this revision on the log is small enough to be kept in memory for watches.</param>
+internal sealed record LoadedLog(WriteState State, long TailFrom);

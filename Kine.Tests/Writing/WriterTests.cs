@@ -1,0 +1,257 @@
+using Kine.Backends;
+using Kine.Backends.Memory;
+using Kine.Etcd;
+using Kine.Grains;
+using Kine.Grains.Revision;
+using Kine.Grains.Writing;
+using Kine.Tests.Fencing;
+using Kine.Tests.Grains;
+
+namespace Kine.Tests.Writing;
+
+/// <summary>The writer as a class: its batches, the states of its life and how it ends, without a silo.</summary>
+public sealed class WriterTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly WriterOptions Uncached = new() { CacheBytes = 1 };
+
+    private readonly MemoryRevisionStore _log = new();
+
+    [Fact]
+    public async Task What_arrives_during_an_append_goes_with_the_next_one()
+    {
+        var store = new FaultyStore(_log);
+        await using var writer = await LoneWriter.Start(store);
+        var appends = new List<int>();
+        store.AfterAppend = batch => appends.Add(batch.Records.Count);
+        var lone = writer.Put("k", "lone");
+        await lone;
+        Task<PutResponse> first;
+        Task<PutResponse>[] others;
+        using (await store.HoldAppends())
+        {
+            first = writer.Put("k", "first");
+            await Task.Delay(50);
+            others = [.. Enumerable.Range(0, 50).Select(i => writer.Put($"k{i}", "v"))];
+            await Task.Delay(50);
+            Assert.DoesNotContain(others, put => put.IsCompleted);
+        }
+
+        Assert.Equal(3, (await first).Header.Revision);
+        Assert.Equal(Enumerable.Range(4, 50).Select(revision => (long)revision), (await Task.WhenAll(others)).Select(put => put.Header.Revision));
+        Assert.Equal([1, 1, 50], appends);
+    }
+
+    [Fact]
+    public async Task More_than_a_batch_holds_is_appended_in_several()
+    {
+        var store = new FaultyStore(_log);
+        await using var writer = await LoneWriter.Start(store);
+        Task<PutResponse>[] puts;
+        using (await store.HoldAppends())
+        {
+            puts = [.. Enumerable.Range(0, 10_000).Select(i => writer.Put($"k{i}", "v"))];
+            await Task.Delay(50);
+        }
+
+        var revisions = (await Task.WhenAll(puts).WaitAsync(Patience)).Select(put => put.Header.Revision).ToArray();
+        Assert.Equal(Enumerable.Range(2, 10_000).Select(revision => (long)revision), revisions);
+        Assert.Equal(10_001, (await _log.ReadFence(default)).LastRevision);
+    }
+
+    [Fact]
+    public async Task Requests_from_many_threads_each_get_a_revision_of_their_own()
+    {
+        await using var writer = await LoneWriter.Start(_log);
+        var revisions = await Task.WhenAll(Enumerable.Range(0, 8).Select(thread => Task.Run(async () =>
+        {
+            var mine = new List<long>();
+            for (var i = 0; i < 500; i++)
+            {
+                mine.Add((await writer.Put($"k{thread}", $"{i}")).Header.Revision);
+            }
+
+            Assert.Equal(mine.Order(), mine);
+            return mine;
+        })));
+        Assert.Equal(Enumerable.Range(2, 4000).Select(revision => (long)revision), revisions.SelectMany(mine => mine).Order());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_store_that_is_away_leads_through_the_states_of_its_life_and_back(bool landed)
+    {
+        var connection = new SharedStore(_log);
+        await using var writer = await LoneWriter.Start(connection, new WriterOptions { RequestTimeout = TimeSpan.FromSeconds(1) });
+        Assert.Equal(WriterLife.Writing, writer.Life);
+        connection.LoseNextAnswer = landed;
+        connection.LoseNextAppend = !landed;
+        var lost = writer.Put("k", "1");
+        await writer.Reaches(WriterLife.OutcomeUnknown);
+        var waiting = writer.Put("k", "2");
+        Assert.False(waiting.IsCompleted);
+        await AssertFails(EtcdErrors.TimedOut, lost);
+        await AssertFails(EtcdErrors.TimedOut, waiting);
+        Assert.Equal(WriterLife.StoreAway, writer.Life);
+        Assert.Equal(EtcdErrors.TimedOut.Message, Assert.Throws<EtcdException>(() => { _ = writer.Put("k", "3"); }).Message);
+        connection.Cut = false;
+        await writer.Reaches(WriterLife.Writing);
+        Assert.Equal(landed ? 3 : 2, (await writer.Put("k", "4")).Header.Revision);
+    }
+
+    [Fact]
+    public async Task A_stop_answers_what_was_accepted_refuses_what_comes_and_releases_the_store()
+    {
+        var store = new FaultyStore(_log);
+        await using var writer = await LoneWriter.Start(store);
+        Task<PutResponse> accepted;
+        Task stopped;
+        using (await store.HoldAppends())
+        {
+            accepted = writer.Put("k", "1");
+            await Task.Delay(50);
+            stopped = writer.Writer.Stop();
+            Assert.Equal(WriterLife.Draining, writer.Life);
+            Assert.Equal(EtcdErrors.ServerStopped.Message, Assert.Throws<EtcdException>(() => { _ = writer.Put("k", "2"); }).Message);
+        }
+
+        Assert.Equal(2, (await accepted).Header.Revision);
+        await stopped.WaitAsync(Patience);
+        Assert.Equal(WriterLife.Ended, writer.Life);
+        Assert.True((await _log.ReadFence(default)).Released);
+        await AssertFails(EtcdErrors.ServerStopped, writer.Put("k", "3"));
+    }
+
+    [Fact]
+    public async Task A_stop_waits_for_a_parked_request_that_gets_its_value()
+    {
+        var store = new FaultyStore(_log);
+        await using var writer = await LoneWriter.Start(store, Uncached);
+        await writer.Put("k", "old");
+        var reads = new TaskCompletionSource();
+        store.ReadsHeldUntil = reads.Task;
+        var parked = writer.Replace("k", "old", "new");
+        await Task.Delay(50);
+        var stopped = writer.Writer.Stop();
+        await Task.Delay(50);
+        Assert.False(stopped.IsCompleted);
+        reads.SetResult();
+        Assert.True((await parked.WaitAsync(Patience)).Succeeded);
+        await stopped.WaitAsync(Patience);
+        Assert.Equal(3, (await _log.ReadFence(default)).LastRevision);
+    }
+
+    [Fact]
+    public async Task A_stop_ends_when_the_writer_is_lost_while_a_request_is_parked()
+    {
+        var store = new FaultyStore(_log);
+        await using var writer = await LoneWriter.Start(store, Uncached);
+        await writer.Put("k", "old");
+        var reads = new TaskCompletionSource();
+        store.ReadsHeldUntil = reads.Task;
+        Task put;
+        Task parked;
+        Task stopped;
+        using (await store.HoldAppends())
+        {
+            put = writer.Put("x", "under way");
+            parked = writer.Replace("k", "old", "new");
+            await Task.Delay(50);
+            stopped = writer.Writer.Stop();
+            await _log.TakeOver(await _log.ReadFence(default), Guid.NewGuid(), "elsewhere", TimeSpan.FromHours(1), default);
+        }
+
+        await AssertFails(EtcdErrors.LeaderChanged, put);
+        await stopped.WaitAsync(Patience);
+        reads.SetResult();
+        await AssertFails(EtcdErrors.LeaderChanged, parked);
+    }
+
+    [Fact]
+    public async Task A_stop_while_the_store_is_away_ends_when_requests_do()
+    {
+        var connection = new SharedStore(_log);
+        await using var writer = await LoneWriter.Start(connection, new WriterOptions { RequestTimeout = TimeSpan.FromSeconds(1) });
+        connection.LoseNextAppend = true;
+        var lost = writer.Put("k", "1");
+        await writer.Reaches(WriterLife.OutcomeUnknown);
+        var stopped = writer.Writer.Stop();
+        await AssertFails(EtcdErrors.ServerStopped, lost);
+        await stopped.WaitAsync(Patience);
+    }
+
+    [Fact]
+    public async Task Every_caller_gets_an_exception_of_its_own()
+    {
+        var store = new FaultyStore(_log);
+        await using var writer = await LoneWriter.Start(store, Uncached);
+        await writer.Put("k", "old");
+        var reads = new TaskCompletionSource();
+        store.ReadsHeldUntil = reads.Task;
+        var calls = new List<Task> { writer.Replace("k", "old", "new"), writer.Replace("k", "old", "newer") };
+        using (await store.HoldAppends())
+        {
+            calls.AddRange(Enumerable.Range(0, 5000).Select(i => writer.Put($"k{i}", "v"))); // more than one batch, so that some wait
+            await Task.Delay(50);
+            await _log.TakeOver(await _log.ReadFence(default), Guid.NewGuid(), "elsewhere", TimeSpan.FromHours(1), default);
+        }
+
+        await writer.Writer.Failed.WaitAsync(Patience);
+        reads.SetResult();
+        calls.AddRange(Enumerable.Range(0, 10).Select(i => writer.Put($"late{i}", "v")));
+        var errors = new HashSet<Exception>(ReferenceEqualityComparer.Instance);
+        foreach (var call in calls)
+        {
+            Assert.True(errors.Add(await Assert.ThrowsAsync<EtcdException>(() => call.WaitAsync(Patience))), "one exception for two callers");
+        }
+    }
+
+    [Fact]
+    public async Task Compaction_deletes_between_the_requests_and_stops_with_the_writer()
+    {
+        var options = new WriterOptions { CompactBatchSize = 10 };
+        await using var writer = await LoneWriter.Start(_log, options);
+        for (var i = 0; i < 500; i++)
+        {
+            await writer.Put("k", $"{i}");
+        }
+
+        var puts = Task.Run(async () =>
+        {
+            for (var i = 0; i < 200; i++)
+            {
+                await writer.Put("other", $"{i}");
+            }
+        });
+        await writer.Writer.Compaction.Compact(new CompactionRequest { Revision = 500, Physical = true });
+        await puts;
+        Assert.Equal(2, (await _log.ReadRecords(new RecordId(0, 0), 501, 1000, long.MaxValue, default)).Count);
+        await writer.Writer.Stop().WaitAsync(Patience);
+        await Assert.ThrowsAsync<EtcdException>(() => writer.Writer.Compaction.Compact(new CompactionRequest { Revision = 501 }));
+    }
+
+    [Fact]
+    public async Task A_writer_that_loads_attaches_keys_to_leases_and_starts_their_clocks()
+    {
+        await using (var earlier = await LoneWriter.Start(_log))
+        {
+            await earlier.Writer.Leases.LeaseGrant(new LeaseGrantRequest { ID = 7, TTL = 60 });
+            await earlier.Writer.Put(new PutRequest { Key = GrainServer.Bytes("leased"), Lease = 7 });
+            Assert.Equal("start 7 for 60", Assert.Single(earlier.Clocks.Said));
+        }
+
+        await using var writer = await LoneWriter.Start(_log);
+        Assert.Equal("start 7 for 60", Assert.Single(writer.Clocks.Said));
+        var left = await writer.Writer.Leases.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 7, Keys = true });
+        Assert.Equal("leased", Assert.Single(left.Keys).ToStringUtf8());
+        Assert.Equal(3, (await writer.Writer.Leases.LeaseRevoke(new LeaseRevokeRequest { ID = 7 })).Header.Revision);
+        Assert.Equal(["start 7 for 60", "stop 7"], writer.Clocks.Said);
+    }
+
+    private static async Task AssertFails(EtcdException expected, Task call)
+    {
+        var error = await Assert.ThrowsAsync<EtcdException>(() => call.WaitAsync(Patience));
+        Assert.Equal((expected.Code, expected.Message), (error.Code, error.Message));
+    }
+}
