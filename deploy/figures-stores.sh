@@ -5,6 +5,7 @@
 #
 #   deploy/figures-stores.sh                          all of it
 #   deploy/figures-stores.sh stores                   creates, reads and watches; stores-million: restarts with a million keys
+#                                                     old-stores: beside the old build of FIGURES_OLD (see figures-old.sh)
 #   FIGURES_STORES="postgres nats"                    some of: postgres mariadb nats
 #
 # The variables of figures.sh apply.

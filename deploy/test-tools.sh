@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what the tests run beside kine: strace, node, PostgreSQL, PgBouncer, MariaDB, NATS, a Kerberos KDC, Prometheus and the client library of MariaDB
+# Brings what the tests and figures run beside kine: strace, h2load, node, PostgreSQL, PgBouncer, MariaDB, NATS, a Kerberos KDC, Prometheus and the client library of MariaDB
 # from this system's packages, etcd 3.5 with etcdctl and etcdutl from a newer Debian release (unpacked into a folder of its own,
 # never installed), and the npm client etcd3. Does nothing when all of it is there.
 #
@@ -21,6 +21,7 @@ as_root() {
 # The packages by a file each: the database servers are not on everybody's PATH.
 packages=(
   strace:/usr/bin/strace
+  nghttp2-client:/usr/bin/h2load
   sqlite3:/usr/bin/sqlite3
   postgresql:/usr/lib/postgresql/15/bin/postgres
   pgbouncer:/usr/sbin/pgbouncer

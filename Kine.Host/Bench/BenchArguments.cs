@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using Kine.Host.Bench.Http2;
+using Kine.Host.Client;
 
 namespace Kine.Host.Bench;
 
@@ -90,7 +90,7 @@ internal sealed class BenchArguments
             Pid = parsed.GetValue(_pid),
             ComparePid = parsed.GetValue(_comparePid),
             Json = parsed.GetValue(_json),
-            Channel = Channel(parsed),
+            Tls = ClientTls.Read(parsed.GetValue(_caFile), parsed.GetValue(_certFile), parsed.GetValue(_keyFile), parsed.GetValue(_skipVerify)),
         };
         if (options.Total < 0 || options.Rate < 0 || options.Rounds < 1)
         {
@@ -166,7 +166,4 @@ internal sealed class BenchArguments
         });
         return option;
     }
-
-    private EtcdChannelOptions Channel(ParseResult parsed) =>
-        ClientTls.Read(parsed.GetValue(_caFile), parsed.GetValue(_certFile), parsed.GetValue(_keyFile), parsed.GetValue(_skipVerify));
 }

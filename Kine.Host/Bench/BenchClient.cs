@@ -1,75 +1,60 @@
 using System.Diagnostics;
-using Kine.Grains;
-using Kine.Host.Bench.Http2;
+using Grpc.Core;
 using Kine.Host.Bench.Workloads;
+using Kine.Host.Client;
 
 namespace Kine.Host.Bench;
 
 /// <summary>One caller: sends a request, waits for the reply, notes how long it took, goes on.</summary>
 internal sealed class BenchClient(int index, EtcdChannel channel, long seed)
 {
-    private readonly UnaryCall _call = channel.NewCall();
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(20);
 
     public RandomState Random = new(unchecked((ulong)seed + ((ulong)index * 0x632be59bd9b4e019)));
 
     public int Index => index;
 
-    /// <summary>The request being built; cleared before each.</summary>
-    public WireBuffer Request { get; } = new(1024);
+    public EtcdChannel Channel => channel;
 
     /// <summary>The key of the request under way, where the check of the reply needs it.</summary>
     public long KeyNumber { get; set; }
 
-    /// <summary>Latencies of the current round.</summary>
-    public LatencyHistogram Latencies { get; private set; } = new();
-
-    /// <summary>Failures of the current round by gRPC code or fault.</summary>
-    public Dictionary<string, long> Errors { get; private set; } = [];
-
-    public async Task Run(Workload workload, RoundLimits limits)
+    public async Task Run(Workload workload, RoundLimits limits, RoundResult result)
     {
-        Latencies = new LatencyHistogram();
-        Errors = [];
         while (limits.TryTake(index, out var due))
         {
-            if (due is { } time && time > Stopwatch.GetTimestamp())
+            if (due is { } time)
             {
                 await WaitUntil(time);
-            }
-
-            Request.Clear();
-            if (!workload.TryEncode(this))
-            {
-                return;
             }
 
             // With a rate, time counts from when the request was due: a stalled server must not slow the asking down unseen.
             var start = due ?? Stopwatch.GetTimestamp();
             try
             {
-                await _call.Send(workload.Path, Request.Memory);
-                var elapsed = Stopwatch.GetElapsedTime(start);
-                if (workload.Check(this, _call.Reply.Span) is { } fault)
+                if (workload.Call(this) is not { } call)
                 {
-                    CountError(fault);
+                    return;
+                }
+
+                var fault = await call;
+                if (fault is null)
+                {
+                    result.Latencies.Record(Stopwatch.GetElapsedTime(start));
                 }
                 else
                 {
-                    Latencies.Record(elapsed.Ticks * TimeSpan.NanosecondsPerTick);
+                    result.AddError(fault);
                 }
             }
-            catch (InvalidDataException malformed)
+            catch (RpcException failure)
             {
-                CountError(malformed.Message);
-            }
-            catch (GrpcException failure)
-            {
-                CountError(failure.Message);
+                result.AddError(failure.Describe());
 
                 // An unreachable server answers at once: don't spin.
-                if (failure.Code == StatusCode.Unavailable)
+                if (failure.StatusCode == StatusCode.Unavailable)
                 {
-                    await Task.Delay(20);
+                    await Task.Delay(Breath);
                 }
             }
         }
@@ -81,14 +66,6 @@ internal sealed class BenchClient(int index, EtcdChannel channel, long seed)
         if (wait > TimeSpan.Zero)
         {
             await Task.Delay(wait);
-        }
-    }
-
-    private void CountError(string name)
-    {
-        lock (Errors)
-        {
-            Errors[name] = Errors.GetValueOrDefault(name) + 1;
         }
     }
 }

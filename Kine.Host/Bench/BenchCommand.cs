@@ -1,18 +1,15 @@
 using System.CommandLine;
-using Kine.Host.Bench.Figures;
-using Kine.Host.Bench.Http2;
+using Grpc.Core;
+using Kine.Host.Client;
 using Spectre.Console;
 
 namespace Kine.Host.Bench;
 
 /// <summary>The command <c>kine bench</c>: measures any server of the etcd v3 API, or two in turns.</summary>
-public static class BenchCommand
+internal static class BenchCommand
 {
     private const int Failed = 1;
     private const int WrongUsage = 2;
-
-    /// <summary>The runtime's switch behind <see cref="PrepareSockets"/>.</summary>
-    internal const string InlineSockets = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
 
     /// <summary>Creates the command with its subcommands.</summary>
     public static Command Create()
@@ -26,14 +23,8 @@ public static class BenchCommand
         command.Subcommands.Add(ModeCommand(BenchMode.Walk, "Full walks: every client reads all keys once, page by page."));
         command.Subcommands.Add(ModeCommand(BenchMode.Count, "Counts of all keys."));
         command.Subcommands.Add(ModeCommand(BenchMode.Watch, "Time from a write to its event at each watcher (--clients watchers)."));
-        command.Subcommands.Add(FiguresCommand.Create());
         return command;
     }
-
-    /// <summary>
-    /// Runs socket callbacks on the thread that polls the sockets, which saves a thread switch a call. Only works before the first socket is opened.
-    /// </summary>
-    internal static void PrepareSockets() => Environment.SetEnvironmentVariable(InlineSockets, "1");
 
     private static Command ModeCommand(BenchMode mode, string description)
     {
@@ -50,7 +41,6 @@ public static class BenchCommand
 
     private static async Task<int> Run(BenchArguments arguments, ParseResult parsed, CancellationToken cancellationToken)
     {
-        PrepareSockets();
         try
         {
             var options = arguments.Read(parsed);
@@ -76,9 +66,9 @@ public static class BenchCommand
             Console.Error.WriteLine("kine bench: " + error.Message);
             return WrongUsage;
         }
-        catch (GrpcException error)
+        catch (RpcException error)
         {
-            Console.Error.WriteLine("kine bench: " + error.Message);
+            Console.Error.WriteLine("kine bench: " + error.Describe());
             return Failed;
         }
     }

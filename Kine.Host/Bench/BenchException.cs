@@ -1,4 +1,4 @@
 namespace Kine.Host.Bench;
 
 /// <summary>A run that cannot be made; the message is one sentence for the person who asked for it.</summary>
-public sealed class BenchException(string message) : Exception(message);
+internal sealed class BenchException(string message) : Exception(message);

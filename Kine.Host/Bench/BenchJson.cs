@@ -68,15 +68,15 @@ internal static class BenchJson
     private static void WriteResult(Utf8JsonWriter json, RoundResult result)
     {
         json.WriteStartObject();
+        WriteNumber(json, "serverCpuPerOperation", result.ServerCpuPerOperation);
         json.WriteNumber("operations", result.Operations);
         json.WriteNumber("seconds", Math.Round(result.Elapsed.TotalSeconds, 3));
         json.WriteNumber("opsPerSecond", Math.Round(result.OperationsPerSecond, 1));
         json.WriteNumber("p50", result.Latencies.Percentile(50) / 1e3);
         json.WriteNumber("p99", result.Latencies.Percentile(99) / 1e3);
         json.WriteNumber("p999", result.Latencies.Percentile(99.9) / 1e3);
-        json.WriteNumber("max", result.Latencies.Max / 1e3);
+        json.WriteNumber("max", result.Latencies.Max() / 1e3);
         json.WriteNumber("clientCpuPerOperation", Math.Round(result.ClientCpuPerOperation, 2));
-        WriteNumber(json, "serverCpuPerOperation", result.ServerCpuPerOperation);
         WriteNumber(json, "serverRss", result.ServerRss);
         WriteNumber(json, "compactionSeconds", result.Compaction?.TotalSeconds);
         json.WriteStartObject("errors");

@@ -1,7 +1,7 @@
 namespace Kine.Host.Bench;
 
 /// <summary>What a run measures.</summary>
-public enum BenchMode
+internal enum BenchMode
 {
     /// <summary>Plain puts.</summary>
     Put,

@@ -1,9 +1,9 @@
-using Kine.Host.Bench.Http2;
+using Kine.Host.Client;
 
 namespace Kine.Host.Bench;
 
 /// <summary>The options of one run of <c>kine bench</c>.</summary>
-public sealed record BenchOptions
+internal sealed record BenchOptions
 {
     /// <summary>What is measured.</summary>
     public required BenchMode Mode { get; init; }
@@ -77,6 +77,6 @@ public sealed record BenchOptions
     /// <summary>Prints one JSON object instead of lines for people.</summary>
     public bool Json { get; init; }
 
-    /// <summary>How to connect.</summary>
-    public EtcdChannelOptions Channel { get; init; } = new();
+    /// <summary>Certificates for https endpoints.</summary>
+    public ClientTls Tls { get; init; } = ClientTls.None;
 }

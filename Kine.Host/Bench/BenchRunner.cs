@@ -46,10 +46,7 @@ internal sealed class BenchRunner(BenchOptions options, IBenchProgress progress)
         }
         finally
         {
-            foreach (var target in targets)
-            {
-                await target.DisposeAsync();
-            }
+            targets.ForEach(target => target.Dispose());
         }
     }
 
@@ -78,7 +75,7 @@ internal sealed class BenchRunner(BenchOptions options, IBenchProgress progress)
             : Requests(target, workload, options.Rate);
     }
 
-    private static RoundBody WithCompaction(BenchTarget target, TimeSpan delay, RoundBody body) => async (limits, result, view) =>
+    private static RoundBody WithCompaction(BenchTarget target, TimeSpan delay, RoundBody body) => async (limits, result) =>
     {
         async Task Compact()
         {
@@ -89,38 +86,20 @@ internal sealed class BenchRunner(BenchOptions options, IBenchProgress progress)
         }
 
         var compacting = Compact();
-        await body(limits, result, view);
+        await body(limits, result);
         if (!compacting.IsCompleted)
         {
-            result.AddErrors([new("compaction went on after the round", 1)]);
+            result.AddError("compaction went on after the round");
         }
 
         await compacting;
     };
 
-    private static RoundBody Requests(BenchTarget target, Workload workload, double rate) => async (limits, result, view) =>
+    private static RoundBody Requests(BenchTarget target, Workload workload, double rate) => (limits, result) =>
     {
-        var clients = target.Clients;
-        var round = limits(rate, clients.Length);
-        var running = Task.WhenAll([.. clients.Select(client => client.Run(workload, round))]);
-        view(() => clients.Sum(client => client.Latencies.Count), () => Merge(clients, new LatencyHistogram()));
-        await running;
-        Merge(clients, result.Latencies);
-        foreach (var client in clients)
-        {
-            result.AddErrors(client.Errors);
-        }
+        var round = limits(rate, target.Clients.Length);
+        return Task.WhenAll([.. target.Clients.Select(client => client.Run(workload, round, result))]);
     };
-
-    private static LatencyHistogram Merge(BenchClient[] clients, LatencyHistogram target)
-    {
-        foreach (var client in clients)
-        {
-            target.Add(client.Latencies);
-        }
-
-        return target;
-    }
 
     private async Task<RoundResult> Measure(
         BenchTarget target, string name, TimeSpan duration, long total, RoundBody body, CancellationToken cancellationToken)
@@ -130,10 +109,8 @@ internal sealed class BenchRunner(BenchOptions options, IBenchProgress progress)
         var clientCpu = self.TotalProcessorTime;
         var serverCpu = target.Process?.CpuTime();
         var start = Stopwatch.GetTimestamp();
-        var running = body(
-            (rate, callers) => new RoundLimits(duration, total, rate, callers, cancellationToken),
-            result,
-            (operations, latencies) => progress.RoundStarted(target.Name, name, duration, total, operations, latencies));
+        progress.RoundStarted(target.Name, name, duration, total, result);
+        var running = body((rate, callers) => new RoundLimits(duration, total, rate, callers, cancellationToken), result);
         if (duration != Timeout.InfiniteTimeSpan)
         {
             var ended = await Task.WhenAny(running, Task.Delay(duration + Grace, CancellationToken.None));

@@ -1,19 +1,18 @@
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Host.Bench.Http2;
 using Kine.Host.Bench.Workloads;
+using Kine.Host.Client;
 
 namespace Kine.Host.Bench;
 
 /// <summary>One server under measurement, with its connections and callers.</summary>
-internal sealed class BenchTarget : IAsyncDisposable
+internal sealed class BenchTarget : IDisposable
 {
     private const int ScanLimit = 5000; // keys of a page
 
     private readonly BenchOptions _options;
-    private readonly List<EtcdChannel> _channels = [];
+    private readonly EtcdChannel[] _channels;
     private readonly ValueSource _values;
-    private readonly KeySpace _keys;
 
     public BenchTarget(string name, string endpoint, int? pid, BenchOptions options)
     {
@@ -22,15 +21,10 @@ internal sealed class BenchTarget : IAsyncDisposable
         Endpoint = endpoint;
         Process = pid is { } id ? new ServerProcess(id) : null;
         _values = new ValueSource(options.ValueSize, options.Seed);
-        _keys = options.Mode == BenchMode.Create
+        Keys = options.Mode == BenchMode.Create
             ? new KeySpace(options.Prefix, $"c{(uint)options.Seed:x8}", options.KeySize)
             : new KeySpace(options.Prefix, $"k{options.KeySize}v{options.ValueSize}", options.KeySize);
-        var channelOptions = options.Channel with { InlineContinuations = options.Mode != BenchMode.Watch };
-        for (var index = 0; index < options.Connections; index++)
-        {
-            _channels.Add(new EtcdChannel(endpoint, channelOptions));
-        }
-
+        _channels = [.. Enumerable.Range(0, options.Connections).Select(_ => new EtcdChannel(endpoint, options.Tls))];
         Clients = [.. Enumerable.Range(0, options.Clients).Select(index => new BenchClient(index, ChannelOf(index), options.Seed))];
     }
 
@@ -43,16 +37,18 @@ internal sealed class BenchTarget : IAsyncDisposable
 
     public BenchClient[] Clients { get; }
 
-    public KeySpace Keys => _keys;
+    public KeySpace Keys { get; }
 
-    public EtcdChannel ChannelOf(int client) => _channels[client % _channels.Count];
+    /// <summary>A channel has its own connection.</summary>
+    public EtcdChannel ChannelOf(int client) => _channels[client % _channels.Length];
 
-    /// <exception cref="GrpcException">Nobody there.</exception>
+    /// <summary>Connects all channels.</summary>
+    /// <exception cref="Grpc.Core.RpcException">Nobody there.</exception>
     public async Task Connect(CancellationToken cancellationToken)
     {
         foreach (var channel in _channels)
         {
-            await channel.Connect(cancellationToken);
+            await channel.Kv.RangeAsync(new RangeRequest { Key = Keys.Directory }, cancellationToken: cancellationToken);
         }
     }
 
@@ -64,68 +60,44 @@ internal sealed class BenchTarget : IAsyncDisposable
             return null;
         }
 
-        var request = new RangeRequest { Key = ByteString.CopyFrom(_keys.Directory), RangeEnd = ByteString.CopyFrom(_keys.End()), CountOnly = true };
-        var reply = await _channels[0].Unary<RangeResponse>(EtcdMethods.Range, request, cancellationToken: cancellationToken);
-        return reply.Count >= _options.Keys ? null : new LoadWorkload(_keys, _options.Keys, _values, _options.ValueSize);
+        var request = new RangeRequest { Key = Keys.Directory, RangeEnd = Keys.End, CountOnly = true };
+        var reply = await _channels[0].Kv.RangeAsync(request, cancellationToken: cancellationToken);
+        return reply.Count >= _options.Keys ? null : new LoadWorkload(Keys, _options.Keys, _values, _options.ValueSize);
     }
 
     /// <summary>The requests of the mode. For updates this reads all keys' revisions.</summary>
     public async Task<Workload> CreateWorkload(CancellationToken cancellationToken) => _options.Mode switch
     {
-        BenchMode.Put => new PutWorkload(_keys, _options.Keys, _options.InTurn, _values),
-        BenchMode.Create => new CreateWorkload(_keys, _values),
-        BenchMode.Update => new UpdateWorkload(_keys, await ScanRevisions(cancellationToken), _options.Clients, _values),
-        BenchMode.Get => new GetWorkload(_keys, _options.Keys, _options.Serializable),
-        BenchMode.List => new ListWorkload(_keys, _options.Keys, _options.Limit, _options.Serializable),
-        BenchMode.Walk => new WalkWorkload(_keys, _options.Limit, _options.Clients),
-        BenchMode.Count => new CountWorkload(_keys, _options.Keys, _options.Serializable),
+        BenchMode.Put => new PutWorkload(Keys, _options.Keys, _options.InTurn, _values),
+        BenchMode.Create => new CreateWorkload(Keys, _values),
+        BenchMode.Update => new UpdateWorkload(Keys, await ScanRevisions(cancellationToken), _options.Clients, _values),
+        BenchMode.Get => new GetWorkload(Keys, _options.Keys, _options.Serializable),
+        BenchMode.List => new ListWorkload(Keys, _options.Keys, _options.Limit, _options.Serializable),
+        BenchMode.Walk => new WalkWorkload(Keys, _options.Limit, _options.Clients),
+        BenchMode.Count => new CountWorkload(Keys, _options.Keys, _options.Serializable),
         _ => throw new BenchException($"{_options.Mode} has no requests of this kind"),
     };
 
     /// <summary>Compacts up to the current revision and waits until all of it is done.</summary>
-    /// <exception cref="GrpcException">The server refused.</exception>
+    /// <exception cref="Grpc.Core.RpcException">The server refused.</exception>
     public async Task Compact()
     {
-        // A channel of its own: what follows an await must not run on a read loop that the callers live on.
-        await using var channel = new EtcdChannel(Endpoint, _options.Channel);
-        var current = await channel.Unary<RangeResponse>(EtcdMethods.Range, new RangeRequest { Key = ByteString.CopyFrom(_keys.Directory) });
-        await channel.Unary(EtcdMethods.Compact, new CompactionRequest { Revision = current.Header.Revision, Physical = true }.ToByteArray());
+        var current = await _channels[0].Kv.RangeAsync(new RangeRequest { Key = Keys.Directory });
+        await _channels[0].Kv.CompactAsync(new CompactionRequest { Revision = current.Header.Revision, Physical = true });
     }
 
-    /// <summary>Compacts with a target that is used for nothing else.</summary>
-    /// <exception cref="GrpcException">The server refused.</exception>
-    public async Task CompactAndDispose()
-    {
-        await using (this)
-        {
-            await Compact();
-        }
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var channel in _channels)
-        {
-            await channel.DisposeAsync();
-        }
-    }
+    public void Dispose() => Array.ForEach(_channels, channel => channel.Dispose());
 
     private async Task<long[]> ScanRevisions(CancellationToken cancellationToken)
     {
         var revisions = new long[_options.Keys];
-        var request = new RangeRequest
-        {
-            Key = ByteString.CopyFrom(_keys.Directory),
-            RangeEnd = ByteString.CopyFrom(_keys.End()),
-            Limit = ScanLimit,
-            KeysOnly = true,
-        };
+        var request = new RangeRequest { Key = Keys.Directory, RangeEnd = Keys.End, Limit = ScanLimit, KeysOnly = true };
         while (true)
         {
-            var page = await _channels[0].Unary<RangeResponse>(EtcdMethods.Range, request, cancellationToken: cancellationToken);
+            var page = await _channels[0].Kv.RangeAsync(request, cancellationToken: cancellationToken);
             foreach (var kv in page.Kvs)
             {
-                var number = _keys.NumberOf(kv.Key.Span);
+                var number = Keys.NumberOf(kv.Key.Span);
                 if (number >= 0 && number < revisions.Length)
                 {
                     revisions[number] = kv.ModRevision;

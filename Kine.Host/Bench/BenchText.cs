@@ -7,7 +7,7 @@ internal static class BenchText
 {
     /// <summary>The columns of a result.</summary>
     public const string Heading =
-        "                    ops     ops/s       p50       p99     p99.9       max  errors  client us/op  server us/op    RSS MiB";
+        "              server us/op        ops     ops/s       p50       p99     p99.9       max  errors  client us/op    RSS MiB";
 
     /// <summary>One row under <see cref="Heading"/>, and one line for each kind of error.</summary>
     public static IEnumerable<string> Rows(string label, RoundResult result)
@@ -15,7 +15,7 @@ internal static class BenchText
         var latencies = result.Latencies;
         yield return string.Create(
             CultureInfo.InvariantCulture,
-            $"{label,-12} {result.Operations,10:N0} {result.OperationsPerSecond,9:N0} {Time(latencies.Percentile(50)),9} {Time(latencies.Percentile(99)),9} {Time(latencies.Percentile(99.9)),9} {Time(latencies.Max),9} {result.ErrorCount,7:N0} {result.ClientCpuPerOperation,13:N1} {result.ServerCpuPerOperation,13:N1} {result.ServerRss / 1048576.0,10:N1}");
+            $"{label,-12} {Cpu(result.ServerCpuPerOperation),13} {result.Operations,10:N0} {result.OperationsPerSecond,9:N0} {Time(latencies.Percentile(50)),9} {Time(latencies.Percentile(99)),9} {Time(latencies.Percentile(99.9)),9} {Time(latencies.Max()),9} {result.ErrorCount,7:N0} {result.ClientCpuPerOperation,13:N1} {result.ServerRss / 1048576.0,10:N1}");
         if (result.Compaction is { } compaction)
         {
             yield return $"             compacted within {Time(compaction.Ticks * TimeSpan.NanosecondsPerTick)}";
@@ -36,6 +36,9 @@ internal static class BenchText
         < 1_000_000_000 => string.Create(CultureInfo.InvariantCulture, $"{nanoseconds / 1e6:0.0} ms"),
         _ => string.Create(CultureInfo.InvariantCulture, $"{nanoseconds / 1e9:0.00} s"),
     };
+
+    // The headline: how much of a server its callers need does not depend on how heavy they are themselves.
+    private static string Cpu(double? microseconds) => microseconds is { } known ? known.ToString("N1", CultureInfo.InvariantCulture) : "-";
 
     /// <summary>What is about to be run, in one line.</summary>
     public static string Describe(BenchOptions options)

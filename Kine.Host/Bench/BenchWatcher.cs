@@ -1,15 +1,16 @@
 using System.Diagnostics;
-using Google.Protobuf;
+using Grpc.Core;
 using Kine.Etcd;
-using Kine.Host.Bench.Http2;
+using Kine.Host.Client;
 
 namespace Kine.Host.Bench;
 
 /// <summary>One watch on all keys of a run, and what it saw in the current round.</summary>
 internal sealed class BenchWatcher
 {
-    private readonly EtcdStream _stream;
+    private readonly AsyncDuplexStreamingCall<WatchRequest, WatchResponse> _call;
     private readonly Lock _gate = new();
+    private RoundResult _result = new();
     private long _round;
     private long _seen;
     private long _disorder;
@@ -18,37 +19,33 @@ internal sealed class BenchWatcher
     private long _awaitedRevision = long.MaxValue;
     private TaskCompletionSource _reached = new();
 
-    private BenchWatcher(EtcdStream stream) => _stream = stream;
+    private BenchWatcher(AsyncDuplexStreamingCall<WatchRequest, WatchResponse> call) => _call = call;
 
-    public LatencyHistogram Latencies { get; private set; } = new();
-
-    /// <exception cref="GrpcException">The watch was refused.</exception>
+    /// <exception cref="RpcException">The watch was refused.</exception>
     public static async Task<BenchWatcher> Open(EtcdChannel channel, KeySpace keys, CancellationToken cancellationToken)
     {
-        var options = new CallOptions { Metadata = [new("hasleader", "true")] };
-        var stream = await channel.Duplex(EtcdMethods.Watch, options, cancellationToken);
-        var create = new WatchCreateRequest { Key = ByteString.CopyFrom(keys.Directory), RangeEnd = ByteString.CopyFrom(keys.End()) };
-        await stream.Write(new WatchRequest { CreateRequest = create }.ToByteArray(), cancellationToken);
-        var reply = await stream.Read(cancellationToken);
-        if (reply is null || WatchResponse.Parser.ParseFrom(reply) is not { Created: true, Canceled: false })
+        var call = channel.Watch.Watch(new Metadata { { "hasleader", "true" } }, cancellationToken: CancellationToken.None);
+        var create = new WatchCreateRequest { Key = keys.Directory, RangeEnd = keys.End };
+        await call.RequestStream.WriteAsync(new WatchRequest { CreateRequest = create }, cancellationToken);
+        if (!await call.ResponseStream.MoveNext(cancellationToken) || call.ResponseStream.Current is not { Created: true, Canceled: false })
         {
             throw new BenchException("the server did not create the watch");
         }
 
-        var watcher = new BenchWatcher(stream);
+        var watcher = new BenchWatcher(call);
         _ = watcher.ReadAll();
         return watcher;
     }
 
     /// <summary>Starts to count for a round.</summary>
-    public void Begin(long round)
+    public void Begin(long round, RoundResult result)
     {
         lock (_gate)
         {
             _round = round;
             _seen = 0;
             _disorder = 0;
-            Latencies = new LatencyHistogram();
+            _result = result;
             _awaitedRevision = long.MaxValue;
             _reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
@@ -101,25 +98,26 @@ internal sealed class BenchWatcher
         }
     }
 
+    // Until the target's channels are closed.
     private async Task ReadAll()
     {
         string failure;
         try
         {
-            while (await _stream.Read() is { } reply)
+            while (await _call.ResponseStream.MoveNext(CancellationToken.None))
             {
-                Count(reply);
+                Count(_call.ResponseStream.Current);
             }
 
             failure = "watch ended";
         }
-        catch (GrpcException ended)
+        catch (RpcException ended)
         {
-            failure = ended.Message;
+            failure = ended.Describe();
         }
-        catch (InvalidDataException malformed)
+        catch (OperationCanceledException)
         {
-            failure = malformed.Message;
+            failure = "watch closed";
         }
 
         lock (_gate)
@@ -129,18 +127,14 @@ internal sealed class BenchWatcher
         }
     }
 
-    private void Count(ReadOnlySpan<byte> reply)
+    private void Count(WatchResponse reply)
     {
         var now = Stopwatch.GetTimestamp();
-        var reader = new ProtoReader(reply);
         lock (_gate)
         {
-            while (reader.Next())
+            foreach (var change in reply.Events)
             {
-                if (reader.Field == 11)
-                {
-                    CountEvent(reader.Bytes, now);
-                }
+                Count(change.Kv, now);
             }
 
             if (_lastRevision >= _awaitedRevision)
@@ -150,45 +144,19 @@ internal sealed class BenchWatcher
         }
     }
 
-    // Event: kv=2; KeyValue: mod_revision=3, value=5.
-    private void CountEvent(ReadOnlySpan<byte> message, long now)
+    private void Count(KeyValue pair, long now)
     {
-        var reader = new ProtoReader(message);
-        while (reader.Next())
+        if (pair.ModRevision <= _lastRevision)
         {
-            if (reader.Field != 2)
-            {
-                continue;
-            }
+            _disorder++;
+        }
 
-            long revision = 0;
-            WatchStamp stamp = default;
-            var kv = new ProtoReader(reader.Bytes);
-            while (kv.Next())
-            {
-                if (kv.Field == 3)
-                {
-                    revision = kv.Number;
-                }
-                else if (kv.Field == 5)
-                {
-                    stamp = WatchStamp.Read(kv.Bytes);
-                }
-            }
-
-            if (revision <= _lastRevision)
-            {
-                _disorder++;
-            }
-
-            _lastRevision = revision;
-            if (stamp.Round != _round)
-            {
-                continue;
-            }
-
+        _lastRevision = pair.ModRevision;
+        var stamp = WatchStamp.Read(pair.Value.Span);
+        if (stamp.Round == _round)
+        {
             _seen++;
-            Latencies.Record(Stopwatch.GetElapsedTime(stamp.Timestamp, now).Ticks * TimeSpan.NanosecondsPerTick);
+            _result.Latencies.Record(Stopwatch.GetElapsedTime(stamp.Timestamp, now));
         }
     }
 }

@@ -8,10 +8,8 @@ internal interface IBenchProgress
     /// <param name="name">The round.</param>
     /// <param name="duration">Its time, or infinite.</param>
     /// <param name="total">Its number of operations, or 0.</param>
-    /// <param name="operations">Operations done so far.</param>
-    /// <param name="latencies">Latencies so far.</param>
-    void RoundStarted(
-        string target, string name, TimeSpan duration, long total, Func<long> operations, Func<LatencyHistogram> latencies);
+    /// <param name="result">What it has measured so far.</param>
+    void RoundStarted(string target, string name, TimeSpan duration, long total, RoundResult result);
 
     /// <summary>The round is over.</summary>
     Task RoundEnded();

@@ -7,19 +7,18 @@ internal sealed class LineProgress(TextWriter output, TimeProvider time) : IBenc
 {
     private ITimer? _timer;
 
-    public void RoundStarted(
-        string target, string name, TimeSpan duration, long total, Func<long> operations, Func<LatencyHistogram> latencies)
+    public void RoundStarted(string target, string name, TimeSpan duration, long total, RoundResult result)
     {
         var second = 0;
         long before = 0;
         _timer = time.CreateTimer(
             _ =>
             {
-                var now = operations();
+                var now = result.Operations;
                 var speed = now - Interlocked.Exchange(ref before, now);
                 output.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"  {target} {name} {Interlocked.Increment(ref second)} s: {speed:N0} ops/s, {now:N0} in all, p99 {BenchText.Time(latencies().Percentile(99))}"));
+                    $"  {target} {name} {Interlocked.Increment(ref second)} s: {speed:N0} ops/s, {now:N0} in all, p99 {BenchText.Time(result.Latencies.Percentile(99))}"));
             },
             null,
             TimeSpan.FromSeconds(1),

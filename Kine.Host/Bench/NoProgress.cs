@@ -3,8 +3,7 @@ namespace Kine.Host.Bench;
 /// <summary>Shows nothing while a run goes on.</summary>
 internal sealed class NoProgress : IBenchProgress
 {
-    public void RoundStarted(
-        string target, string name, TimeSpan duration, long total, Func<long> operations, Func<LatencyHistogram> latencies)
+    public void RoundStarted(string target, string name, TimeSpan duration, long total, RoundResult result)
     {
     }
 

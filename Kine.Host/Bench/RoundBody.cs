@@ -2,7 +2,5 @@ namespace Kine.Host.Bench;
 
 /// <summary>The work of one round.</summary>
 /// <param name="limits">Makes the limits for a rate and a number of callers; the time starts to count there.</param>
-/// <param name="result">Takes latencies and errors at the end.</param>
-/// <param name="view">Is told how to look at the operations done and the latencies while the round runs.</param>
-internal delegate Task RoundBody(
-    Func<double, int, RoundLimits> limits, RoundResult result, Action<Func<long>, Func<LatencyHistogram>> view);
+/// <param name="result">Takes latencies and errors as they come.</param>
+internal delegate Task RoundBody(Func<double, int, RoundLimits> limits, RoundResult result);

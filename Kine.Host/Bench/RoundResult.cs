@@ -1,11 +1,17 @@
+using System.Collections.Concurrent;
+using HdrHistogram;
+
 namespace Kine.Host.Bench;
 
-/// <summary>What one round, or several rounds of one server together, measured.</summary>
+/// <summary>What one round, or several rounds of one server together, measured. Callers may add while others look.</summary>
 internal sealed class RoundResult
 {
-    public LatencyHistogram Latencies { get; } = new();
+    private readonly ConcurrentDictionary<string, long> _errors = new();
 
-    public Dictionary<string, long> Errors { get; } = [];
+    public LongConcurrentHistogram Latencies { get; } = Bench.Latencies.Create();
+
+    /// <summary>Failures by gRPC code or fault.</summary>
+    public IReadOnlyDictionary<string, long> Errors => _errors;
 
     public TimeSpan Elapsed { get; set; }
 
@@ -21,9 +27,9 @@ internal sealed class RoundResult
     /// <summary>Time that a compaction asked for in the round took until all of it was done.</summary>
     public TimeSpan? Compaction { get; set; }
 
-    public long Operations => Latencies.Count;
+    public long Operations => Latencies.TotalCount;
 
-    public long ErrorCount => Errors.Values.Sum();
+    public long ErrorCount => _errors.Values.Sum();
 
     public double OperationsPerSecond => Elapsed > TimeSpan.Zero ? Operations / Elapsed.TotalSeconds : 0;
 
@@ -33,11 +39,13 @@ internal sealed class RoundResult
     /// <summary>Microseconds of server CPU per operation.</summary>
     public double? ServerCpuPerOperation => ServerCpu is { } cpu ? PerOperation(cpu) : null;
 
+    public void AddError(string name, long count = 1) => _errors.AddOrUpdate(name, count, (_, before) => before + count);
+
     public void AddErrors(IEnumerable<KeyValuePair<string, long>> errors)
     {
         foreach (var (name, count) in errors)
         {
-            Errors[name] = Errors.GetValueOrDefault(name) + count;
+            AddError(name, count);
         }
     }
 

@@ -11,14 +11,13 @@ internal sealed class TerminalProgress(IAnsiConsole console) : IBenchProgress
     private TaskCompletionSource _ended = new();
     private Task _shown = Task.CompletedTask;
 
-    public void RoundStarted(
-        string target, string name, TimeSpan duration, long total, Func<long> operations, Func<LatencyHistogram> latencies)
+    public void RoundStarted(string target, string name, TimeSpan duration, long total, RoundResult result)
     {
         _ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _shown = console.Progress()
             .AutoClear(true)
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
-            .StartAsync(context => Show(context, $"{target} {name}", duration, total, operations, latencies));
+            .StartAsync(context => Show(context, $"{target} {name}", duration, total, result));
     }
 
     public async Task RoundEnded()
@@ -42,8 +41,7 @@ internal sealed class TerminalProgress(IAnsiConsole console) : IBenchProgress
         }
     }
 
-    private async Task Show(
-        ProgressContext context, string name, TimeSpan duration, long total, Func<long> operations, Func<LatencyHistogram> latencies)
+    private async Task Show(ProgressContext context, string name, TimeSpan duration, long total, RoundResult result)
     {
         var byTime = duration != Timeout.InfiniteTimeSpan;
         var task = context.AddTask(name, maxValue: byTime ? duration.TotalSeconds : total);
@@ -51,14 +49,13 @@ internal sealed class TerminalProgress(IAnsiConsole console) : IBenchProgress
         var speed = 0.0;
         while (await Task.WhenAny(_ended.Task, Task.Delay(Refresh)) != _ended.Task)
         {
-            var now = operations();
+            var now = result.Operations;
             speed = speed == 0 ? (now - before) * 1000.0 / Refresh : (0.7 * speed) + (0.3 * (now - before) * 1000 / Refresh);
             before = now;
             task.Value = byTime ? task.ElapsedTime?.TotalSeconds ?? 0 : now;
-            var shown = latencies();
             task.Description = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{name}  {speed,9:N0} ops/s  p50 {BenchText.Time(shown.Percentile(50))}  p99 {BenchText.Time(shown.Percentile(99))}");
+                $"{name}  {speed,9:N0} ops/s  p50 {BenchText.Time(result.Latencies.Percentile(50))}  p99 {BenchText.Time(result.Latencies.Percentile(99))}");
         }
     }
 }

@@ -1,7 +1,9 @@
+using Google.Protobuf;
+
 namespace Kine.Host.Bench;
 
 /// <summary>Values of one size, cut out of a block of random bytes at random places, so that no store can compress or share them.</summary>
-public sealed class ValueSource
+internal sealed class ValueSource
 {
     private const int Places = 1024 * 1024;
 
@@ -17,5 +19,15 @@ public sealed class ValueSource
     }
 
     /// <summary>A value; the same <paramref name="choice"/> gives the same one.</summary>
-    public ReadOnlySpan<byte> Take(ulong choice) => _block.AsSpan((int)(choice % Places), _size);
+    public ByteString Take(ulong choice) => UnsafeByteOperations.UnsafeWrap(Block(choice));
+
+    /// <summary>A value that begins with a stamp.</summary>
+    public ByteString Take(ulong choice, WatchStamp stamp)
+    {
+        var value = Block(choice).ToArray();
+        stamp.Write(value);
+        return UnsafeByteOperations.UnsafeWrap(value);
+    }
+
+    private ReadOnlyMemory<byte> Block(ulong choice) => _block.AsMemory((int)(choice % Places), _size);
 }

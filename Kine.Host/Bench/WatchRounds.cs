@@ -1,4 +1,3 @@
-using Kine.Host.Bench.Http2;
 using Kine.Host.Bench.Workloads;
 
 namespace Kine.Host.Bench;
@@ -12,7 +11,7 @@ internal sealed class WatchRounds(BenchTarget target, BenchOptions options)
     private readonly List<BenchWatcher> _watchers = [];
     private long _round = options.Seed << 16;
 
-    /// <exception cref="GrpcException">The watches cannot be opened.</exception>
+    /// <exception cref="Grpc.Core.RpcException">The watches cannot be opened.</exception>
     public async Task Open(CancellationToken cancellationToken)
     {
         if (options.ValueSize < WatchStamp.Size)
@@ -26,51 +25,28 @@ internal sealed class WatchRounds(BenchTarget target, BenchOptions options)
         }
     }
 
-    public async Task Run(Func<double, int, RoundLimits> limits, RoundResult result, Action<Func<long>, Func<LatencyHistogram>> view)
+    public async Task Run(Func<double, int, RoundLimits> limits, RoundResult result)
     {
         var round = ++_round;
         foreach (var watcher in _watchers)
         {
-            watcher.Begin(round);
+            watcher.Begin(round, result);
         }
 
-        var values = new ValueSource(options.ValueSize, options.Seed);
-        var workload = new StampedPutWorkload(target.Keys, options.Keys, values, options.ValueSize, round);
-        var writers = new BenchClient[options.Writers];
-        for (var index = 0; index < writers.Length; index++)
-        {
-            writers[index] = new BenchClient(index, target.ChannelOf(index), options.Seed);
-        }
-
+        var workload = new StampedPutWorkload(target.Keys, options.Keys, new ValueSource(options.ValueSize, options.Seed), round);
+        var writers = Enumerable.Range(0, options.Writers).Select(index => new BenchClient(index, target.ChannelOf(index), options.Seed)).ToArray();
         var pace = limits(options.Rate > 0 ? options.Rate : DefaultRate, writers.Length);
-        var running = Task.WhenAll([.. writers.Select(writer => writer.Run(workload, pace))]);
-        view(() => _watchers.Sum(watcher => watcher.Latencies.Count), Merge);
-        await running;
+        var writes = new RoundResult();
+        await Task.WhenAll([.. writers.Select(writer => writer.Run(workload, pace, writes))]);
 
-        var written = writers.Sum(writer => writer.Latencies.Count);
-        foreach (var writer in writers)
-        {
-            result.AddErrors(writer.Errors);
-        }
-
+        result.AddErrors(writes.Errors);
         await Task.WhenAny(
             Task.WhenAll([.. _watchers.Select(watcher => watcher.Reached(workload.LastRevision))]),
             Task.Delay(Settle));
+        var exact = writes.ErrorCount == 0;
         foreach (var watcher in _watchers)
         {
-            result.Latencies.Add(watcher.Latencies);
-            result.AddErrors(watcher.Faults(written, exact: result.Errors.Count == 0));
+            result.AddErrors(watcher.Faults(writes.Operations, exact));
         }
-    }
-
-    private LatencyHistogram Merge()
-    {
-        var merged = new LatencyHistogram();
-        foreach (var watcher in _watchers)
-        {
-            merged.Add(watcher.Latencies);
-        }
-
-        return merged;
     }
 }

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using Kine.Backends;
 using Kine.Grains.Import;
-using Kine.Host.Bench.Http2;
 
 namespace Kine.Host.Transfer;
 
@@ -66,8 +65,10 @@ internal static class MigrateCommand
 
     private static async Task<int> ToServer(string from, string to, MigrateEnds ends, StageProgress progress, CancellationToken cancellationToken)
     {
-        await using var channel = ends.Connect(to);
-        await channel.Connect(cancellationToken);
+        using var channel = ends.Connect(to);
+
+        // A target that does not answer is told before the source is read.
+        await ServerPages.Open(channel, cancellationToken);
         await using var source = await ends.Source(from, cancellationToken);
         var live = await progress.Run("reading", source.LastRevision, done => LiveKeys.Read(source, done, cancellationToken));
         var target = new ServerTarget(channel, source, live);
@@ -96,7 +97,7 @@ internal static class MigrateCommand
         }
         else
         {
-            await using var channel = ends.Connect(to);
+            using var channel = ends.Connect(to);
             await new ServerTarget(channel, source, live).CheckTarget(cancellationToken);
             Console.Out.WriteLine($"to the server at {channel.Endpoint.Authority}, which would give its own revisions and has no key that the source has not");
         }

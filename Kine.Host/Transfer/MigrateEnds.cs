@@ -1,10 +1,10 @@
 using System.CommandLine;
+using Grpc.Core;
 using Kine.Backends;
 using Kine.Backends.Endpoints;
-using Kine.Grains;
 using Kine.Grains.Import;
 using Kine.Grains.Snapshots;
-using Kine.Host.Bench.Http2;
+using Kine.Host.Client;
 
 namespace Kine.Host.Transfer;
 
@@ -60,7 +60,7 @@ internal sealed class MigrateEnds(ParseResult parsed, ServerArguments server, St
 
     private async Task<IHistorySource> ServerSource(string from, CancellationToken cancellationToken)
     {
-        await using var channel = Connect(from);
+        using var channel = Connect(from);
         var pages = await ServerPages.Open(channel, cancellationToken);
         var path = Path.GetTempFileName();
         try
@@ -73,7 +73,7 @@ internal sealed class MigrateEnds(ParseResult parsed, ServerArguments server, St
             var file = SnapshotFile.Open(path);
             return await FileSource(file, $"the server at {channel.Endpoint.Authority}", $"etcd cluster {pages.ClusterId:x}", cancellationToken);
         }
-        catch (GrpcException error) when (error.Code is StatusCode.Unimplemented or StatusCode.Unknown)
+        catch (RpcException error) when (error.StatusCode is StatusCode.Unimplemented or StatusCode.Unknown)
         {
             return await progress.Run("reading the keys", pages.Count, done => PagesSource.Read(channel, pages, done, cancellationToken));
         }

@@ -1,11 +1,10 @@
 using System.Runtime.CompilerServices;
 using Google.Protobuf;
+using Grpc.Core;
 using Kine.Backends;
 using Kine.Etcd;
-using Kine.Grains;
 using Kine.Grains.Import;
-using Kine.Host.Bench;
-using Kine.Host.Bench.Http2;
+using Kine.Host.Client;
 
 namespace Kine.Host.Transfer;
 
@@ -104,12 +103,10 @@ internal sealed class PagesSource : IHistorySource
     {
         try
         {
-            var asked = new LeaseTimeToLiveRequest { ID = lease };
-            var reply = await channel.Unary<LeaseTimeToLiveResponse>(
-                EtcdMethods.LeaseTimeToLive, asked, cancellationToken: cancellationToken);
+            var reply = await channel.Lease.LeaseTimeToLiveAsync(new LeaseTimeToLiveRequest { ID = lease }, cancellationToken: cancellationToken);
             return Math.Max(reply.GrantedTTL, 1);
         }
-        catch (GrpcException error) when (error.Code is StatusCode.Unknown or StatusCode.Unimplemented && lease > 0)
+        catch (RpcException error) when (error.StatusCode is StatusCode.Unknown or StatusCode.Unimplemented && lease > 0)
         {
             return lease;
         }

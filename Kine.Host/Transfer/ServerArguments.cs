@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Kine.Host.Bench.Http2;
+using Kine.Host.Client;
 
 namespace Kine.Host.Transfer;
 

@@ -1,9 +1,8 @@
 using System.Runtime.CompilerServices;
 using Google.Protobuf;
+using Grpc.Core;
 using Kine.Etcd;
-using Kine.Grains;
-using Kine.Host.Bench;
-using Kine.Host.Bench.Http2;
+using Kine.Host.Client;
 
 namespace Kine.Host.Transfer;
 
@@ -38,7 +37,7 @@ internal sealed class ServerPages
     /// <summary>True when only keys that begin with a slash can be listed, as with upstream kine.</summary>
     public bool OnlySlash => _start != Zero;
 
-    /// <summary>Looks at a server; throws <see cref="GrpcException"/> when it does not answer.</summary>
+    /// <summary>Looks at a server; throws <see cref="RpcException"/> when it does not answer.</summary>
     public static async Task<ServerPages> Open(EtcdChannel channel, CancellationToken cancellationToken)
     {
         RangeResponse? all = null;
@@ -46,7 +45,7 @@ internal sealed class ServerPages
         {
             all = await Ask(channel, Zero, Zero, cancellationToken);
         }
-        catch (GrpcException error) when (error.Code is StatusCode.Unknown or StatusCode.InvalidArgument or StatusCode.Unimplemented)
+        catch (RpcException error) when (error.StatusCode is StatusCode.Unknown or StatusCode.InvalidArgument or StatusCode.Unimplemented)
         {
             // Upstream kine cannot list everything, or fails at it, by release and database.
         }
@@ -70,7 +69,7 @@ internal sealed class ServerPages
         var request = new RangeRequest { Key = _start, RangeEnd = _end, Limit = PageKeys, Revision = Revision, KeysOnly = keysOnly };
         while (true)
         {
-            var page = await _channel.Unary<RangeResponse>(EtcdMethods.Range, request, cancellationToken: cancellationToken);
+            var page = await _channel.Kv.RangeAsync(request, cancellationToken: cancellationToken);
             foreach (var pair in page.Kvs)
             {
                 yield return pair;
@@ -85,7 +84,6 @@ internal sealed class ServerPages
         }
     }
 
-    private static Task<RangeResponse> Ask(EtcdChannel channel, ByteString start, ByteString end, CancellationToken cancellationToken) =>
-        channel.Unary<RangeResponse>(
-            EtcdMethods.Range, new RangeRequest { Key = start, RangeEnd = end, CountOnly = true }, cancellationToken: cancellationToken);
+    private static async Task<RangeResponse> Ask(EtcdChannel channel, ByteString start, ByteString end, CancellationToken cancellationToken) =>
+        await channel.Kv.RangeAsync(new RangeRequest { Key = start, RangeEnd = end, CountOnly = true }, cancellationToken: cancellationToken);
 }

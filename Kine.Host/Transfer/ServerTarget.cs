@@ -1,10 +1,9 @@
 using Google.Protobuf;
+using Grpc.Core;
 using Kine.Backends;
 using Kine.Etcd;
-using Kine.Grains;
 using Kine.Grains.Import;
-using Kine.Host.Bench;
-using Kine.Host.Bench.Http2;
+using Kine.Host.Client;
 
 namespace Kine.Host.Transfer;
 
@@ -103,7 +102,7 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
             {
                 reply = await Put(key, value, lease, revision, cancellationToken);
             }
-            catch (GrpcException error) when (error.Code == StatusCode.NotFound && lease != 0)
+            catch (RpcException error) when (error.StatusCode == StatusCode.NotFound && lease != 0)
             {
                 // The lease ran out since it was granted.
                 lease = await Grant(record.Lease, again: true, cancellationToken);
@@ -128,9 +127,8 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
         throw new ImportException($"the key \"{key.ToStringUtf8()}\" changes while it is written: somebody else writes to {channel.Endpoint.Authority}");
     }
 
-    private Task<TxnResponse> Put(ByteString key, ByteString value, long lease, long revision, CancellationToken cancellationToken) =>
-        channel.Unary<TxnResponse>(
-            EtcdMethods.Txn,
+    private async Task<TxnResponse> Put(ByteString key, ByteString value, long lease, long revision, CancellationToken cancellationToken) =>
+        await channel.Kv.TxnAsync(
             new TxnRequest
             {
                 Compare = { new Compare { Key = key, Target = Compare.Types.CompareTarget.Mod, Result = Compare.Types.CompareResult.Equal, ModRevision = revision } },
@@ -154,11 +152,11 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
             var ttl = source.End.Leases.FirstOrDefault(granted => granted.Id == lease).Ttl;
             try
             {
-                var reply = await channel.Unary<LeaseGrantResponse>(
-                    EtcdMethods.LeaseGrant, new LeaseGrantRequest { ID = lease, TTL = Math.Max(ttl, 1) }, cancellationToken: cancellationToken);
+                var request = new LeaseGrantRequest { ID = lease, TTL = Math.Max(ttl, 1) };
+                var reply = await channel.Lease.LeaseGrantAsync(request, cancellationToken: cancellationToken);
                 return _leases[lease] = reply.ID;
             }
-            catch (GrpcException error) when (error.Code == StatusCode.FailedPrecondition)
+            catch (RpcException error) when (error.StatusCode == StatusCode.FailedPrecondition)
             {
                 return _leases[lease] = lease; // there from an interrupted run
             }

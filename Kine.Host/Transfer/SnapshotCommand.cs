@@ -6,7 +6,6 @@ using Kine.Backends.Endpoints;
 using Kine.Grains.Import;
 using Kine.Grains.Index;
 using Kine.Grains.Snapshots;
-using Kine.Host.Bench.Http2;
 
 namespace Kine.Host.Transfer;
 
@@ -28,7 +27,7 @@ internal static class SnapshotCommand
         command.SetAction((parsed, cancellationToken) => TransferRun.Guard("snapshot save", async () =>
         {
             var path = parsed.GetValue(file)!;
-            await using var channel = server.Connect(parsed.GetValue(from)!, parsed);
+            using var channel = server.Connect(parsed.GetValue(from)!, parsed);
             var size = await StageProgress.ForProcess().Run("saving", 100, async progress =>
             {
                 long received = 0;

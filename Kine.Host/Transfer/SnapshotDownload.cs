@@ -1,9 +1,8 @@
 using System.Security.Cryptography;
-using Google.Protobuf;
+using Grpc.Core;
 using Kine.Etcd;
 using Kine.Grains.Snapshots;
-using Kine.Host.Bench;
-using Kine.Host.Bench.Http2;
+using Kine.Host.Client;
 
 namespace Kine.Host.Transfer;
 
@@ -12,7 +11,7 @@ internal static class SnapshotDownload
 {
     /// <summary>
     /// Writes to <c>path.part</c>, checks what came against its sha256, and gives it its name when it is on disk. <paramref name="progress"/> gets bytes
-    /// received and bytes in all. Throws <see cref="GrpcException"/> when the server ends it, <see cref="SnapshotException"/> when it came damaged.
+    /// received and bytes in all. Throws <see cref="RpcException"/> when the server ends it, <see cref="SnapshotException"/> when it came damaged.
     /// </summary>
     public static async Task Save(EtcdChannel channel, string path, Action<long, long> progress, CancellationToken cancellationToken)
     {
@@ -48,16 +47,14 @@ internal static class SnapshotDownload
 
     private static async Task Receive(EtcdChannel channel, FileStream file, Action<long, long> progress, CancellationToken cancellationToken)
     {
-        await using var stream = await channel.ServerStream(
-            EtcdMethods.Snapshot, new SnapshotRequest().ToByteArray(), cancellationToken: cancellationToken);
+        using var call = channel.Maintenance.Snapshot(new SnapshotRequest(), cancellationToken: cancellationToken);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
         // The checksum is the end of the stream, however it is cut into messages.
         byte[] tail = [];
         long received = 0;
-        while (await stream.Read(cancellationToken) is { } message)
+        await foreach (var reply in call.ResponseStream.ReadAllAsync(cancellationToken))
         {
-            var reply = SnapshotResponse.Parser.ParseFrom(message);
             byte[] known = [.. tail, .. reply.Blob.Span];
             var body = Math.Max(known.Length - SHA256.HashSizeInBytes, 0);
             hash.AppendData(known, 0, body);

@@ -1,10 +1,11 @@
 using System.Globalization;
+using Grpc.Core;
 using Kine.Backends;
 using Kine.Backends.Endpoints;
 using Kine.Grains.Import;
 using Kine.Grains.Snapshots;
-using Kine.Host.Bench.Http2;
 using Kine.Host.Cli;
+using Kine.Host.Client;
 
 namespace Kine.Host.Transfer;
 
@@ -30,7 +31,12 @@ internal static class TransferRun
             Console.Error.WriteLine($"kine {command}: interrupted; the same command goes on where it was");
             return Failed;
         }
-        catch (Exception error) when (error is SnapshotException or StoreRefusedException or ImportException or GrpcException or IOException
+        catch (RpcException error)
+        {
+            Console.Error.WriteLine($"kine {command}: {error.Describe()}");
+            return Failed;
+        }
+        catch (Exception error) when (error is SnapshotException or StoreRefusedException or ImportException or IOException
             or UnauthorizedAccessException or StoreBrokenException)
         {
             Console.Error.WriteLine($"kine {command}: {error.Message}");

@@ -2,7 +2,6 @@ using System.Net;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Host.Bench;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using Xunit;
@@ -58,7 +57,7 @@ public sealed class GarbageTests : IAsyncLifetime
         Func<RawHttp2, Task>[] attacks =
         [
             c => c.Frame(RawHttp2.Data, 0, 1, [1, 2, 3]), // on a stream that is not open
-            c => c.Frame(RawHttp2.Headers, RawHttp2.EndHeaders, 1, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), // no HPACK
+            c => c.Frame(RawHttp2.Headers, RawHttp2.EndHeaders, 1, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), // no header block
             c => c.Frame(RawHttp2.Headers, RawHttp2.EndHeaders, 2, RawHttp2.Block((":path", "/"))), // a server's stream number
             c => c.Frame(RawHttp2.Headers, RawHttp2.EndHeaders, 1, RawHttp2.Block((":path", "/"), (":path", "/"))),
             c => c.Frame(RawHttp2.Settings, 0, 0, [0, 4, 0xff, 0xff, 0xff, 0xff]), // an impossible window

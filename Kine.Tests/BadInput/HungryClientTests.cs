@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Host.Bench;
 using Kine.Tests.Wire;
 using Xunit;
 

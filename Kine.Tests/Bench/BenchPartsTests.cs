@@ -1,11 +1,6 @@
 using System.Diagnostics;
-using Google.Protobuf;
-using Kine.Etcd;
 using Kine.Host.Bench;
-using Kine.Host.Bench.Figures;
-using Kine.Host.Bench.Http2;
-using Kine.Host.Bench.Workloads;
-using Xunit;
+using Kine.Tests.Figures;
 
 namespace Kine.Tests.Bench;
 
@@ -25,28 +20,6 @@ public sealed class BenchPartsTests
     }
 
     [Fact]
-    public async Task A_walk_goes_on_behind_the_last_key_at_one_revision_and_notices_missing_keys()
-    {
-        var keys = new KeySpace("/registry/bench/", "x", 64);
-        await using var channel = new EtcdChannel("http://127.0.0.1:1");
-        var client = new BenchClient(0, channel, 1);
-        var walk = new WalkWorkload(keys, 2, 1);
-
-        Assert.Equal(0, Ask(walk, client).Revision);
-        Assert.Null(walk.Check(client, Page(41, 3, more: true, "a", "b")));
-        var second = Ask(walk, client);
-        Assert.Equal(41, second.Revision);
-        Assert.Equal("b\0", second.Key.ToStringUtf8());
-        Assert.Null(walk.Check(client, Page(50, 1, more: false, "c")));
-        Assert.False(walk.TryEncode(client));
-
-        Ask(walk, client);
-        Assert.Null(walk.Check(client, Page(60, 4, more: true, "a", "b")));
-        Ask(walk, client);
-        Assert.Contains("3 of 4", walk.Check(client, Page(60, 2, more: false, "c")));
-    }
-
-    [Fact]
     public void Ratios_are_the_median_over_pairs_of_rounds()
     {
         var report = new BenchReport(
@@ -63,6 +36,36 @@ public sealed class BenchPartsTests
         Assert.False(report.HasErrors);
         report.Targets[1].Rounds[0].AddErrors([new("Unavailable", 1)]);
         Assert.True(report.HasErrors);
+    }
+
+    [Fact]
+    public void Latencies_are_found_again_to_three_digits_and_out_of_bounds_ones_count()
+    {
+        var sum = new RoundResult();
+        Assert.Equal(0, sum.Latencies.Percentile(50));
+        var round = new RoundResult();
+        for (var microseconds = 1; microseconds <= 1000; microseconds++)
+        {
+            round.Latencies.Record(TimeSpan.FromMicroseconds(microseconds));
+        }
+
+        sum.Add(round);
+        Assert.InRange(sum.Latencies.Percentile(50), 499_500, 500_500);
+        Assert.InRange(sum.Latencies.Percentile(99.9), 998_000, 1_000_000);
+        sum.Latencies.Record(TimeSpan.FromTicks(-1));
+        sum.Latencies.Record(TimeSpan.FromDays(1));
+        Assert.Equal(1002, sum.Operations);
+        Assert.InRange(sum.Latencies.Max(), 3_596_000_000_000, 3_604_000_000_000);
+    }
+
+    [Fact]
+    public void The_first_column_is_the_servers_cpu_per_operation()
+    {
+        var round = Round(10);
+        round.ServerCpu = TimeSpan.FromMicroseconds(125);
+        Assert.StartsWith("A round 1             12.5 ", BenchText.Rows("A round 1", round).First());
+        Assert.Matches("^A round 1 +- ", BenchText.Rows("A round 1", Round(10)).First());
+        Assert.Equal("server CPU per op", BenchRatios.All[0].Label);
     }
 
     [Fact]
@@ -120,27 +123,9 @@ public sealed class BenchPartsTests
         var round = new RoundResult { Elapsed = TimeSpan.FromSeconds(1) };
         for (var operation = 0; operation < operations; operation++)
         {
-            round.Latencies.Record(1000);
+            round.Latencies.Record(TimeSpan.FromMicroseconds(1));
         }
 
         return round;
-    }
-
-    private static RangeRequest Ask(WalkWorkload walk, BenchClient client)
-    {
-        client.Request.Clear();
-        Assert.True(walk.TryEncode(client));
-        return RangeRequest.Parser.ParseFrom(client.Request.Span.ToArray());
-    }
-
-    private static byte[] Page(long revision, long count, bool more, params string[] found)
-    {
-        var page = new RangeResponse { Header = new ResponseHeader { Revision = revision }, Count = count, More = more };
-        foreach (var key in found)
-        {
-            page.Kvs.Add(new KeyValue { Key = ByteString.CopyFromUtf8(key), ModRevision = 3, Value = ByteString.CopyFromUtf8("v") });
-        }
-
-        return page.ToByteArray();
     }
 }

@@ -1,7 +1,6 @@
 using System.Text;
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Host.Bench;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 

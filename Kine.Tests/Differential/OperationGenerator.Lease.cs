@@ -1,7 +1,6 @@
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Host.Bench;
 using Kine.Tests.Wire;
 
 namespace Kine.Tests.Differential;

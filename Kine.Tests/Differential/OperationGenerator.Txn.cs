@@ -1,6 +1,5 @@
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Host.Bench;
 using Kine.Tests.Wire;
 
 namespace Kine.Tests.Differential;

@@ -1,6 +1,5 @@
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Host.Bench;
 using Kine.Tests.Wire;
 
 namespace Kine.Tests.Differential;

@@ -1,6 +1,5 @@
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Host.Bench;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using Xunit;

@@ -1,6 +1,6 @@
-using Kine.Host.Bench;
 using Kine.Tests.Servers;
 using Kine.Tests.Stores;
+using Kine.Tests.Wire;
 using TempFolder = Kine.Tests.Servers.TempFolder;
 
 namespace Kine.Tests.Import;

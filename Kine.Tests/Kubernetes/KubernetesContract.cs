@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Host.Bench;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using static Kine.Tests.Kubernetes.ApiServerStore;

@@ -1,6 +1,5 @@
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Host.Bench;
 using Kine.Tests.Servers;
 using Kine.Tests.Snapshots;
 using Kine.Tests.Stores;

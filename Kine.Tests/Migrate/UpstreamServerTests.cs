@@ -2,7 +2,6 @@ using System.Globalization;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Host.Bench;
 using Kine.Tests.Grpc;
 using Kine.Tests.Servers;
 using Kine.Tests.Snapshots;

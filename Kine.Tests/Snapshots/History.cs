@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text;
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Host.Bench;
 using Kine.Tests.Wire;
 
 namespace Kine.Tests.Snapshots;

@@ -1,27 +1,12 @@
-using Kine.Host.Bench.Http2;
+using Kine.Etcd;
 
 namespace Kine.Host.Bench.Workloads;
 
 /// <summary>Counts all keys of the run.</summary>
-internal sealed class CountWorkload(KeySpace keys, int keyCount, bool serializable) : Workload
+internal sealed class CountWorkload(KeySpace keys, int keyCount, bool serializable) : RangeWorkload
 {
-    private readonly byte[] _end = keys.End();
+    public override RangeRequest Request(BenchClient client) =>
+        new() { Key = keys.Directory, RangeEnd = keys.End, CountOnly = true, Serializable = serializable };
 
-    public override string Path => EtcdMethods.Range;
-
-    public override bool TryEncode(BenchClient client)
-    {
-        client.Request.BytesField(1, keys.Directory);
-        client.Request.BytesField(2, _end);
-        if (serializable)
-        {
-            client.Request.NumberField(7, 1);
-        }
-
-        client.Request.NumberField(9, 1);
-        return true;
-    }
-
-    public override string? Check(BenchClient client, ReadOnlySpan<byte> reply) =>
-        RangeReply.Read(reply).Count >= keyCount ? null : "count too low";
+    public override string? Check(BenchClient client, RangeResponse reply) => reply.Count >= keyCount ? null : "count too low";
 }

@@ -1,22 +1,17 @@
-using Kine.Host.Bench.Http2;
+using Kine.Etcd;
 
 namespace Kine.Host.Bench.Workloads;
 
 /// <summary>Creates keys that were never there, as a kube-apiserver does.</summary>
-internal sealed class CreateWorkload(KeySpace keys, ValueSource values) : Workload
+internal sealed class CreateWorkload(KeySpace keys, ValueSource values) : TxnWorkload
 {
     private long _next = -1;
 
-    public override string Path => EtcdMethods.Txn;
-
-    public override bool TryEncode(BenchClient client)
+    public override TxnRequest Request(BenchClient client)
     {
-        var number = Interlocked.Increment(ref _next);
-        Requests.CompareModRevision(client.Request, keys, number, 0);
-        Requests.PutOperation(client.Request, keys, number, values.Take(client.Random.Next()));
-        return true;
+        var key = keys.Key(Interlocked.Increment(ref _next));
+        return new TxnRequest { Compare = { ModRevision(key, 0) }, Success = { Put(key, values.Take(client.Random.Next())) } };
     }
 
-    public override string? Check(BenchClient client, ReadOnlySpan<byte> reply) =>
-        TxnReply.Read(reply).Succeeded ? null : "key exists";
+    public override string? Check(BenchClient client, TxnResponse reply) => reply.Succeeded ? null : "key exists";
 }

@@ -1,24 +1,12 @@
-using Kine.Host.Bench.Http2;
+using Kine.Etcd;
 
 namespace Kine.Host.Bench.Workloads;
 
 /// <summary>Gets random keys.</summary>
-internal sealed class GetWorkload(KeySpace keys, int keyCount, bool serializable) : Workload
+internal sealed class GetWorkload(KeySpace keys, int keyCount, bool serializable) : RangeWorkload
 {
-    public override string Path => EtcdMethods.Range;
+    public override RangeRequest Request(BenchClient client) =>
+        new() { Key = keys.Key(client.Random.Below(keyCount)), Limit = 1, Serializable = serializable };
 
-    public override bool TryEncode(BenchClient client)
-    {
-        client.Request.LengthField(1, keys.KeySize);
-        keys.Write(client.Request, client.Random.Below(keyCount));
-        client.Request.NumberField(3, 1);
-        if (serializable)
-        {
-            client.Request.NumberField(7, 1);
-        }
-
-        return true;
-    }
-
-    public override string? Check(BenchClient client, ReadOnlySpan<byte> reply) => RangeReply.Read(reply).Kvs == 1 ? null : "key missing";
+    public override string? Check(BenchClient client, RangeResponse reply) => reply.Kvs.Count == 1 ? null : "key missing";
 }

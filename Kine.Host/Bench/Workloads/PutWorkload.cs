@@ -1,20 +1,18 @@
-using Kine.Host.Bench.Http2;
+using Kine.Etcd;
 
 namespace Kine.Host.Bench.Workloads;
 
 /// <summary>Plain puts on random keys, or on all keys in turn.</summary>
-internal sealed class PutWorkload(KeySpace keys, int keyCount, bool inTurn, ValueSource values) : Workload
+internal sealed class PutWorkload(KeySpace keys, int keyCount, bool inTurn, ValueSource values)
+    : Workload<PutRequest, PutResponse>((channel, request) => channel.Kv.PutAsync(request))
 {
     private long _next = -1;
 
-    public override string Path => EtcdMethods.Put;
-
-    public override bool TryEncode(BenchClient client)
+    public override PutRequest Request(BenchClient client)
     {
         var number = inTurn ? KeySpace.Scattered(Interlocked.Increment(ref _next), keyCount) : client.Random.Below(keyCount);
-        Requests.Put(client.Request, keys, number, values.Take(client.Random.Next()));
-        return true;
+        return new PutRequest { Key = keys.Key(number), Value = values.Take(client.Random.Next()) };
     }
 
-    public override string? Check(BenchClient client, ReadOnlySpan<byte> reply) => reply.IsEmpty ? "empty reply" : null;
+    public override string? Check(BenchClient client, PutResponse reply) => reply.Header is null ? "empty reply" : null;
 }
