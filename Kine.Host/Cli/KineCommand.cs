@@ -63,6 +63,7 @@ internal sealed class KineCommand
     {
         try
         {
+            args = FlagText.Read(args);
             // Only a subcommand may read "-x": the server's flags are spelled with one dash or two, as Go reads them.
             var parsed = _root.Parse(args.Length != 0 && _root.Subcommands.Any(c => c.Name == args[0]) ? args : [.. args.Select(WithTwoDashes)]);
             if (parsed.CommandResult.Command is { } command && command != _root)

@@ -42,9 +42,9 @@ internal sealed record ServerFlag(
             return Set(options, given.Tokens.Count == 0 ? SwitchedOn : given.Tokens[^1].Value, "--" + Name);
         }
 
-        if (variables(Variable) is { } variable && (variable.Length != 0 || TakesEmpty))
+        if (variables(Variable) is { } variable && FlagText.Read(variable, Variable) is var text && (text.Length != 0 || TakesEmpty))
         {
-            return Set(options, variable, Variable);
+            return Set(options, text, Variable);
         }
 
         return Set(options, Default, "the default of --" + Name);

@@ -105,6 +105,46 @@ public sealed class KineCommandTests
     }
 
     [Theory]
+    [InlineData("\n")]
+    [InlineData("\r\n")]
+    [InlineData(" \t\n\n")]
+    public async Task White_space_at_the_ends_of_a_value_is_none_of_it(string space)
+    {
+        var ways = new[]
+        {
+            await Read([], ("KINE_ENDPOINT", $"sqlite://x.db{space}"), ("KINE_CACHE_BYTES", $"{space}5{space}"), ("KINE_DEBUG", $"true{space}"), ("KINE_LEASE_TIME", space)),
+            await Read(["--endpoint", $"{space}sqlite://x.db{space}", $"--cache-bytes={space}5{space}", $"--debug{space}"]),
+        };
+
+        Assert.All(ways, o => Assert.Equal(("sqlite://x.db", 5, true, TimeSpan.FromSeconds(3)), (o.Endpoint, o.CacheBytes, o.Debug, o.LeaseTime)));
+    }
+
+    [Theory]
+    [InlineData("--endpoint", "--endpoint=postgres://u:se\ncret@h/db")]
+    [InlineData("--endpoint", "--endpoint", "postgres://u:se\0cret@h/db")]
+    [InlineData("--cache-bytes", "-cache-bytes", "1\u001b2")]
+    [InlineData("--from", "migrate", "--from", "sqlite://se\ncret.db", "--to", "memory://")]
+    [InlineData("argument 3", "snapshot", "status", "se\tcret.db")]
+    public async Task A_control_character_inside_a_value_is_refused_without_showing_it(string source, params string[] args)
+    {
+        var (code, output, error) = await Run(args);
+
+        Assert.Equal((2, string.Empty), (code, output));
+        Assert.StartsWith($"kine: {source} holds a control character (code ", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("cret", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_control_character_inside_a_variable_is_refused_without_showing_it()
+    {
+        var (code, _, error) = await Run([], ("KINE_ENDPOINT", "mysql://root:se\ncret@tcp(h)/db\n"));
+
+        Assert.Equal(2, code);
+        Assert.StartsWith("kine: KINE_ENDPOINT holds a control character (code 10)", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("cret", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("there is no flag --nothing", "--nothing=1")]
     [InlineData("there is no command \"serve\"", "serve")]
     [InlineData("--lease-time is \"5\"", "--lease-time", "5")]
