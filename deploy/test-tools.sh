@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what the tests and figures run beside kine: strace, h2load, node, PostgreSQL, PgBouncer, MariaDB, NATS, a Kerberos KDC, Prometheus and the client library of MariaDB
+# Brings what the tests and figures run beside kine: strace, h2load, node, PostgreSQL, PgBouncer, MariaDB, NATS, a Kerberos KDC and Prometheus
 # from this system's packages, etcd 3.5 with etcdctl and etcdutl from a newer Debian release (unpacked into a folder of its own,
 # never installed), and the npm client etcd3. Does nothing when all of it is there.
 #
@@ -26,7 +26,6 @@ packages=(
   postgresql:/usr/lib/postgresql/15/bin/postgres
   pgbouncer:/usr/sbin/pgbouncer
   mariadb-server:/usr/sbin/mariadbd
-  libmariadb3:/usr/lib/*/libmariadb.so.3
   nats-server:/usr/sbin/nats-server
   krb5-kdc:/usr/sbin/krb5kdc
   krb5-admin-server:/usr/sbin/kadmin.local

@@ -1,208 +1,141 @@
-using System.Runtime.InteropServices;
+using System.Data.Common;
+using System.Text;
+using Kine.Backends.Sql;
+using MySqlConnector;
 
 namespace Kine.Backends.MySql;
 
 /// <summary>
-/// One connection, used by one thread at a time; calls block. Every error becomes a <see cref="MySqlError"/>. The library's own reconnect is off: it
-/// would continue half a transaction on a new session, unfenced.
+/// A connection that writes. It gathers the statements of a transaction to one packet, so one round trip: the server stops at the first one that fails.
+/// The library passes over answers that hold no rows, so a query just before the COMMIT tells whether an error was the COMMIT's.
+/// <para>
+/// In a cluster whose other servers take writes as well, a statement goes alone: Galera (seen with MariaDB 10.11) may roll a transaction back between two
+/// statements of a packet and run the next one as a new transaction, which would commit records without their fence. Between two packets it says so.
+/// </para>
 /// </summary>
-internal sealed unsafe class Connection : IDisposable
+/// <param name="inner">An open session that commits nothing by itself.</param>
+/// <param name="generation"><see cref="ISqlServer.Generation"/> before it was opened.</param>
+/// <param name="alone">True where each statement goes alone.</param>
+internal sealed class Connection(MySqlConnection inner, int generation, bool alone) : SqlConnection(generation)
 {
-    private const uint Tcp = 1;
-    private const uint UnixSocket = 2;
+    private readonly StringBuilder _text = new();
+    private readonly List<int> _starts = []; // of the statements in the text
+    private readonly List<(int Statement, object Value)> _bytes = [];
+    private long _data; // bytes beside the text
+    private int _queries; // in the text
 
-    // Every log-in that does not hand the password itself to the server.
-    private const string SafePlugins = "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519,parsec";
-    private const string ClearPlugin = "mysql_clear_password";
-    private nint _handle;
+    /// <inheritdoc/>
+    public override DbConnection Inner => inner;
 
-    private Connection(nint handle) => _handle = handle;
+    /// <summary>What the packet takes at most so far: a byte may need two in a literal.</summary>
+    public long Length => _text.Length + (2 * _data);
 
-    /// <summary>True until an error of the connection itself, or of its use, closed it.</summary>
-    public bool IsOpen => _handle != 0;
+    /// <summary>Queries that were answered to the end, of the packet that was sent last.</summary>
+    public int Answered { get; private set; }
 
-    /// <summary>Connects and logs in. Throws <see cref="MySqlError"/>.</summary>
-    /// <param name="options">Where and how.</param>
-    /// <param name="database">Database to use; null = none.</param>
-    /// <param name="password">Password of this moment.</param>
-    /// <param name="readTimeout">How long one answer may take.</param>
-    public static Connection Open(MySqlOptions options, string? database, string password, TimeSpan readTimeout)
+    /// <summary>True once everything before the COMMIT has succeeded.</summary>
+    public bool ReachedCommit { get; private set; }
+
+    /// <summary>Starts a new packet.</summary>
+    public void Clear()
     {
-        var handle = Native.Create(0);
-        if (handle == 0)
-        {
-            throw new OutOfMemoryException("the MySQL client library has no memory for a connection");
-        }
-
-        try
-        {
-            Configure(handle, options, readTimeout);
-            var socket = options.Socket.Length > 0;
-            var connected = Native.Connect(
-                handle, socket ? null : options.Host, options.User, password, database, (uint)options.Port, socket ? options.Socket : null, Native.MultiStatements);
-            if (connected == 0)
-            {
-                throw NotConnected(LastError(handle, -1), options);
-            }
-
-            if (options.Tls is not (MySqlTls.Off or MySqlTls.Preferred) && Native.Cipher(handle) == 0)
-            {
-                throw new MySqlError(2026, "TLS was asked for, but the server does not offer it");
-            }
-
-            return new Connection(handle);
-        }
-        catch
-        {
-            Native.Close(handle);
-            throw;
-        }
+        _text.Clear();
+        _starts.Clear();
+        _bytes.Clear();
+        _data = 0;
+        _queries = 0;
+        Answered = 0;
+        ReachedCommit = false;
     }
 
-    private static void Configure(nint handle, MySqlOptions options, TimeSpan readTimeout)
+    /// <summary>Starts a statement that gives no rows.</summary>
+    public Connection Statement(string sql)
     {
-        Native.SetSwitch(handle, NativeOption.Reconnect, 0);
-        Native.SetOption(handle, NativeOption.LocalInfile, 0u);
-        Native.SetOption(handle, NativeOption.Charset, "utf8mb4");
-        Native.SetOption(handle, NativeOption.MaxPacket, (nuint)1 << 30);
-        Native.SetOption(handle, NativeOption.Protocol, options.Socket.Length > 0 ? UnixSocket : Tcp);
-        Native.SetOption(handle, NativeOption.ConnectTimeout, Seconds(options.ConnectTimeout));
-        Native.SetOption(handle, NativeOption.ReadTimeout, Seconds(readTimeout));
-        Native.SetOption(handle, NativeOption.WriteTimeout, Seconds(options.WriteTimeout));
-        Native.SetOption(handle, NativeOption.AddAttribute, "program_name", "kine");
-        Native.SetOption(handle, NativeOption.AllowedPlugins, Plugins(options));
-        if (options.Tls == MySqlTls.Off)
+        if (_starts.Count > 0)
         {
+            _text.Append(';');
+        }
+
+        _starts.Add(_text.Length);
+        _text.Append(sql);
+        return this;
+    }
+
+    /// <summary>Starts a query.</summary>
+    public Connection Query(string sql)
+    {
+        _queries++;
+        return Statement(sql);
+    }
+
+    /// <summary>Adds SQL.</summary>
+    public Connection Add(string sql)
+    {
+        _text.Append(sql);
+        return this;
+    }
+
+    /// <summary>Adds a number.</summary>
+    public Connection Add(long value)
+    {
+        _text.Append(value);
+        return this;
+    }
+
+    /// <summary>Adds bytes, which the library puts in as a binary literal.</summary>
+    public Connection Add(ReadOnlyMemory<byte> value)
+    {
+        _text.Append('?');
+        _bytes.Add((_starts.Count - 1, value));
+        _data += value.Length;
+        return this;
+    }
+
+    /// <summary>Sends what was gathered, without a COMMIT, and starts a new packet.</summary>
+    public async Task Send()
+    {
+        await Execute(null).ConfigureAwait(false);
+        Clear();
+    }
+
+    /// <summary>Sends what was gathered, whose last statement is a query, with a COMMIT behind it.</summary>
+    /// <param name="visit">Called with each row.</param>
+    public async Task Commit(Action<MySqlDataReader>? visit = null)
+    {
+        Statement("COMMIT");
+        Committing();
+        await Execute(visit).ConfigureAwait(false);
+    }
+
+    private async Task Execute(Action<MySqlDataReader>? visit)
+    {
+        if (!alone)
+        {
+            await Execute(_text.ToString(), 0, _starts.Count, visit).ConfigureAwait(false);
             return;
         }
 
-        Native.SetSwitch(handle, NativeOption.UseTls, 1);
-        Native.SetSwitch(handle, NativeOption.VerifyServer, options.Tls == MySqlTls.Verify ? (byte)1 : (byte)0);
-        if (options.CaFile.Length > 0)
+        for (var i = 0; i < _starts.Count; i++)
         {
-            Native.SetOption(handle, NativeOption.Authority, options.CaFile);
-        }
-
-        if (options.CertFile.Length > 0)
-        {
-            Native.SetOption(handle, NativeOption.ClientCertificate, options.CertFile);
-        }
-
-        if (options.KeyFile.Length > 0)
-        {
-            Native.SetOption(handle, NativeOption.ClientKey, options.KeyFile);
-        }
-        // Unless it has to verify the server, the library logs in without TLS where there is none, and the look at the cipher comes too late for a password.
-        if (options.HandsOverPassword && options.Tls == MySqlTls.SkipVerify)
-        {
-            Native.SetOption(handle, NativeOption.Fingerprints, "");
+            var end = i + 1 < _starts.Count ? _starts[i + 1] - 1 : _text.Length;
+            await Execute(_text.ToString(_starts[i], end - _starts[i]), i, i + 1, visit).ConfigureAwait(false);
         }
     }
 
-    private static MySqlError NotConnected(MySqlError error, MySqlOptions options) =>
-        error.Code == MySqlError.PluginNotAllowed && options.AllowCleartextPasswords && !options.HandsOverPassword
-            ? new MySqlError(error.Code, $"{error.Text} The password itself is handed over only with tls=true or tls=skip-verify, or through a Unix socket")
-            : error;
-
-    // A server, or who pretends to be it, names the plugin: the password in clear text goes only where the endpoint allows it, and nobody can read it.
-    private static string Plugins(MySqlOptions options)
+    private async Task Execute(string sql, int first, int end, Action<MySqlDataReader>? visit)
     {
-        var plugins = options.HandsOverPassword ? $"{SafePlugins},{ClearPlugin}" : SafePlugins;
-        return options.AllowNativePasswords ? plugins : plugins["mysql_native_password,".Length..];
-    }
-
-    private static uint Seconds(TimeSpan time) => time <= TimeSpan.Zero ? 0 : (uint)Math.Ceiling(Math.Min(time.TotalSeconds, int.MaxValue));
-
-    /// <summary>Runs the statements of one packet in order; the first that fails ends it, and the rest is not run.</summary>
-    /// <param name="text">SQL, semicolons in between.</param>
-    /// <param name="changed">Gets how many rows each statement changed, as far as there is room; -1 for a query.</param>
-    /// <param name="visit">Called with the rows of all queries; what it throws closes the connection.</param>
-    /// <returns>How many statements the server answered.</returns>
-    public int Run(ReadOnlySpan<byte> text, Span<long> changed = default, RowVisitor? visit = null)
-    {
-        ObjectDisposedException.ThrowIf(_handle == 0, this);
-        fixed (byte* start = text)
+        var command = new MySqlCommand(sql, inner) { CommandTimeout = 0 };
+        await using (command.ConfigureAwait(false))
         {
-            // Not only 1 but also -1 is a failure, such as a connection that is gone.
-            if (Native.Query(_handle, start, (nuint)text.Length) != 0)
+            foreach ((var statement, var value) in _bytes)
             {
-                throw LastError(_handle, 0);
+                if (statement >= first && statement < end)
+                {
+                    command.Parameters.Add(new MySqlParameter { Value = value });
+                }
             }
+
+            await command.ReadAll(visit, () => ReachedCommit = ++Answered == _queries).ConfigureAwait(false);
         }
-        for (var statement = 0; ; statement++)
-        {
-            var rows = Native.FieldCount(_handle) > 0;
-            if (statement < changed.Length)
-            {
-                changed[statement] = rows ? -1 : (long)Native.AffectedRows(_handle);
-            }
-
-            if (rows)
-            {
-                Visit(statement, visit);
-            }
-
-            var next = Native.NextResult(_handle);
-            if (next > 0)
-            {
-                throw LastError(_handle, statement + 1);
-            }
-
-            if (next < 0)
-            {
-                return statement + 1;
-            }
-        }
-    }
-
-    /// <summary>Runs SQL that is known when the program is built.</summary>
-    public int Run(string text, RowVisitor? visit = null) => Run(System.Text.Encoding.UTF8.GetBytes(text), default, visit);
-
-    private void Visit(int statement, RowVisitor? visit)
-    {
-        var result = Native.UseResult(_handle);
-        if (result == 0)
-        {
-            throw LastError(_handle, statement);
-        }
-
-        var done = false;
-        try
-        {
-            byte** columns;
-            while ((columns = Native.FetchRow(result)) is not null)
-            {
-                visit?.Invoke(new Row(columns, Native.FetchLengths(result)));
-            }
-
-            done = true;
-        }
-        finally
-        {
-            var code = Native.ErrorCode(_handle);
-            Native.FreeResult(result);
-            if (!done)
-            {
-                Dispose();
-            }
-            else if (code != 0)
-            {
-                throw LastError(_handle, statement);
-            }
-        }
-    }
-
-    private static MySqlError LastError(nint handle, int statement) => new(
-        (int)Native.ErrorCode(handle), Marshal.PtrToStringUTF8(Native.ErrorText(handle)) ?? "", statement);
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        if (_handle != 0)
-        {
-            Native.Close(_handle);
-        }
-
-        _handle = 0;
     }
 }

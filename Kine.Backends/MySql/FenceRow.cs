@@ -1,45 +1,61 @@
+using System.Text;
+using MySqlConnector;
+
 namespace Kine.Backends.MySql;
 
 /// <summary>The fence row in SQL.</summary>
 internal static class FenceRow
 {
-    /// <summary>The query whose row <see cref="Read"/> expects.</summary>
-    public const string Select = "SELECT epoch, holder, address, lease_ms, counter, last_revision FROM kine_fence WHERE one = 1";
+    /// <summary>The columns whose row <see cref="Read(MySqlDataReader)"/> expects, and their table.</summary>
+    public const string Columns = "epoch, holder, address, lease_ms, counter, last_revision FROM kine_fence WHERE one = 1";
 
     /// <summary>
     /// Fails, and so ends the packet before anything behind it is run, unless the statement before changed one row: 2^63 is past a BIGINT, which is an
     /// error under every SQL mode. It lets a whole append travel in one round trip, its COMMIT included.
     /// </summary>
-    public static ReadOnlySpan<byte> Guard => "SELECT 9223372036854775807 + (ROW_COUNT() <> 1)"u8;
+    public const string Guard = "SELECT 9223372036854775807 + (ROW_COUNT() <> 1)";
 
     /// <summary>Reads the row. Throws <see cref="StoreBrokenException"/> when it is gone.</summary>
-    public static Fence Read(Connection connection)
+    public static async Task<Fence> Read(MySqlConnection connection)
     {
         Fence? fence = null;
-        connection.Run(Select, row => fence = Read(row));
+        await connection.Run($"SELECT {Columns}", row => fence = Read(row)).ConfigureAwait(false);
         return fence ?? throw new StoreBrokenException("the fence row is gone from the table kine_fence");
     }
 
-    /// <summary>The row of <see cref="Select"/>.</summary>
-    public static Fence Read(Row row) => new(
-        row.Long(0), new Guid(row.Bytes(1), bigEndian: true), row.Text(2), TimeSpan.FromMilliseconds(row.Long(3)), row.Long(4), row.Long(5));
+    /// <summary>A row of <see cref="Columns"/>.</summary>
+    public static Fence Read(MySqlDataReader row) => new(
+        row.Long(0), new Guid(row.Bytes(1), bigEndian: true), Encoding.UTF8.GetString(row.Bytes(2)), TimeSpan.FromMilliseconds(row.Long(3)), row.Long(4), row.Long(5));
 
     /// <summary>
-    /// Proves on this very connection, with whatever stands between it and the server, that the guard holds. Throws <see cref="StoreBrokenException"/>.
+    /// Proves on this very connection, with whatever stands between it and the server, that the guard holds, that a packet is run to its end, and that bytes
+    /// arrive as they are. Throws <see cref="StoreBrokenException"/>.
     /// </summary>
-    public static void CheckGuard(Connection connection)
+    public static async Task CheckGuard(Connection connection)
     {
-        var text = new SqlText();
-        text.Add("UPDATE kine_fence SET counter = counter + 1 WHERE one = 0;"u8).Add(Guard).Add(";SELECT 1"u8);
+        var inner = (MySqlConnection)connection.Inner;
+        var stopped = false;
         try
         {
-            connection.Run(text.Written);
+            await inner.Run($"UPDATE kine_fence SET counter = counter + 1 WHERE one = 0; {Guard}; SELECT 1", _ => stopped = true).ConfigureAwait(false);
+            stopped = false;
         }
-        catch (MySqlError error) when (error is { Code: MySqlError.OutOfRange, Statement: 1 })
+        catch (MySqlException error) when (MySqlError.Code(error) == MySqlError.OutOfRange)
         {
-            connection.Run("ROLLBACK");
-            return;
+            stopped = !stopped;
         }
-        throw new StoreBrokenException("this server, or a proxy before it, goes on after a statement that failed: appends would not be fenced");
+        if (!stopped)
+        {
+            throw new StoreBrokenException("this server, or a proxy before it, goes on after a statement that failed: appends would not be fenced");
+        }
+
+        long whole = 0;
+        connection.Clear();
+        connection.Statement("ROLLBACK").Query("SELECT x'00275C0A25FF' = ").Add(new byte[] { 0x00, 0x27, 0x5C, 0x0A, 0x25, 0xFF }).Statement("ROLLBACK").Query("SELECT 1");
+        await connection.Commit(row => whole += row.Long(0)).ConfigureAwait(false);
+        if (whole != 2)
+        {
+            throw new StoreBrokenException("this server, or a proxy before it, does not run a packet of several statements to its end, or changes bytes in it");
+        }
     }
 }

@@ -1,94 +1,84 @@
 using System.Runtime.InteropServices;
+using System.Text;
+using Kine.Backends.Sql;
+using MySqlConnector;
 
 namespace Kine.Backends.MySql;
 
 /// <summary>
-/// The transactions of the fence's holder, on the writer's thread. Each is one packet, so one round trip, that ends with its COMMIT: the server stops at
-/// the first statement that fails, and <see cref="FenceRow.Guard"/> fails where the fence does not match. A batch too long for a packet goes in several,
-/// the last with the COMMIT. Errors leave as the store's own exceptions.
-/// <para>
-/// In a cluster whose other servers take writes as well, a statement goes alone: Galera (seen with MariaDB 10.11) may roll a transaction back between two
-/// statements of a packet and run the next one as a new transaction, which would commit records without their fence. Between two packets it says so.
-/// </para>
+/// The transactions of the fence's holder. Each is one packet that ends with its COMMIT; <see cref="FenceRow.Guard"/> fails where the fence does not match.
+/// A batch too long for a packet goes in several, the last with the COMMIT. Errors leave as the store's own exceptions.
 /// </summary>
-internal sealed class LogWriter(Connector connector)
+internal sealed class LogWriter(MySqlServer server, FencedWriter<Connection> writer)
 {
     /// <summary>Bytes that a record is counted with beside its key and value.</summary>
     public const int RowBytes = 64;
 
     private const int PacketBytes = 4 << 20;
-    private const int Tries = 6; // of a transaction that others push aside
-    private const int SlowBytes = 32 << 20; // from here on a batch gets time by its length
-    private const int BytesPerSecond = 1 << 20;
-    private readonly long[] _changed = new long[1];
-    private readonly List<int> _starts = []; // of the statements in the text so far
+
+    // An answer never takes longer, unless the endpoint allows any time.
+    private TimeSpan Limit => server.Options.ReadTimeout > TimeSpan.Zero ? server.Options.ReadTimeout : Timeout.InfiniteTimeSpan;
 
     /// <summary>See <see cref="IRevisionStore.Append"/>.</summary>
-    public bool Append(Session session, AppendBatch batch)
+    public Task Append(AppendBatch batch)
     {
+        batch.Check();
         var bytes = Measure(batch, out var longest);
-        var most = connector.Traits.MaxPacket - (64 << 10);
+        var most = server.Traits.MaxPacket - (64 << 10);
         if (2 * longest > most)
         {
             throw new StoreUnavailableException($"a record of {longest} bytes does not fit the server's max_allowed_packet; set it to at least {2 * longest + (1 << 20)}");
         }
 
-        var timeout = bytes < SlowBytes || connector.Options.ReadTimeout <= TimeSpan.Zero
-            ? connector.Options.ReadTimeout
-            : connector.Options.ReadTimeout + TimeSpan.FromSeconds(bytes / BytesPerSecond);
-        return Transact(session, timeout, connection =>
+        var limit = bytes < PacketBytes ? Limit : FencedWriter<Connection>.LimitFor(Limit, batch.Records.Count, bytes);
+        return Transact("an append", limit, async connection =>
         {
-            var text = Begin(session);
-            Statement(text, "UPDATE kine_fence SET counter = counter + 1, last_revision = "u8).Add(batch.LastRevision)
-                .Add(", appended_bytes = appended_bytes + "u8).Add(bytes);
-            WhereHolder(text, batch.Token).Add(" AND last_revision = "u8).Add(batch.ExpectedRevision);
-            Statement(text, FenceRow.Guard);
+            connection.Statement("UPDATE kine_fence SET counter = counter + 1, last_revision = ").Add(batch.LastRevision)
+                .Add(", appended_bytes = appended_bytes + ").Add(bytes);
+            WhereHolder(connection, batch.Token).Add(" AND last_revision = ").Add(batch.ExpectedRevision);
+            connection.Query(FenceRow.Guard);
+            var room = Math.Min(PacketBytes, most);
             try
             {
-                AddRecords(connection, text, batch, Math.Min(PacketBytes, most));
-                AddSide(connection, text, batch, Math.Min(PacketBytes, most));
-                Commit(connection, text);
+                await AddRecords(connection, batch.Records, room).ConfigureAwait(false);
+                await AddSide(connection, batch.Side, room).ConfigureAwait(false);
+                connection.Query("SELECT 1");
+                await connection.Commit().ConfigureAwait(false);
             }
-            catch (MySqlError error) when (error is { Code: MySqlError.OutOfRange, Statement: 1 })
+            catch (MySqlException error) when (connection.Answered == 0 && MySqlError.Code(error) == MySqlError.OutOfRange)
             {
-                throw Fenced(connection, $"an append of epoch {batch.Token.Epoch} after revision {batch.ExpectedRevision}");
+                throw await Fenced(connection, $"an append of epoch {batch.Token.Epoch} after revision {batch.ExpectedRevision}").ConfigureAwait(false);
             }
             return true;
         });
     }
 
     /// <summary>See <see cref="IRevisionStore.TakeOver"/>.</summary>
-    public Fence? TakeOver(Session session, Fence seen, Guid holder, string address, TimeSpan leaseTime) =>
-        Transact(session, connector.Options.ReadTimeout, connection =>
-        {
-            var text = Begin(session);
-            Statement(text, "UPDATE kine_fence SET epoch = epoch + 1, counter = counter + 1, holder = "u8).Literal(holder)
-                .Add(", address = "u8).Literal(address).Add(", lease_ms = "u8).Add((long)leaseTime.TotalMilliseconds)
-                .Add(" WHERE one = 1 AND epoch = "u8).Add(seen.Epoch).Add(" AND counter = "u8).Add(seen.Counter);
-            Statement(text, System.Text.Encoding.ASCII.GetBytes(FenceRow.Select));
-            Fence? written = null;
-            Commit(connection, text, row => written = FenceRow.Read(row));
-            return _changed[0] == 1 ? written : null;
-        });
+    public Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime) => Transact("a take-over", Limit, async connection =>
+    {
+        connection.Statement("UPDATE kine_fence SET epoch = epoch + 1, counter = counter + 1, holder = ").Add(Bytes(holder))
+            .Add(", address = ").Add(Encoding.UTF8.GetBytes(address)).Add(", lease_ms = ").Add((long)leaseTime.TotalMilliseconds)
+            .Add(" WHERE one = 1 AND epoch = ").Add(seen.Epoch).Add(" AND counter = ").Add(seen.Counter);
+        connection.Query($"SELECT {FenceRow.Columns} AND ROW_COUNT() = 1");
+        Fence? written = null;
+        await connection.Commit(row => written = FenceRow.Read(row)).ConfigureAwait(false);
+        return written;
+    });
 
     /// <summary>See <see cref="IRevisionStore.Renew"/>.</summary>
-    public bool Renew(Session session, FenceToken token) => Change(session, "counter = counter + 1"u8, token, "a renewal");
+    public Task Renew(FenceToken token) => Change("a renewal", "", token);
 
     /// <summary>See <see cref="IRevisionStore.Release"/>.</summary>
-    public bool Release(Session session, FenceToken token) => Change(
-        session, "counter = counter + 1, holder = x'00000000000000000000000000000000', address = ''"u8, token, "a release");
+    public Task Release(FenceToken token) => Change("a release", ", holder = x'00000000000000000000000000000000', address = ''", token);
 
-    private bool Change(Session session, ReadOnlySpan<byte> columns, FenceToken token, string what)
+    private Task Change(string what, string columns, FenceToken token) => Transact(what, Limit, async connection =>
     {
-        var set = columns.ToArray();
-        return Transact(session, connector.Options.ReadTimeout, connection =>
-        {
-            var text = Begin(session);
-            WhereHolder(Statement(text, "UPDATE kine_fence SET "u8).Add(set), token);
-            Commit(connection, text);
-            return _changed[0] == 1 ? true : throw Fenced(connection, $"{what} of epoch {token.Epoch}");
-        });
-    }
+        WhereHolder(connection.Statement("UPDATE kine_fence SET counter = counter + 1").Add(columns), token);
+        connection.Query("SELECT ROW_COUNT()");
+        long changed = 0;
+        await connection.Commit(row => changed = row.Long(0)).ConfigureAwait(false);
+        return changed == 1 ? true : throw await Fenced(connection, $"{what} of epoch {token.Epoch}").ConfigureAwait(false);
+    });
 
     private static long Measure(AppendBatch batch, out long longest)
     {
@@ -99,6 +89,10 @@ internal sealed class LogWriter(Connector connector)
             long one = record.Key.Length + record.Value.Length + RowBytes;
             longest = Math.Max(longest, one);
             bytes += one;
+            if (!RecordKey.Fits(record.Id))
+            {
+                throw new ArgumentException($"record {record.Id} is past what this store can number ({RecordKey.MaxRevision}, {RecordKey.MaxSub})");
+            }
         }
         foreach (ref readonly var row in CollectionsMarshal.AsSpan(batch.Side))
         {
@@ -108,191 +102,120 @@ internal sealed class LogWriter(Connector connector)
         return bytes;
     }
 
-    private void AddRecords(Connection connection, SqlText text, AppendBatch batch, long most)
+    private static async Task AddRecords(Connection connection, List<LogRecord> records, long room)
     {
         var inside = false; // an INSERT that takes more rows
-        foreach (ref readonly var record in CollectionsMarshal.AsSpan(batch.Records))
+        foreach (var record in records)
         {
-            if (MakeRoom(connection, text, record.Key.Length + record.Value.Length, most))
+            if (IsFull(connection, record.Key.Length + record.Value.Length, room))
             {
+                await connection.Send().ConfigureAwait(false);
                 inside = false;
             }
 
             if (inside)
             {
-                text.Add(',');
+                connection.Add(",(");
             }
             else
             {
-                Statement(text, "INSERT INTO kine_log(id, create_revision, version, lease, tombstone, value_length, `key`, value) VALUES "u8);
+                connection.Statement("INSERT INTO kine_log(id, create_revision, version, lease, tombstone, value_length, `key`, value) VALUES (");
+                inside = true;
             }
 
-            inside = true;
-            text.Add('(').Add(RecordKey.Of(record.Id)).Add(',').Add(record.CreateRevision).Add(',').Add(record.Version).Add(',').Add(record.Lease)
-                .Add(record.Tombstone ? ",1,"u8 : ",0,"u8).Add(record.Value.Length).Add(',').Literal(record.Key.Span).Add(',').Literal(record.Value.Span).Add(')');
+            connection.Add(RecordKey.Of(record.Id)).Add(",").Add(record.CreateRevision).Add(",").Add(record.Version).Add(",").Add(record.Lease)
+                .Add(record.Tombstone ? ",1," : ",0,").Add(record.Value.Length).Add(",").Add(record.Key).Add(",").Add(record.Value).Add(")");
         }
     }
 
-    private void AddSide(Connection connection, SqlText text, AppendBatch batch, long most)
+    private static async Task AddSide(Connection connection, List<SideRow> rows, long room)
     {
         var inside = false; // a REPLACE that takes more rows
-        foreach (ref readonly var row in CollectionsMarshal.AsSpan(batch.Side))
+        foreach (var row in rows)
         {
-            if (MakeRoom(connection, text, row.Key.Length + (row.Value?.Length ?? 0), most))
+            if (IsFull(connection, row.Key.Length + (row.Value?.Length ?? 0), room))
             {
+                await connection.Send().ConfigureAwait(false);
                 inside = false;
             }
 
             if (row.Value is null)
             {
-                Statement(text, "DELETE FROM kine_side WHERE kind = "u8).Add((long)row.Kind).Add(" AND `key` = "u8).Literal(row.Key);
+                connection.Statement("DELETE FROM kine_side WHERE kind = ").Add((long)row.Kind).Add(" AND `key` = ").Add(row.Key);
                 inside = false;
                 continue;
             }
             if (inside)
             {
-                text.Add(',');
+                connection.Add(",(");
             }
             else
             {
-                Statement(text, "REPLACE INTO kine_side(kind, `key`, value) VALUES "u8);
+                connection.Statement("REPLACE INTO kine_side(kind, `key`, value) VALUES (");
+                inside = true;
             }
 
-            inside = true;
-            text.Add('(').Add((long)row.Kind).Add(',').Literal(row.Key).Add(',').Literal(row.Value).Add(')');
+            connection.Add((long)row.Kind).Add(",").Add(row.Key).Add(",").Add(row.Value).Add(")");
         }
     }
 
-    // True when what was in the text is sent, and a new packet begins.
-    private bool MakeRoom(Connection connection, SqlText text, int bytes, long most)
-    {
-        if (text.Length == 0 || text.Length + (2L * bytes) + 256 <= most)
-        {
-            return false;
-        }
+    private static bool IsFull(Connection connection, int bytes, long room) => connection.Length > 0 && connection.Length + (2L * bytes) + 256 > room;
 
-        Send(connection, text, null);
-        text.Clear();
-        _starts.Clear();
-        return true;
+    private static Connection WhereHolder(Connection connection, FenceToken token) =>
+        connection.Add(" WHERE one = 1 AND epoch = ").Add(token.Epoch).Add(" AND holder = ").Add(Bytes(token.Holder));
+
+    private static ReadOnlyMemory<byte> Bytes(Guid id) => id.ToByteArray(bigEndian: true);
+
+    private async Task<FencedException> Fenced(Connection connection, string what)
+    {
+        var inner = (MySqlConnection)connection.Inner;
+        await inner.Run("ROLLBACK").ConfigureAwait(false);
+        var now = await FenceRow.Read(inner).ConfigureAwait(false);
+        await inner.Run("ROLLBACK").ConfigureAwait(false);
+        return new FencedException($"{server.Description} refused {what}: its fence is now {now}");
     }
 
-    private SqlText Begin(Session session)
+    private Task<T> Transact<T>(string what, TimeSpan limit, Func<Connection, Task<T>> transaction) => writer.Run(what, limit, async connection =>
     {
-        _starts.Clear();
-        return session.Text.Clear();
-    }
-
-    private SqlText Statement(SqlText text, ReadOnlySpan<byte> sql)
-    {
-        if (_starts.Count > 0)
-        {
-            text.Add(';');
-        }
-
-        _starts.Add(text.Length);
-        return text.Add(sql);
-    }
-
-    private static SqlText WhereHolder(SqlText text, FenceToken token) =>
-        text.Add(" WHERE one = 1 AND epoch = "u8).Add(token.Epoch).Add(" AND holder = "u8).Literal(token.Holder);
-
-    private void Commit(Connection connection, SqlText text, RowVisitor? visit = null)
-    {
-        var commit = _starts.Count;
-        Statement(text, "COMMIT"u8);
-        int answered;
+        connection.Clear();
         try
         {
-            answered = Send(connection, text, visit);
+            return await transaction(connection).ConfigureAwait(false);
         }
-        catch (MySqlError error) when (error.IsLost || (error.Statement == commit && !error.RefusesCommit))
+        catch (MySqlException error) when (MySqlError.Code(error) != 0)
         {
-            connection.Dispose();
-            throw new OutcomeUnknownException($"{connector.Options.Place} did not say whether it committed: {error.Message}", error);
-        }
-        if (answered != _starts.Count)
-        {
-            throw new OutcomeUnknownException($"{connector.Options.Place} answered {answered} of {_starts.Count} statements");
-        }
-    }
-
-    private int Send(Connection connection, SqlText text, RowVisitor? visit)
-    {
-        if (!connector.Traits.HasPeers)
-        {
-            return connection.Run(text.Written, _changed, visit);
-        }
-
-        for (var i = 0; i < _starts.Count; i++)
-        {
-            var end = i + 1 < _starts.Count ? _starts[i + 1] - 1 : text.Length;
-            try
+            var committed = connection.ReachedCommit && !MySqlError.RefusesCommit(error);
+            await RollBack(connection).ConfigureAwait(false);
+            if (committed)
             {
-                connection.Run(text.Written[_starts[i]..end], i == 0 ? _changed : default, visit);
+                throw new OutcomeUnknownException($"{server.Description} did not say whether it committed: {MySqlError.Text(error)}", error);
             }
-            catch (MySqlError error)
-            {
-                throw error.At(i);
-            }
-        }
-        return _starts.Count;
-    }
 
-    private FencedException Fenced(Connection connection, string what)
-    {
-        connection.Run("ROLLBACK");
-        var now = FenceRow.Read(connection);
-        connection.Run("ROLLBACK");
-        return new FencedException($"{connector.Options.Place} refused {what}: its fence is now {now}");
-    }
-
-    // What leaves the transaction as a MySqlError was certainly not committed.
-    private T Transact<T>(Session session, TimeSpan readTimeout, Func<Connection, T> transaction)
-    {
-        for (var attempt = 1; ; attempt++)
-        {
-            var connection = session.GetPatiently(readTimeout);
-            try
+            if (MySqlError.Code(error) == MySqlError.DuplicateKey)
             {
-                return transaction(connection);
+                throw new StoreBrokenException($"{server.Description} holds records that its fence knows nothing of: {MySqlError.Text(error)}", error);
             }
-            catch (MySqlError error)
-            {
-                RollBack(session, connection);
-                if (error.Code == MySqlError.DuplicateKey)
-                {
-                    throw new StoreBrokenException($"{connector.Options.Place} holds records that its fence knows nothing of: {error.Message}", error);
-                }
 
-                if (!error.IsConflict || attempt == Tries)
-                {
-                    throw error.Unavailable(connector.Options.Place);
-                }
-            }
-            catch (Exception error) when (error is not FencedException)
+            if (MySqlError.Classify(error) is SqlFailure.Conflict or SqlFailure.ReadOnly)
             {
-                session.Drop();
                 throw;
             }
-            Thread.Sleep(Random.Shared.Next(1, 5 * attempt)); // milliseconds
+
+            throw new StoreUnavailableException($"{server.Description} is not available: {MySqlError.Text(error)}", error);
         }
-    }
+    });
 
     // Locks must be gone when the caller learns of the error; then the connection goes, too.
-    private static void RollBack(Session session, Connection connection)
+    private static async Task RollBack(Connection connection)
     {
+        connection.IsBroken = true;
         try
         {
-            if (connection.IsOpen)
-            {
-                connection.Run("ROLLBACK");
-            }
+            await ((MySqlConnection)connection.Inner).Run("ROLLBACK").ConfigureAwait(false);
         }
-        catch (MySqlError)
+        catch (Exception error) when (MySqlError.Classify(error) != SqlFailure.None)
         {
             // The connection is lost, and the server rolls back by itself.
         }
-        session.Drop();
     }
 }

@@ -1,3 +1,6 @@
+using Kine.Backends.Sql;
+using MySqlConnector;
+
 namespace Kine.Backends.MySql;
 
 /// <summary>
@@ -13,8 +16,8 @@ namespace Kine.Backends.MySql;
 /// </summary>
 internal static class MySqlSchema
 {
-    private const int ReadOnlyServer = 1290;
     private const int Tries = 10;
+    private static readonly TimeSpan StepLimit = TimeSpan.FromSeconds(90); // longer than another process is waited for
 
     /// <summary>The version this build reads and writes.</summary>
     public static int Version => Upgrades.Length;
@@ -61,31 +64,34 @@ internal static class MySqlSchema
     ];
 
     /// <summary>Creates the database. Throws <see cref="StoreRefusedException"/> when the user may not.</summary>
-    public static void CreateDatabase(Connector connector)
+    public static async Task CreateDatabase(MySqlServer server)
     {
-        var name = connector.Options.Database;
-        using var connection = connector.OpenWithoutDatabase();
-        try
+        var name = server.Options.Database;
+        var connection = await server.ConnectWithoutDatabase().ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
         {
-            connection.Run($"CREATE DATABASE IF NOT EXISTS `{name.Replace("`", "``", StringComparison.Ordinal)}`");
-        }
-        catch (MySqlError error) when (!error.IsLost)
-        {
-            throw new StoreRefusedException(
-                $"the database {name} is not there and user {connector.Options.User} cannot create it ({error.Message}); create it and grant all rights on it", error);
+            try
+            {
+                await connection.Run($"CREATE DATABASE IF NOT EXISTS `{name.Replace("`", "``", StringComparison.Ordinal)}`").ConfigureAwait(false);
+            }
+            catch (MySqlException error) when (MySqlError.Code(error) != 0)
+            {
+                throw new StoreRefusedException(
+                    $"the database {name} is not there and user {server.Options.User} cannot create it ({MySqlError.Text(error)}); create it and grant all rights on it", error);
+            }
         }
     }
 
     /// <summary>Creates the tables, or brings older ones up to date; writes nothing when they are. Throws <see cref="StoreRefusedException"/>.</summary>
-    public static void Upgrade(Connection connection, string place)
+    public static async Task Upgrade(MySqlConnection connection, string place)
     {
-        if (Check(connection, place) == Version)
+        if (await Check(connection, place).ConfigureAwait(false) == Version)
         {
             return;
         }
 
         var locked = false;
-        connection.Run("SELECT GET_LOCK(LEFT(CONCAT('kine_schema ', DATABASE()), 64), 60)", row => locked = row.Long(0) == 1);
+        await connection.Run("SELECT GET_LOCK(LEFT(CONCAT('kine_schema ', DATABASE()), 64), 60)", row => locked = row.Long(0) == 1, StepLimit).ConfigureAwait(false);
         if (!locked)
         {
             throw new StoreUnavailableException($"{place} has been changed by another process for a minute");
@@ -93,58 +99,61 @@ internal static class MySqlSchema
 
         try
         {
-            for (var version = Check(connection, place); version < Version; version++)
+            for (var version = await Check(connection, place).ConfigureAwait(false); version < Version; version++)
             {
-                Array.ForEach(Upgrades[version], step => RunStep(connection, step));
+                foreach (var step in Upgrades[version])
+                {
+                    await RunStep(connection, step).ConfigureAwait(false);
+                }
             }
         }
-        catch (MySqlError error) when (!error.IsPassing)
+        catch (MySqlException error) when (MySqlError.Classify(error) is SqlFailure.Refused or SqlFailure.ReadOnly)
         {
             throw new StoreRefusedException(
-                error.Code == ReadOnlyServer
+                MySqlError.Classify(error) == SqlFailure.ReadOnly
                     ? $"{place} is read-only and does not hold this program's tables yet"
-                    : $"{place} cannot take this program's tables: {error.Message}",
+                    : $"{place} cannot take this program's tables: {MySqlError.Text(error)}",
                 error);
         }
-        connection.Run("SELECT RELEASE_LOCK(LEFT(CONCAT('kine_schema ', DATABASE()), 64))");
-        Check(connection, place);
+        await connection.Run("SELECT RELEASE_LOCK(LEFT(CONCAT('kine_schema ', DATABASE()), 64))").ConfigureAwait(false);
+        await Check(connection, place).ConfigureAwait(false);
     }
 
     // Another node of a cluster that does the same pushes a step aside.
-    private static void RunStep(Connection connection, string step)
+    private static async Task RunStep(MySqlConnection connection, string step)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                connection.Run(step);
+                await connection.Run(step, limit: StepLimit).ConfigureAwait(false);
                 return;
             }
-            catch (MySqlError error) when (error.IsConflict && attempt < Tries)
+            catch (MySqlException error) when (MySqlError.Classify(error) == SqlFailure.Conflict && attempt < Tries)
             {
-                Thread.Sleep(Random.Shared.Next(10, 100)); // milliseconds
+                await Task.Delay(Random.Shared.Next(10, 100)).ConfigureAwait(false); // milliseconds
             }
         }
     }
 
     // The version, 0 when there is none yet.
-    private static int Check(Connection connection, string place)
+    private static async Task<int> Check(MySqlConnection connection, string place)
     {
         var versioned = false;
         string? foreign = null;
-        connection.Run(
+        await connection.Run(
             """
             SELECT table_name, engine FROM information_schema.tables
             WHERE table_schema = DATABASE() AND table_name IN ('kine_log', 'kine_side', 'kine_fence', 'kine_size', 'kine_schema')
             """,
             row =>
             {
-                versioned |= row.Text(0) == "kine_schema";
-                if (!row.Bytes(1).SequenceEqual("InnoDB"u8))
+                versioned |= row.GetString(0) == "kine_schema";
+                if (row.GetString(1) != "InnoDB")
                 {
-                    foreign = $"{row.Text(0)} is kept by {row.Text(1)}";
+                    foreign = $"{row.GetString(0)} is kept by {row.GetString(1)}";
                 }
-            });
+            }).ConfigureAwait(false);
         if (foreign is not null)
         {
             throw new StoreRefusedException($"{place}: the table {foreign}, which has no transactions; it must be InnoDB");
@@ -153,7 +162,7 @@ internal static class MySqlSchema
         var version = 0;
         if (versioned)
         {
-            connection.Run("SELECT version FROM kine_schema WHERE one = 1", row => version = (int)row.Long(0));
+            await connection.Run("SELECT version FROM kine_schema WHERE one = 1", row => version = (int)row.Long(0)).ConfigureAwait(false);
         }
 
         return version <= Version

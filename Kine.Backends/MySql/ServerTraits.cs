@@ -1,22 +1,32 @@
 using System.Globalization;
+using MySqlConnector;
 
 namespace Kine.Backends.MySql;
 
 /// <summary>What the store has to know of the server's settings, as one connection showed them.</summary>
 internal sealed class ServerTraits
 {
-    /// <summary>Smallest packet that takes a record of 1.5 MiB, twice as long in hexadecimal.</summary>
+    /// <summary>Smallest packet that takes a record of 1.5 MiB, which may be twice as long in a literal.</summary>
     public const long LeastPacket = 4 << 20;
 
     private readonly Dictionary<string, string> _variables = new(StringComparer.OrdinalIgnoreCase);
 
+    private ServerTraits()
+    {
+    }
+
     /// <summary>Asks the server.</summary>
-    public ServerTraits(Connection connection) => connection.Run(
-        """
-        SHOW VARIABLES WHERE Variable_name IN ('max_allowed_packet', 'innodb_flush_log_at_trx_commit', 'innodb_doublewrite', 'log_bin', 'sync_binlog',
-            'binlog_format', 'wsrep_on', 'group_replication_group_name', 'debug_no_sync', 'innodb_flush_method')
-        """,
-        row => _variables[row.Text(0)] = row.Text(1));
+    public static async Task<ServerTraits> Read(MySqlConnection connection)
+    {
+        var traits = new ServerTraits();
+        await connection.Run(
+            """
+            SHOW VARIABLES WHERE Variable_name IN ('max_allowed_packet', 'innodb_flush_log_at_trx_commit', 'innodb_doublewrite', 'log_bin', 'sync_binlog',
+                'binlog_format', 'wsrep_on', 'group_replication_group_name', 'debug_no_sync', 'innodb_flush_method')
+            """,
+            row => traits._variables[row.GetString(0)] = row.GetString(1)).ConfigureAwait(false);
+        return traits;
+    }
 
     /// <summary>Bytes that a packet may have.</summary>
     public long MaxPacket => long.Parse(Value("max_allowed_packet"), CultureInfo.InvariantCulture);

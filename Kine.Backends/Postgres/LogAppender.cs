@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Kine.Backends.Sql;
 using Npgsql;
 using NpgsqlTypes;
 

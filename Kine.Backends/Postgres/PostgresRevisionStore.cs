@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Kine.Backends.Sql;
 using Npgsql;
 
 namespace Kine.Backends.Postgres;

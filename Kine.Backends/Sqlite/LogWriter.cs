@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Kine.Backends.Sql;
 
 namespace Kine.Backends.Sqlite;
 

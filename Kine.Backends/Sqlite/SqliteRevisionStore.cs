@@ -1,3 +1,4 @@
+using Kine.Backends.Sql;
 using Kine.Backends.Upstream;
 
 namespace Kine.Backends.Sqlite;

@@ -71,6 +71,11 @@ public sealed class CleartextServer : IAsyncDisposable
         await Send(network, 0, Greeting());
         var answer = await Read(network);
         await _plain.WriteAsync(answer);
+        if (IsFarewell(answer))
+        {
+            return;
+        }
+
         Stream stream = network;
         if (_certificate is not null && (BinaryPrimitives.ReadUInt32LittleEndian(answer.AsSpan(4)) & Tls) != 0)
         {
@@ -84,6 +89,11 @@ public sealed class CleartextServer : IAsyncDisposable
         if (stream == network)
         {
             await _plain.WriteAsync(answer);
+        }
+
+        if (IsFarewell(answer))
+        {
+            return;
         }
 
         Passwords.Add(Encoding.UTF8.GetString(answer.AsSpan(4).TrimEnd((byte)0)));
@@ -102,6 +112,9 @@ public sealed class CleartextServer : IAsyncDisposable
 
     private static async Task Send(Stream stream, byte sequence, byte[] payload) =>
         await stream.WriteAsync((byte[])[(byte)payload.Length, (byte)(payload.Length >> 8), 0, sequence, .. payload]);
+
+    // COM_QUIT, the first packet of a conversation of its own.
+    private static bool IsFarewell(byte[] packet) => packet is [1, 0, 0, 0, 1];
 
     // A packet with its header: three bytes of length, one of sequence.
     private static async Task<byte[]> Read(Stream stream)

@@ -119,12 +119,5 @@ public sealed class MySqlEndpointTests
         Assert.DoesNotContain("secret", error.ToString());
     }
 
-    [Fact]
-    public void A_missing_client_library_is_named_with_its_package()
-    {
-        var refused = Assert.Throws<StoreRefusedException>(() => ClientLibrary.Require("libmariadb-that-is-not-there.so.3"));
-        Assert.Contains("libmariadb3", refused.Message);
-    }
-
     private static MySqlOptions Parse(string endpoint, StoreSettings settings) => StoreEndpoint.Parse(endpoint, settings).MySql!;
 }

@@ -67,10 +67,10 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
 
         proxy.Refusing = true;
         proxy.CutAll();
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.ReadSide(default));
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.ReadValues(new RecordId[] { new(2, 0) }, default));
         // The first write finds out that its connection is gone, and cannot know when it went.
         await Assert.ThrowsAsync<OutcomeUnknownException>(() => LogFiller.AppendOne(store, token, last));
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.ReadSide(default));
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.ReadValues(new RecordId[] { new(2, 0) }, default));
         await Assert.ThrowsAsync<StoreUnavailableException>(() => LogFiller.AppendOne(store, token, last));
 
         proxy.Refusing = false;
@@ -144,10 +144,11 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
         var endpoint = _server.NewEndpoint();
         await using var store = await Open(endpoint);
         (var token, var last) = await LogFiller.Fill(store, 1);
-        using var other = new Connector(StoreEndpoint.Parse(endpoint).MySql!).Open();
+        await using var server = new MySqlServer(StoreEndpoint.Parse(endpoint).MySql!);
+        await using var other = await server.ConnectOnce();
         // The more rows a transaction has changed, the less is it chosen as the victim.
-        other.Run("CREATE TABLE ballast(id INT PRIMARY KEY) ENGINE = InnoDB; START TRANSACTION; INSERT INTO ballast SELECT seq FROM seq_1_to_1000");
-        other.Run($"INSERT INTO kine_log VALUES({(last + 1) << 22}, 0, 0, 0, 0, 0, 'x', '')");
+        await other.Run("CREATE TABLE ballast(id INT PRIMARY KEY) ENGINE = InnoDB; START TRANSACTION; INSERT INTO ballast SELECT seq FROM seq_1_to_1000");
+        await other.Run($"INSERT INTO kine_log VALUES({(last + 1) << 22}, 0, 0, 0, 0, 0, 'x', '')");
         var before = await Deadlocks();
 
         var append = LogFiller.AppendOne(store, token, last);
@@ -156,8 +157,8 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
             await Task.Delay(10);
         }
 
-        other.Run("UPDATE kine_fence SET counter = counter WHERE one = 1");
-        other.Run("ROLLBACK");
+        await other.Run("UPDATE kine_fence SET counter = counter WHERE one = 1");
+        await other.Run("ROLLBACK");
 
         await AssertWhole(store, await append);
         Assert.True(await Deadlocks() > before, "there was no deadlock");
@@ -171,12 +172,13 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
         var endpoint = _server.NewEndpoint();
         await using var store = await Open(endpoint);
         (var token, var last) = await LogFiller.Fill(store, 1);
-        using var other = new Connector(StoreEndpoint.Parse(endpoint).MySql!).Open();
-        other.Run("START TRANSACTION; UPDATE kine_fence SET counter = counter + 1 WHERE one = 1");
+        await using var server = new MySqlServer(StoreEndpoint.Parse(endpoint).MySql!);
+        await using var other = await server.ConnectOnce();
+        await other.Run("START TRANSACTION; UPDATE kine_fence SET counter = counter + 1 WHERE one = 1");
 
         await Assert.ThrowsAsync<StoreUnavailableException>(() => LogFiller.AppendOne(store, token, last));
 
-        other.Run("ROLLBACK");
+        await other.Run("ROLLBACK");
         await AssertWhole(store, last);
         await AssertWhole(store, await LogFiller.AppendOne(store, token, last));
     }
@@ -187,12 +189,13 @@ public sealed class MySqlFaultTests(MariaDbFixture fixture)
         var endpoint = _server.NewEndpoint();
         await using var store = await Open(endpoint);
         (var token, var last) = await LogFiller.Fill(store, 1);
-        using var other = new Connector(StoreEndpoint.Parse(endpoint).MySql!).Open();
-        other.Run("BACKUP STAGE START; BACKUP STAGE FLUSH; BACKUP STAGE BLOCK_DDL; BACKUP STAGE BLOCK_COMMIT");
+        await using var server = new MySqlServer(StoreEndpoint.Parse(endpoint).MySql!);
+        await using var other = await server.ConnectOnce();
+        await other.Run("BACKUP STAGE START; BACKUP STAGE FLUSH; BACKUP STAGE BLOCK_DDL; BACKUP STAGE BLOCK_COMMIT");
 
         await Assert.ThrowsAsync<StoreUnavailableException>(() => LogFiller.AppendOne(store, token, last));
 
-        other.Run("BACKUP STAGE END");
+        await other.Run("BACKUP STAGE END");
         await AssertWhole(store, last);
         await AssertWhole(store, await LogFiller.AppendOne(store, token, last));
     }

@@ -138,11 +138,12 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture)
                 await LogFiller.AppendOne(store, token, last);
                 Assert.Equal(12, (await store.ReadFence(default)).LastRevision);
             }
-            using var connection = new Connector(options).Open();
+            await using var server = new MySqlServer(options);
+            await using var connection = await server.ConnectOnce();
             var text = "";
-            connection.Run("SELECT @@sql_mode, @@tx_isolation, @@autocommit, @@character_set_client, @@net_write_timeout, @@innodb_lock_wait_timeout",
-                row => text = string.Join(' ', row.Text(0), row.Text(1), row.Text(2), row.Text(3), row.Text(4), row.Text(5)));
-            Assert.Equal("STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION READ-COMMITTED 1 binary 77 5", text);
+            await connection.Run("SELECT @@sql_mode, @@tx_isolation, @@autocommit, @@character_set_client, @@net_write_timeout, @@innodb_lock_wait_timeout",
+                row => text = string.Join(' ', Enumerable.Range(0, 6).Select(row.GetValue)));
+            Assert.Equal("STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION READ-COMMITTED 1 utf8mb4 77 5", text);
         }
         finally
         {

@@ -1,4 +1,4 @@
-namespace Kine.Backends;
+namespace Kine.Backends.Sql;
 
 /// <summary>
 /// Packs a <see cref="RecordId"/> into the 64-bit integer primary key of an SQL store: revision * 2^22 + sub, which sorts like the id itself.
@@ -58,5 +58,28 @@ internal static class RecordKey
         }
         Array.Sort(keys, places, 0, count);
         return keys.AsMemory(0, count);
+    }
+
+    /// <summary>Where a key stands among sorted ones: it may have been asked for more than once.</summary>
+    public static Range PlacesOf(ReadOnlySpan<long> sorted, long key)
+    {
+        var from = sorted.BinarySearch(key);
+        if (from < 0)
+        {
+            return ..0;
+        }
+
+        var to = from + 1;
+        while (from > 0 && sorted[from - 1] == key)
+        {
+            from--;
+        }
+
+        while (to < sorted.Length && sorted[to] == key)
+        {
+            to++;
+        }
+
+        return from..to;
     }
 }
