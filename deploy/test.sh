@@ -2,33 +2,28 @@
 # Sets up what the tests need, builds, and runs them all. As root on a Debian 12 with the .NET 10 SDK it needs nothing else; the first
 # run brings the tools (test-tools.sh says which and where to). The last line is the sum: N passed, N failed, N skipped.
 #
-#   deploy/test.sh                            everything
-#   deploy/test.sh --filter NAME              only the tests whose full name holds NAME
-#   deploy/test.sh -p:GrainRuntime=Orleans    another build; any further -p: is passed on
+#   deploy/test.sh                  everything
+#   deploy/test.sh --filter NAME    only the tests whose full name holds NAME
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-properties=()
 filter=()
-runtime=embedded
 while [ $# -gt 0 ]; do
   case $1 in
-    -p:GrainRuntime=*) properties+=("$1"); runtime=$(tr '[:upper:]' '[:lower:]' <<< "${1#*=}") ;;
-    -p:*) properties+=("$1") ;;
     --filter) filter=(--filter "${2:?a part of a test name}"); shift ;;
-    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
   shift
 done
 
 command -v dotnet > /dev/null || { echo "deploy/test.sh: the .NET 10 SDK (dotnet) is not on the PATH" >&2; exit 1; }
 deploy/test-tools.sh > /dev/null
-dotnet build Kine.sln -c Release --nologo -v quiet "${properties[@]}"
+dotnet build Kine.sln -c Release --nologo -v quiet
 
-results=TestResults/$runtime
+results=TestResults
 rm -rf "$results"
 status=0
-dotnet test Kine.Tests -c Release --no-build "${properties[@]}" "${filter[@]}" \
+dotnet test Kine.Tests -c Release --no-build "${filter[@]}" \
   --logger "trx;LogFileName=tests.trx" --logger "console;verbosity=detailed" --results-directory "$results" \
   --blame-hang-timeout 20m --blame-hang-dump-type none || status=$?
 

@@ -1,20 +1,74 @@
+using System.Net;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Orleans.Configuration;
+using Orleans.Hosting;
+using Orleans.Serialization;
+using Orleans.Serialization.Cloning;
+using Orleans.Serialization.Serializers;
 
 namespace Kine.Grains.Hosting;
 
 /// <summary>
-/// Puts the grain runtime into a process. It starts and stops as a hosted service (Microsoft.Extensions.Hosting.IHostedService);
-/// services to be had: IGrainFactory, TimeProvider.
+/// Makes a process a silo. It starts and stops as a hosted service (Microsoft.Extensions.Hosting.IHostedService); services to be had: IGrainFactory, TimeProvider.
 /// </summary>
-public static partial class GrainHosting
+public static class GrainHosting
 {
-    /// <summary>Adds the runtime this assembly was built for, with the grains of the product.</summary>
-    public static IServiceCollection AddKineGrains(this IServiceCollection services, GrainHostingOptions options)
+    /// <summary>Adds the silo to a process that has no host of its own.</summary>
+    public static IServiceCollection AddKineGrains(this IServiceCollection services, GrainHostingOptions options) =>
+        services.AddOrleans(silo => silo.ConfigureKineSilo(options));
+
+    /// <summary>What every silo of the product needs: its cluster, its directory, and how messages travel. For <c>UseOrleans</c> of a host.</summary>
+    public static ISiloBuilder ConfigureKineSilo(this ISiloBuilder silo, GrainHostingOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        AddRuntime(services, options);
-        return services;
+        silo.Services.TryAddSingleton(TimeProvider.System);
+        AddCluster(silo, options);
+        AddMessages(silo.Services);
+        silo.Configure<GrainCollectionOptions>(collection =>
+        {
+            collection.CollectionAge = options.IdleAfter;
+            collection.CollectionQuantum = options.IdleAfter / 4;
+            collection.DeactivationTimeout = options.DeactivationTimeout;
+
+            // The writer loads its index while it is activated: that takes as long as it takes.
+            collection.ActivationTimeout = Timeout.InfiniteTimeSpan;
+        });
+        silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = options.ResponseTimeout);
+        options.Configure?.Invoke(silo.Services);
+        return silo;
     }
 
-    static partial void AddRuntime(IServiceCollection services, GrainHostingOptions options);
+    private static void AddCluster(ISiloBuilder silo, GrainHostingOptions options)
+    {
+        if (options.SiloPort == 0)
+        {
+            silo.UseLocalhostClustering(gatewayPort: 0);
+            NoListener.Replace(silo.Services);
+            return;
+        }
+
+        silo.UseLocalhostClustering(
+            options.SiloPort,
+            options.GatewayPort,
+            options.PrimarySiloPort == 0 ? null : new IPEndPoint(IPAddress.Loopback, options.PrimarySiloPort));
+
+        // The default directory is eventually consistent: when a silo joins, it may lose sight of the writer for a moment and begin a second one, which takes the
+        // store from the first.
+#pragma warning disable ORLEANSEXP003
+        silo.AddDistributedGrainDirectory();
+#pragma warning restore ORLEANSEXP003
+    }
+
+    private static void AddMessages(IServiceCollection services)
+    {
+        services.AddSingleton<ProtobufCodec>();
+        services.AddSingleton<IGeneralizedCodec>(provider => provider.GetRequiredService<ProtobufCodec>());
+        services.AddSingleton<IGeneralizedCopier>(provider => provider.GetRequiredService<ProtobufCodec>());
+        services.AddSingleton<ITypeFilter>(provider => provider.GetRequiredService<ProtobufCodec>());
+
+        // What a store says travels as it is: the caller's side knows what to make of it.
+        services.Configure<ExceptionSerializationOptions>(exceptions => exceptions.SupportedNamespacePrefixes.Add("Kine"));
+    }
 }

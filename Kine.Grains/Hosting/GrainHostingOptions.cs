@@ -1,6 +1,8 @@
+using Microsoft.Extensions.DependencyInjection;
+
 namespace Kine.Grains.Hosting;
 
-/// <summary>How the grain runtime of this process behaves, whichever of the two it is.</summary>
+/// <summary>How the silo of this process behaves.</summary>
 public sealed record GrainHostingOptions
 {
     /// <summary>An activation that nobody called for this long is collected, give or take a quarter; [KeepAlive] exempts.</summary>
@@ -9,10 +11,10 @@ public sealed record GrainHostingOptions
     /// <summary>How long deactivation waits for running calls, and after that for OnDeactivateAsync.</summary>
     public TimeSpan DeactivationTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a caller waits for an answer under Orleans. The embedded runtime does not time out: nothing gets lost in it.</summary>
+    /// <summary>How long a caller waits for an answer.</summary>
     public TimeSpan ResponseTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Loopback port on which silos of one machine find each other under Orleans; 0 for any that is free.</summary>
+    /// <summary>Loopback port on which silos of one machine find each other; 0 for a cluster of one, which opens no port.</summary>
     public int SiloPort { get; init; }
 
     /// <summary>The silo port of the first silo of this machine, which the others join; 0 when this one is the first.</summary>
@@ -21,8 +23,6 @@ public sealed record GrainHostingOptions
     /// <summary>Loopback port for Orleans clients outside the silos; 0 for none.</summary>
     public int GatewayPort { get; init; }
 
-#if ORLEANS
     /// <summary>Services of Orleans that a test replaces or configures.</summary>
-    internal Action<Microsoft.Extensions.DependencyInjection.IServiceCollection>? Configure { get; init; }
-#endif
+    internal Action<IServiceCollection>? Configure { get; init; }
 }

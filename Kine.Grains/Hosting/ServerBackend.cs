@@ -86,8 +86,7 @@ public sealed class ServerBackend : IServerBackend
         {
             await RemoteCall.Answer(_services.GetRequiredService<IGrainFactory>().GetGrain<IRevisionGrain>(RevisionGrain.Key).Ready(), cancellationToken);
         }
-        catch (EtcdException error) when (!_store.IsExclusive
-            && (error.Message == EtcdErrors.NoLeader.Message || (RemoteCall.GrainsMove && error.Code == StatusCode.Unavailable)))
+        catch (EtcdException error) when (!_store.IsExclusive && error.Code == StatusCode.Unavailable)
         {
             var local = _services.GetRequiredService<LocalKeyspace>();
             _services.GetRequiredService<WatchHub>().LoseLeader(() => local.Writer is null);

@@ -269,14 +269,7 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
             return Hear(RemoteCall.Answer(task, cancellationToken));
         }
 
-        if (task.IsCompletedSuccessfully)
-        {
-            return task;
-        }
-
-        return RemoteCall.GrainsMove ? RemoteCall.Answer(task, cancellationToken)
-            : cancellationToken.CanBeCanceled && !task.IsCompleted ? RemoteCall.Wait(task, cancellationToken)
-            : task;
+        return task.IsCompletedSuccessfully ? task : RemoteCall.Answer(task, cancellationToken);
     }
 
     // What clients were told here is the least that they are told here next.

@@ -1,31 +1,14 @@
-#if ORLEANS
 using Orleans.Runtime;
 
-#endif
 namespace Kine.Grains.Keyspace;
 
-/// <summary>Calls to grains that may be in another process.</summary>
+/// <summary>Calls to grains, which may be in another process.</summary>
 internal static class RemoteCall
 {
-#if ORLEANS
-    /// <summary>True where a grain may move to another process while it is called.</summary>
-    public const bool GrainsMove = true;
-#else
-    /// <summary>False: all grains are in this process, and nothing on the way to them gets lost.</summary>
-    public const bool GrainsMove = false;
-#endif
-
     /// <summary>The answer. A call that got none may have happened: that is Unavailable, "etcdserver: request timed out".</summary>
     public static async Task<T> Answer<T>(Task<T> call, CancellationToken cancellationToken)
     {
         await Answer((Task)call, cancellationToken);
-        return await call;
-    }
-
-    /// <summary>The result, for as long as the caller waits. What becomes of a call that was given up concerns nobody: its failure is no fault to log.</summary>
-    public static async Task<T> Wait<T>(Task<T> call, CancellationToken cancellationToken)
-    {
-        await Wait((Task)call, cancellationToken);
         return await call;
     }
 
@@ -40,8 +23,13 @@ internal static class RemoteCall
         {
             throw EtcdErrors.TimedOut;
         }
+        catch (EtcdException error)
+        {
+            throw error.Copy(); // a writer that is refused hands the same one to all who wait for it
+        }
     }
 
+    // What becomes of a call that was given up concerns nobody: its failure is no fault to log.
     private static async Task Wait(Task call, CancellationToken cancellationToken)
     {
         try
@@ -55,11 +43,7 @@ internal static class RemoteCall
         }
     }
 
-#if ORLEANS
     // An activation that is given up while it loads has its callers told that they were cancelled, though they were not.
     private static bool IsOfTheWay(Exception error, CancellationToken cancellationToken) =>
         error is TimeoutException or OrleansException || (error is OperationCanceledException && !cancellationToken.IsCancellationRequested);
-#else
-    private static bool IsOfTheWay(Exception error, CancellationToken cancellationToken) => error is TimeoutException;
-#endif
 }

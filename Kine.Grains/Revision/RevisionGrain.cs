@@ -57,8 +57,16 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
     /// <inheritdoc/>
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        await _writer.Start(MoveIn, cancellationToken);
-        _ = DeactivateWithWriter();
+        try
+        {
+            await _writer.Start(MoveIn, cancellationToken);
+            _ = DeactivateWithWriter();
+        }
+        catch (Exception error) when (error is EtcdException or StoreRefusedException or ImportException)
+        {
+            // The same as to throw, but for an error in the log, and for the next activation, which would be kept away for seconds. All who wait get the reason.
+            GrainContext.Deactivate(new DeactivationReason(DeactivationReasonCode.ActivationFailed, error, "The store let no writer in."), CancellationToken.None);
+        }
     }
 
     /// <inheritdoc/>

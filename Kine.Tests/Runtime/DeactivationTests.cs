@@ -37,7 +37,7 @@ public sealed class DeactivationTests
 
         for (var i = 0; i < 8; i++)
         {
-            await cluster.Advance(TimeSpan.FromSeconds(1));
+            await ProbeCluster.Advance(TimeSpan.FromSeconds(1));
         }
 
         await cluster.Log.Until("idle gone ActivationIdle");
@@ -56,7 +56,7 @@ public sealed class DeactivationTests
         for (var i = 0; i < 8; i++)
         {
             await grain.Echo(i);
-            await cluster.Advance(TimeSpan.FromSeconds(1));
+            await ProbeCluster.Advance(TimeSpan.FromSeconds(1));
         }
 
         await Task.Delay(50);

@@ -13,15 +13,15 @@ public sealed class GrainTimerTests
         await grain.StartTimer("t", Period, Period, fails: false);
         Assert.Equal(0, cluster.Log.CountOf("t tick"));
 
-        await cluster.Advance(Period);
+        await ProbeCluster.Advance(Period);
         await cluster.Log.Until("t tick");
-        await cluster.Advance(Period * 2);
+        await ProbeCluster.Advance(Period * 2);
         Assert.Equal(1, cluster.Log.CountOf("t tick"));
 
         cluster.Log.Open("t timer");
         await cluster.Log.Until("t tock");
         await Settled();
-        await cluster.Advance(Period);
+        await ProbeCluster.Advance(Period);
         await cluster.Log.Until("t tick", times: 2);
     }
 
@@ -34,7 +34,7 @@ public sealed class GrainTimerTests
         var call = grain.Pass("one");
         await cluster.Log.Until("one in");
 
-        await cluster.Advance(Period);
+        await ProbeCluster.Advance(Period);
         await Settled();
         Assert.Equal(0, cluster.Log.CountOf("t tick"));
         cluster.Log.Open("one");
@@ -51,7 +51,7 @@ public sealed class GrainTimerTests
 
         for (var i = 1; i <= 3; i++)
         {
-            await cluster.Advance(Period);
+            await ProbeCluster.Advance(Period);
             await cluster.Log.Until("t tick", times: i);
             await Settled();
         }
@@ -71,28 +71,11 @@ public sealed class GrainTimerTests
         await cluster.Log.Until("a gone ApplicationRequested");
         await Settled();
 
-        await cluster.Advance(Period * 2);
+        await ProbeCluster.Advance(Period * 2);
         await Settled();
         Assert.Equal(0, cluster.Log.CountOf("stopped tick"));
         Assert.Equal(0, cluster.Log.CountOf("orphan tick"));
     }
-
-#if !ORLEANS
-    // Orleans waits for the callback before it cancels its token.
-    [Fact]
-    public async Task Deactivation_cancels_a_running_callback_and_is_not_held_up_by_one_that_heeds_it()
-    {
-        await using var cluster = await ProbeCluster.Start();
-        var grain = cluster.Grains.GetGrain<IReentrantProbeGrain>("a");
-        await grain.StartTimer("t", Period, Period, fails: false);
-        await cluster.Advance(Period);
-        await cluster.Log.Until("t tick");
-
-        await grain.Leave();
-        await cluster.Log.Until("a gone ApplicationRequested");
-        Assert.Equal(0, cluster.Log.CountOf("t tock"));
-    }
-#endif
 
     /// <summary>Time for the thread pool to finish what is under way, where nothing visible says so.</summary>
     private static Task Settled() => Task.Delay(50);

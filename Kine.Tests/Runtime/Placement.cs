@@ -1,4 +1,3 @@
-#if ORLEANS
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Runtime;
 
@@ -9,4 +8,3 @@ internal static class Placement
 {
     public static void AtRandom(IServiceCollection services) => services.AddSingleton<PlacementStrategy, RandomPlacement>();
 }
-#endif

@@ -8,13 +8,11 @@ using Orleans;
 namespace Kine.Tests.Runtime;
 
 /// <summary>
-/// A process with the grain runtime of this build and the probe grains in it. The embedded runtime gets a clock that the tests
-/// move; Orleans, whose own machinery needs a clock that runs, makes the tests wait.
+/// A silo with the probe grains in it. Orleans' own machinery needs a clock that runs, so that the tests wait.
 /// </summary>
 public sealed class ProbeCluster : IAsyncDisposable
 {
     private readonly IHost _host;
-    private readonly ManualTimeProvider _time = new();
 
     private ProbeCluster(GrainHostingOptions options, ProbeLog log)
     {
@@ -22,16 +20,8 @@ public sealed class ProbeCluster : IAsyncDisposable
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddSingleton(Log);
         builder.Services.AddSingleton<ILoggerProvider>(Logged);
-#if ORLEANS
         SiloPort = FreePort.Next();
         builder.Services.AddKineGrains(options with { SiloPort = SiloPort, GatewayPort = FreePort.Next(), Configure = Placement.AtRandom });
-#else
-        builder.Services.AddSingleton<TimeProvider>(_time);
-        builder.Services.AddEmbeddedGrains(options, catalog => catalog
-            .AddGrain<IProbeGrain, ProbeGrain>()
-            .AddGrain<IReentrantProbeGrain, ReentrantProbeGrain>(route => new ReentrantProbeReference(route))
-            .AddGrain<ILastingProbeGrain, LastingProbeGrain>());
-#endif
         _host = builder.Build();
     }
 
@@ -53,15 +43,7 @@ public sealed class ProbeCluster : IAsyncDisposable
     }
 
     /// <summary>Lets that much time pass for grains.</summary>
-    public Task Advance(TimeSpan by)
-    {
-#if ORLEANS
-        return Task.Delay(by + TimeSpan.FromMilliseconds(200));
-#else
-        _time.Advance(by);
-        return Task.CompletedTask;
-#endif
-    }
+    public static Task Advance(TimeSpan by) => Task.Delay(by + TimeSpan.FromMilliseconds(200));
 
     public Task Stop() => _host.StopAsync();
 

@@ -1,4 +1,3 @@
-#if ORLEANS
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
@@ -40,7 +39,7 @@ public sealed class WireTests
         var put = new PutRequest { Key = ByteString.CopyFromUtf8("a"), Value = ByteString.CopyFrom(new byte[5000]), Lease = 3 };
         Assert.Equal(put, Again(put));
 
-        T Again<T>(T value) => serializer.Deserialize<T>(serializer.SerializeToArray(value));
+        T Again<T>(T value) => serializer.Deserialize<T>(serializer.SerializeToArray(value))!;
     }
 
     [Fact]
@@ -95,4 +94,3 @@ public sealed class WireTests
             grain.SiloAddress.Endpoint.Port == cluster.SiloPort && grain.GrainType.Contains(nameof(ReentrantProbeGrain), StringComparison.Ordinal));
     }
 }
-#endif

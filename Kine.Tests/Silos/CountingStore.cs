@@ -1,4 +1,3 @@
-#if ORLEANS
 using Kine.Backends;
 
 namespace Kine.Tests.Silos;
@@ -58,4 +57,3 @@ internal sealed class CountingStore(IRevisionStore inner) : IRevisionStore
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }
-#endif

@@ -1,4 +1,3 @@
-#if ORLEANS
 using System.Buffers;
 using Google.Protobuf;
 using Kine.Etcd;
@@ -46,8 +45,8 @@ internal sealed class EventLog
         {
             try
             {
-                using WatchStream stream = silo.Keyspace.Watches.OpenStream();
-                using CancellationTokenRegistration ending = stop.Register(stream.Dispose);
+                using var stream = silo.Keyspace.Watches.OpenStream();
+                using var ending = stop.Register(stream.Dispose);
                 await stream.Receive(new WatchRequest
                 {
                     CreateRequest = new WatchCreateRequest
@@ -59,7 +58,7 @@ internal sealed class EventLog
                 });
                 while (await stream.WaitToRead())
                 {
-                    while (stream.TryRead(out WatchReply? reply))
+                    while (stream.TryRead(out var reply))
                     {
                         Take(reply);
                     }
@@ -84,7 +83,7 @@ internal sealed class EventLog
         Assert.False(response.Canceled, response.CancelReason);
         lock (_lock)
         {
-            foreach (Event change in response.Events)
+            foreach (var change in response.Events)
             {
                 _events.Add(TestStream.Text(change));
                 _last = change.Kv.ModRevision;
@@ -92,4 +91,3 @@ internal sealed class EventLog
         }
     }
 }
-#endif

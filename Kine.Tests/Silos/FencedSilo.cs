@@ -1,4 +1,3 @@
-#if ORLEANS
 using Kine.Backends;
 using Kine.Grains.Revision;
 using Kine.Tests.Fencing;
@@ -61,4 +60,3 @@ internal sealed class FencedSilo : IAsyncDisposable
         }
     }
 }
-#endif

@@ -1,4 +1,3 @@
-#if ORLEANS
 using Kine.Backends.Memory;
 using Kine.Grains.Revision;
 using Kine.Host.Cli;
@@ -21,7 +20,7 @@ internal sealed class SecondSiloServer : EtcdApiServer
 
     private SecondSiloServer()
     {
-        TextWriter log = TextWriter.Synchronized(_log);
+        var log = TextWriter.Synchronized(_log);
         Options = new ServerOptions { ListenAddress = Address, MetricsBindAddress = "0", EmulatedEtcdVersion = "3.6.11", LogFormat = "plain" };
         _logging = Log.Create(Options, log, log, TimeProvider.System);
     }
@@ -43,7 +42,7 @@ internal sealed class SecondSiloServer : EtcdApiServer
     public override async Task Start()
     {
         _first = await Silo.Start(_store, new WriterOptions());
-        Silo second = Silo.Prepare(_store, new WriterOptions(), _first);
+        var second = Silo.Prepare(_store, new WriterOptions(), _first);
         SecondStore = second.Store;
         var settings = ListenSettings.Read(Options, _logging.CreateLogger("tls"), TimeProvider.System);
         _server = await HostServer.Start(Options, settings, second.Backend, _logging, TimeProvider.System, CancellationToken.None);
@@ -58,7 +57,10 @@ internal sealed class SecondSiloServer : EtcdApiServer
         }
 
         if (_first is not null)
+        {
             await _first.DisposeAsync();
+        }
+
         _logging.Dispose();
         await _log.DisposeAsync();
         await base.DisposeAsync();
@@ -66,4 +68,3 @@ internal sealed class SecondSiloServer : EtcdApiServer
 
     protected override RunningProcess Launch() => throw new InvalidOperationException("It runs in this process.");
 }
-#endif

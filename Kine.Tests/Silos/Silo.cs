@@ -1,4 +1,3 @@
-#if ORLEANS
 using Google.Protobuf;
 using Kine.Backends;
 using Kine.Etcd;
@@ -50,7 +49,7 @@ internal sealed class Silo : IAsyncDisposable
 
     public static async Task<Silo> Start(IRevisionStore store, WriterOptions writer, Silo? primary = null, SiloNetwork? network = null)
     {
-        Silo silo = Prepare(store, writer, primary, network);
+        var silo = Prepare(store, writer, primary, network);
         silo._keyspace = await silo.Backend.Start(CancellationToken.None);
         return silo;
     }
@@ -61,12 +60,12 @@ internal sealed class Silo : IAsyncDisposable
     /// <summary>The whole answer, gathered from all its pieces.</summary>
     public async Task<RangeResponse> Range(RangeRequest request)
     {
-        using RangeReply reply = await Keyspace.Range(request, CancellationToken.None);
+        using var reply = await Keyspace.Range(request, CancellationToken.None);
         var response = new RangeResponse { Header = new ResponseHeader { Revision = reply.Revision }, Count = reply.Count, More = reply.More };
         response.Kvs.Add(reply.First.Select(pair => KeyValue.Parser.ParseFrom(pair.Span)));
         if (reply.Rest is not null)
         {
-            await foreach (IReadOnlyList<ReadOnlyMemory<byte>> piece in reply.Rest)
+            await foreach (var piece in reply.Rest)
             {
                 response.Kvs.Add(piece.Select(pair => KeyValue.Parser.ParseFrom(pair.Span)));
             }
@@ -93,4 +92,3 @@ internal sealed class Silo : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await Stop();
 }
-#endif

@@ -1,4 +1,3 @@
-#if ORLEANS
 using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
@@ -36,7 +35,7 @@ internal sealed class SiloNetwork : IFatalErrorHandler
             open = [.. _open];
         }
 
-        foreach (ConnectionContext connection in open)
+        foreach (var connection in open)
         {
             connection.Abort(new ConnectionAbortedException("the network is cut"));
         }
@@ -44,7 +43,7 @@ internal sealed class SiloNetwork : IFatalErrorHandler
 
     public bool IsUnexpected(Exception exception) => true;
 
-    public void OnFatalException(object sender, string context, Exception exception) => Fatal.Enqueue($"{sender}: {context}: {exception}");
+    public void OnFatalException(object? sender, string? context, Exception? exception) => Fatal.Enqueue($"{sender}: {context}: {exception}");
 
     private void Watch(IConnectionBuilder builder) => builder.Use(next => async connection =>
     {
@@ -75,4 +74,3 @@ internal sealed class SiloNetwork : IFatalErrorHandler
         }
     });
 }
-#endif

@@ -1,4 +1,3 @@
-#if ORLEANS
 using Kine.Tests.Differential;
 using Kine.Tests.Servers;
 using Xunit.Abstractions;
@@ -24,4 +23,3 @@ public sealed class TwoSiloDifferentialTests(ITestOutputHelper output)
         output.WriteLine($"{run.Done} operations up to revision {run.Revision}, {run.EventsCompared} log entries of watches");
     }
 }
-#endif

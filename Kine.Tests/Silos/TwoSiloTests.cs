@@ -1,4 +1,3 @@
-#if ORLEANS
 using Google.Protobuf;
 using Kine.Backends;
 using Kine.Backends.Memory;
@@ -39,18 +38,18 @@ public sealed class TwoSiloTests : IAsyncLifetime
     public async Task Every_read_through_either_silo_sees_every_write_through_the_other(int seed)
     {
         var random = Draw.From(seed);
-        for (int i = 0; i < 600; i++)
+        for (var i = 0; i < 600; i++)
         {
-            Silo writing = random.Next(2) == 0 ? _first : _second;
-            long revision = await Change(writing, random, $"{i}");
+            var writing = random.Next(2) == 0 ? _first : _second;
+            var revision = await Change(writing, random, $"{i}");
             if (random.Next(40) == 0)
             {
                 await (random.Next(2) == 0 ? _first : _second).Keyspace.Compact(
                     new CompactionRequest { Revision = revision - random.Next(3), Physical = random.Next(2) == 0 }, CancellationToken.None);
             }
 
-            RangeRequest request = Question(random, revision);
-            string here = await Answer(_first, request);
+            var request = Question(random, revision);
+            var here = await Answer(_first, request);
             Assert.Equal(here, await Answer(_second, request));
         }
 
@@ -62,14 +61,14 @@ public sealed class TwoSiloTests : IAsyncLifetime
     [Fact]
     public async Task Reads_under_load_and_compaction_see_every_write_that_was_answered_before_them()
     {
-        bool done = false;
-        Task compacting = Task.Run(async () =>
+        var done = false;
+        var compacting = Task.Run(async () =>
         {
             long compacted = 0;
             while (!Volatile.Read(ref done))
             {
                 // Right at the present: whatever a follower reads may be gone already.
-                long revision = _first.Keyspace.Header().Revision;
+                var revision = _first.Keyspace.Header().Revision;
                 if (revision > compacted)
                 {
                     await _first.Keyspace.Compact(new CompactionRequest { Revision = revision, Physical = true }, CancellationToken.None);
@@ -81,15 +80,15 @@ public sealed class TwoSiloTests : IAsyncLifetime
         });
         await Task.WhenAll(Enumerable.Range(0, 8).Select(worker => Task.Run(async () =>
         {
-            Silo writing = worker % 2 == 0 ? _first : _second;
-            Silo reading = worker % 4 < 2 ? _second : _first;
-            string key = $"/registry/kind{worker % 4}/worker{worker}";
-            for (int i = 0; i < 150; i++)
+            var writing = worker % 2 == 0 ? _first : _second;
+            var reading = worker % 4 < 2 ? _second : _first;
+            var key = $"/registry/kind{worker % 4}/worker{worker}";
+            for (var i = 0; i < 150; i++)
             {
-                long revision = (await writing.Put(key, $"{i}")).Header.Revision;
-                RangeResponse one = await reading.Range(new RangeRequest { Key = Key(key) });
+                var revision = (await writing.Put(key, $"{i}")).Header.Revision;
+                var one = await reading.Range(new RangeRequest { Key = Key(key) });
                 Assert.Equal((revision, $"{i}"), (Assert.Single(one.Kvs).ModRevision, one.Kvs[0].Value.ToStringUtf8()));
-                RangeResponse list = await reading.Range(new RangeRequest { Key = Key($"/registry/kind{worker % 4}/"), RangeEnd = Key($"/registry/kind{worker % 4}0") });
+                var list = await reading.Range(new RangeRequest { Key = Key($"/registry/kind{worker % 4}/"), RangeEnd = Key($"/registry/kind{worker % 4}0") });
                 Assert.Equal($"{i}", list.Kvs.Single(pair => pair.Key == Key(key)).Value.ToStringUtf8());
                 Assert.True(list.Header.Revision >= revision && list.Kvs.Count == list.Count);
             }
@@ -101,7 +100,7 @@ public sealed class TwoSiloTests : IAsyncLifetime
     [Fact]
     public async Task Concurrent_creates_of_one_key_through_both_silos_have_one_winner()
     {
-        TxnResponse[] replies = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => (i % 2 == 0 ? _first : _second).Keyspace.Txn(
+        var replies = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => (i % 2 == 0 ? _first : _second).Keyspace.Txn(
             new TxnRequest
             {
                 Compare = { new Compare { Key = Key("/registry/kind1/k"), Target = Compare.Types.CompareTarget.Mod, ModRevision = 0 } },
@@ -117,10 +116,10 @@ public sealed class TwoSiloTests : IAsyncLifetime
     {
         string value = new('v', 600);
         await Task.WhenAll(Enumerable.Range(0, 20_000).Select(i => _first.Put($"/registry/kind1/{i:d6}", value)));
-        foreach (string end in new[] { "/registry/kind10", "/registry/z" })
+        foreach (var end in new[] { "/registry/kind10", "/registry/z" })
         {
             var request = new RangeRequest { Key = Key("/registry/kind1/"), RangeEnd = Key(end) };
-            RangeResponse whole = await _second.Range(request);
+            var whole = await _second.Range(request);
             Assert.Equal(20_000, whole.Kvs.Count);
             Assert.Equal(await _first.Range(request), whole);
             request.Limit = 15_000;
@@ -136,14 +135,14 @@ public sealed class TwoSiloTests : IAsyncLifetime
         await using var reference = new TestStream(_first.Keyspace.Watches);
         await reference.Watch("/registry/", "/registry0", more: create => create.PrevKv = true);
         long last = 0;
-        for (int i = 0; i < 60; i++)
+        for (var i = 0; i < 60; i++)
         {
             await Task.WhenAll(Enumerable.Range(0, 10).Select(k => (k % 2 == 0 ? _first : _second).Put($"/registry/kind{k}/a", $"{i}")));
             last = (await _second.Put("/registry/kind0/b", $"{i}")).Header.Revision;
         }
 
-        int count = 660;
-        List<string> expected = await reference.Events(count);
+        var count = 660;
+        var expected = await reference.Events(count);
         Assert.Equal(expected, await live.Events(count));
         await using var past = new TestStream(_second.Keyspace.Watches);
         await past.Watch("/registry/", "/registry0", 2);
@@ -155,7 +154,7 @@ public sealed class TwoSiloTests : IAsyncLifetime
     [Fact]
     public async Task A_watch_from_below_the_mark_is_cancelled_as_compacted()
     {
-        for (int i = 0; i < 10; i++)
+        for (var i = 0; i < 10; i++)
         {
             await _second.Put("/registry/kind1/a", $"{i}");
         }
@@ -163,11 +162,11 @@ public sealed class TwoSiloTests : IAsyncLifetime
         await _second.Keyspace.Compact(new CompactionRequest { Revision = 8, Physical = true }, CancellationToken.None);
         await using var stream = new TestStream(_second.Keyspace.Watches);
         await stream.Watch("/registry/kind1/a", start: 3);
-        WatchResponse cancelled = await stream.Next();
+        var cancelled = await stream.Next();
         Assert.Equal((true, 8L), (cancelled.Canceled, cancelled.CompactRevision));
-        foreach (bool serializable in new[] { false, true })
+        foreach (var serializable in new[] { false, true })
         {
-            EtcdException error = await Assert.ThrowsAsync<EtcdException>(
+            var error = await Assert.ThrowsAsync<EtcdException>(
                 () => _second.Range(new RangeRequest { Key = Key("/registry/kind1/a"), Revision = 3, Serializable = serializable }));
             Assert.Equal((StatusCode.OutOfRange, EtcdErrors.CompactedText), (error.Code, error.Message));
         }
@@ -176,10 +175,10 @@ public sealed class TwoSiloTests : IAsyncLifetime
     [Fact]
     public async Task A_serializable_read_is_not_older_than_what_the_silo_has_told()
     {
-        for (int i = 0; i < 50; i++)
+        for (var i = 0; i < 50; i++)
         {
-            long revision = (await _second.Put($"/registry/kind{i % 7}/a", $"{i}")).Header.Revision;
-            RangeResponse read = await _second.Range(new RangeRequest { Key = Key($"/registry/kind{i % 5}/a"), Serializable = true });
+            var revision = (await _second.Put($"/registry/kind{i % 7}/a", $"{i}")).Header.Revision;
+            var read = await _second.Range(new RangeRequest { Key = Key($"/registry/kind{i % 5}/a"), Serializable = true });
             Assert.True(read.Header.Revision >= revision && _second.Keyspace.Header().Revision >= revision);
         }
     }
@@ -197,20 +196,20 @@ public sealed class TwoSiloTests : IAsyncLifetime
         await stream.Watch("/registry/", "/registry0");
         for (long id = 5; id <= 8; id++)
         {
-            LeaseKeepAliveResponse kept = await _second.Keyspace.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = id }, CancellationToken.None);
+            var kept = await _second.Keyspace.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = id }, CancellationToken.None);
             Assert.Equal(1000, kept.TTL);
-            LeaseTimeToLiveResponse left = await _second.Keyspace.LeaseTimeToLive(
+            var left = await _second.Keyspace.LeaseTimeToLive(
                 new LeaseTimeToLiveRequest { ID = id, Keys = true }, CancellationToken.None);
             Assert.InRange(left.TTL, 900, 1000);
             Assert.Equal($"/registry/kind{id}/leased", Assert.Single(left.Keys).ToStringUtf8());
         }
 
-        List<string> expired = await stream.Events(4);
+        var expired = await stream.Events(4);
         Assert.Equal(Enumerable.Range(1, 4).Select(id => $"-/registry/kind{id}/leased"), expired.Select(text => text.Split(' ')[1]).Order());
         Assert.Equal(4, (await _second.Keyspace.LeaseLeases(new LeaseLeasesRequest(), CancellationToken.None)).Leases.Count);
         await _second.Keyspace.LeaseRevoke(new LeaseRevokeRequest { ID = 8 }, CancellationToken.None);
         Assert.Equal(0, (await _second.Range(new RangeRequest { Key = Key("/registry/kind8/leased") })).Count);
-        EtcdException error = await Assert.ThrowsAsync<EtcdException>(
+        var error = await Assert.ThrowsAsync<EtcdException>(
             () => _second.Keyspace.LeaseRevoke(new LeaseRevokeRequest { ID = 8 }, CancellationToken.None));
         Assert.Equal((StatusCode.NotFound, EtcdErrors.LeaseNotFound.Message), (error.Code, error.Message));
     }
@@ -234,17 +233,17 @@ public sealed class TwoSiloTests : IAsyncLifetime
         await _second.Put("/registry/kind1/a", "before");
 
         // Somebody else takes the store: the writer in the first silo finds out with its next append.
-        Fence seen = await _store.ReadFence(CancellationToken.None);
+        var seen = await _store.ReadFence(CancellationToken.None);
         Assert.NotNull(await _store.TakeOver(seen, Guid.NewGuid(), "elsewhere", TimeSpan.FromSeconds(3), CancellationToken.None));
-        EtcdException error = await Assert.ThrowsAsync<EtcdException>(() => _second.Put("/registry/kind1/a", "lost"));
+        var error = await Assert.ThrowsAsync<EtcdException>(() => _second.Put("/registry/kind1/a", "lost"));
         Assert.Equal(StatusCode.Unavailable, error.Code);
 
         await PutSoon(_second, "after");
         Assert.Equal("after", (await _first.Range(new RangeRequest { Key = Key("/registry/kind1/a") })).Kvs[0].Value.ToStringUtf8());
         await PutSoon(_first, "last");
-        foreach (TestStream stream in new[] { far, near })
+        foreach (var stream in new[] { far, near })
         {
-            List<string> events = await stream.Events(3);
+            var events = await stream.Events(3);
             Assert.Equal(["2 /registry/kind1/a=before", "3 /registry/kind1/a=after", "4 /registry/kind1/a=last"], events);
         }
 
@@ -261,7 +260,7 @@ public sealed class TwoSiloTests : IAsyncLifetime
 
     private static async Task PutSoon(Silo silo, string value)
     {
-        DateTime until = DateTime.UtcNow.AddSeconds(40);
+        var until = DateTime.UtcNow.AddSeconds(40);
         while (true)
         {
             try
@@ -278,8 +277,8 @@ public sealed class TwoSiloTests : IAsyncLifetime
 
     private static async Task<long> Change(Silo silo, Random random, string value)
     {
-        string prefix = Prefixes[random.Next(Prefixes.Length)];
-        string key = $"{prefix}k{random.Next(9)}";
+        var prefix = Prefixes[random.Next(Prefixes.Length)];
+        var key = $"{prefix}k{random.Next(9)}";
         switch (random.Next(6))
         {
             case 0:
@@ -299,8 +298,8 @@ public sealed class TwoSiloTests : IAsyncLifetime
 
     private static RangeRequest Question(Random random, long revision)
     {
-        string prefix = Prefixes[random.Next(Prefixes.Length)];
-        string end = random.Next(4) switch { 0 => "", 1 => "/registry0", _ => $"{prefix[..^1]}0" };
+        var prefix = Prefixes[random.Next(Prefixes.Length)];
+        var end = random.Next(4) switch { 0 => "", 1 => "/registry0", _ => $"{prefix[..^1]}0" };
         return new RangeRequest
         {
             Key = Key(random.Next(2) == 0 ? prefix : $"{prefix}k{random.Next(9)}"),
@@ -324,4 +323,3 @@ public sealed class TwoSiloTests : IAsyncLifetime
         }
     }
 }
-#endif

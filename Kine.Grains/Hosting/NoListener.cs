@@ -1,0 +1,41 @@
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Kine.Grains.Hosting;
+
+/// <summary>In place of the silo's sockets in a cluster of one: nobody ever connects, and no port is opened.</summary>
+internal sealed class NoListener : IConnectionListenerFactory, IConnectionListener
+{
+    private readonly TaskCompletionSource<ConnectionContext?> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <inheritdoc/>
+    public EndPoint EndPoint { get; private init; } = new IPEndPoint(IPAddress.Loopback, 0);
+
+    /// <summary>Replaces every listener that Orleans has registered. Their keys are its own, so they are taken from what stands there.</summary>
+    public static void Replace(IServiceCollection services)
+    {
+        foreach (var listener in services.Where(service => service.IsKeyedService && service.ServiceType == typeof(IConnectionListenerFactory)).ToArray())
+        {
+            services.Remove(listener);
+            services.AddKeyedSingleton<IConnectionListenerFactory, NoListener>(listener.ServiceKey);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
+        new(new NoListener { EndPoint = endpoint });
+
+    /// <inheritdoc/>
+    public ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default) => new(_closed.Task.WaitAsync(cancellationToken));
+
+    /// <inheritdoc/>
+    public ValueTask UnbindAsync(CancellationToken cancellationToken = default)
+    {
+        _closed.TrySetResult(null);
+        return ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => UnbindAsync();
+}
