@@ -28,7 +28,7 @@ internal sealed class BenchArguments
     private readonly Option<string?> _compactAfter = Time<string?>("--compact-after", "Time into each round at which all older revisions are compacted away.");
     private readonly Option<bool> _serializable = new("--serializable") { Description = "Serializable reads." };
     private readonly Option<bool> _noLoad = new("--no-load") { Description = "Expect the keys to be there instead of writing them first." };
-    private readonly Option<int?> _pid = new("--pid") { Description = "Process of A, to show its CPU and memory." };
+    private readonly Option<int?> _pid = new("--pid") { Description = "Process of A, to show its CPU and memory (default: who listens there, on this machine)." };
     private readonly Option<int?> _comparePid = new("--compare-pid") { Description = "Process of B." };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object." };
     private readonly Option<string?> _caFile = new("--cacert") { Description = "CA of the servers' certificates (PEM)." };
@@ -87,8 +87,8 @@ internal sealed class BenchArguments
             CompactAfter = Value(_compactAfter, null) is { } after ? ParseTime(after) : null,
             Serializable = Value(_serializable, false),
             Load = !Value(_noLoad, false),
-            Pid = parsed.GetValue(_pid),
-            ComparePid = parsed.GetValue(_comparePid),
+            Pid = parsed.GetValue(_pid) ?? ListeningProcess.Find(EtcdEndpoint.Parse(parsed.GetValue(_endpoint)!)),
+            ComparePid = parsed.GetValue(_comparePid) ?? (compare is null ? null : ListeningProcess.Find(EtcdEndpoint.Parse(compare))),
             Json = parsed.GetValue(_json),
             Tls = ClientTls.Read(parsed.GetValue(_caFile), parsed.GetValue(_certFile), parsed.GetValue(_keyFile), parsed.GetValue(_skipVerify)),
         };

@@ -37,13 +37,17 @@ internal static class BenchText
         _ => string.Create(CultureInfo.InvariantCulture, $"{nanoseconds / 1e9:0.00} s"),
     };
 
+    private static string Server(string endpoint, int? pid) => pid is { } known ? $"{endpoint}, {new ServerProcess(known).Description}" : endpoint;
+
     // The headline: how much of a server its callers need does not depend on how heavy they are themselves.
     private static string Cpu(double? microseconds) => microseconds is { } known ? known.ToString("N1", CultureInfo.InvariantCulture) : "-";
 
     /// <summary>What is about to be run, in one line.</summary>
     public static string Describe(BenchOptions options)
     {
-        var servers = options.Compare is null ? options.Endpoint : $"A {options.Endpoint}, B {options.Compare}";
+        var servers = options.Compare is null
+            ? Server(options.Endpoint, options.Pid)
+            : $"A {Server(options.Endpoint, options.Pid)}, B {Server(options.Compare, options.ComparePid)}";
         var work = options.Mode switch
         {
             BenchMode.Create => "new keys",

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Kine.Host.Bench;
 
 /// <summary>CPU and memory of a process of this machine, read from /proc (Linux).</summary>
-public sealed class ServerProcess
+internal sealed class ServerProcess
 {
     private const int TicksPerSecond = 100; // USER_HZ, the same on all Linux architectures .NET runs on
     private const int UserTimeField = 11; // counted from the state, the first field behind the name
@@ -18,6 +18,10 @@ public sealed class ServerProcess
         _pid = pid;
         _ = CpuTime();
     }
+
+    /// <summary>Number and name, for people.</summary>
+    /// <exception cref="BenchException">The process is gone.</exception>
+    public string Description => string.Create(CultureInfo.InvariantCulture, $"process {_pid} ({Read("comm").TrimEnd()})");
 
     /// <summary>User and system time of all its threads, in steps of 10 ms.</summary>
     /// <exception cref="BenchException">The process is gone.</exception>

@@ -1,4 +1,7 @@
+using System.Net.Sockets;
 using System.Text.Json;
+using Kine.Host.Bench;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 
 namespace Kine.Tests.Bench;
@@ -21,7 +24,7 @@ public sealed class BenchCommandTests
         string[] keys = mode == "create" ? [] : ["--keys", "300"];
         string[] pages = mode is "list" or "walk" ? ["--limit", "50"] : [];
         var report = await Run(
-            [mode, "--endpoint", $"http://{a.Address}", "--pid", $"{a.Process.Pid}", "--compare", $"http://{b.Address}", "--clients", "4", "--connections", "2",
+            [mode, "--endpoint", $"http://{a.Address}", "--compare", $"http://{b.Address}", "--clients", "4", "--connections", "2",
                 "--total", "200", "--rounds", "2", "--seed", "5", "--json", .. keys, .. pages]);
         foreach (var name in new[] { "a", "b" })
         {
@@ -41,6 +44,24 @@ public sealed class BenchCommandTests
         await using var server = await KineServer.StartNew();
         var report = await Run(["watch", "--endpoint", $"http://{server.Address}", "--clients", "5", "--writers", "2", "--rate", "2000", "--total", "300", "--json"]);
         Assert.Equal(1500, report.GetProperty("a").GetProperty("all").GetProperty("operations").GetInt64());
+    }
+
+    [Fact]
+    public async Task The_process_behind_an_endpoint_is_found_and_named()
+    {
+        await using var server = await KineServer.StartNew();
+        Assert.Equal(server.Process.Pid, ListeningProcess.Find(EtcdEndpoint.Parse(server.Address)));
+        Assert.Null(ListeningProcess.Find(EtcdEndpoint.Parse($"127.0.0.1:{FreePort.Next()}")));
+        Assert.Null(ListeningProcess.Find(EtcdEndpoint.Parse($"10.0.0.1:{server.Address.Split(':')[1]}")));
+
+        using var folder = new TempFolder();
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(folder["socket"]));
+        listener.Listen();
+        Assert.Equal(Environment.ProcessId, ListeningProcess.Find(EtcdEndpoint.Parse($"unix://{folder["socket"]}")));
+
+        var run = await Command.Run(TestTools.Kine, ["bench", "put", "--endpoint", $"http://{server.Address}", "--total", "10"]);
+        Assert.Contains($"process {server.Process.Pid} (kine)", run.Output, StringComparison.Ordinal);
     }
 
     [Fact]
