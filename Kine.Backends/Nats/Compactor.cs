@@ -201,11 +201,11 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
                 lowest = State.LowestNeeded();
                 return Task.CompletedTask;
             }).ConfigureAwait(false);
-        var found = await connector.Repeat(stream.State, cancellationToken).ConfigureAwait(false);
+        var found = await connector.Repeat(connection => stream.State(connection, cancellationToken), cancellationToken).ConfigureAwait(false);
         await PurgeBelow(found.FirstSeq, lowest, cancellationToken).ConfigureAwait(false);
         garbage.RemoveAll(sequence => sequence < lowest);
         await DeleteMessages(garbage, cancellationToken).ConfigureAwait(false);
-        found = await connector.Repeat(stream.State, cancellationToken).ConfigureAwait(false);
+        found = await connector.Repeat(connection => stream.State(connection, cancellationToken), cancellationToken).ConfigureAwait(false);
         if (found.Messages > State.Needed + State.Loose + ManyStrays)
         {
             await DeleteStrays(token, cancellationToken).ConfigureAwait(false);
@@ -218,7 +218,7 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
         while (first < lowest)
         {
             var below = Math.Min(lowest, first + Math.Max(PurgedAtOnce, (lowest - first) / 64));
-            await connector.Repeat(connection => stream.Purge(connection, below), cancellationToken).ConfigureAwait(false);
+            await connector.Repeat(connection => stream.Purge(connection, below, cancellationToken), cancellationToken).ConfigureAwait(false);
             first = below;
         }
     }
@@ -289,7 +289,7 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
     {
         foreach (var some in sequences.Chunk(DeletesUnderWay))
         {
-            await Task.WhenAll(some.Select(sequence => connector.Repeat(connection => stream.Delete(connection, sequence), cancellationToken))).ConfigureAwait(false);
+            await Task.WhenAll(some.Select(sequence => connector.Repeat(connection => stream.Delete(connection, sequence, cancellationToken), cancellationToken))).ConfigureAwait(false);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
 using NATS.Client.Core;
 using NATS.Client.JetStream;
 
@@ -54,7 +55,7 @@ internal sealed class Connection
     public CancellationToken Lost => _lost.Token;
 
     /// <summary>Connects to one of the servers. Throws <see cref="ConnectionException"/>.</summary>
-    public static async Task<Connection> Open(NatsOptions options)
+    public static async Task<Connection> Open(NatsOptions options, CancellationToken cancellationToken)
     {
         var library = ConnectionOptions.Of(options);
         ConnectionException? failure = null;
@@ -63,12 +64,13 @@ internal sealed class Connection
             var connection = new Connection(options, library with { Url = server });
             try
             {
-                await connection.Start().ConfigureAwait(false);
+                await connection.Start(cancellationToken).ConfigureAwait(false);
                 return connection;
             }
             catch (Exception error) when (IsLoss(error) || error is ConnectionException)
             {
                 connection.Close();
+                cancellationToken.ThrowIfCancellationRequested();
                 failure = error as ConnectionException ?? new ConnectionException(
                     $"cannot connect to NATS at {server}: {error.GetBaseException().Message}", sent: false, error)
                 {
@@ -82,30 +84,30 @@ internal sealed class Connection
     /// <summary>A subject that only this caller listens on.</summary>
     public string NewInbox() => $"{_options.InboxPrefix ?? "_INBOX"}.{Guid.NewGuid():N}";
 
-    /// <summary>Sends all that arrives on a subject to a receiver, on the thread that reads the socket, until the inbox is disposed of.</summary>
+    /// <summary>
+    /// Hands all that arrives on a subject to a receiver, on the thread that reads the socket, until <see cref="Unlisten"/>. Throws
+    /// <see cref="ConnectionException"/>.
+    /// </summary>
     public async Task<Inbox> Listen(string subject, Received received)
     {
-        try
-        {
-            var inbox = new Inbox(_nats, subject, received);
-            await _nats.AddSubAsync(inbox, Lost).ConfigureAwait(false);
-            return inbox;
-        }
-        catch (Exception error) when (IsLoss(error))
-        {
-            throw Failed(error);
-        }
+        var inbox = new Inbox(_nats, subject, received);
+        await Must(() => _nats.AddSubAsync(inbox, Lost)).ConfigureAwait(false);
+        return inbox;
     }
+
+    /// <summary>Ends what <see cref="Listen"/> began; on a connection that is gone it has ended.</summary>
+    public Task Unlisten(Inbox inbox) => IsAlive ? Must(inbox.DisposeAsync).AsTask() : Task.CompletedTask;
 
     /// <summary>
     /// Calls JetStream's API. Throws <see cref="JetStreamException"/> for the server's no, <see cref="ConnectionException"/> when the connection
     /// failed; a timeout closes the connection.
     /// </summary>
-    public async Task<T> Ask<T>(Func<NatsJSContext, CancellationToken, ValueTask<T>> request)
+    public async Task<T> Ask<T>(Func<NatsJSContext, CancellationToken, ValueTask<T>> request, CancellationToken cancellationToken)
     {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Lost, cancellationToken);
         try
         {
-            return await request(_jetStream, Lost).ConfigureAwait(false);
+            return await request(_jetStream, stop.Token).ConfigureAwait(false);
         }
         catch (NatsJSApiException error)
         {
@@ -121,6 +123,7 @@ internal sealed class Connection
         }
         catch (Exception error) when (IsLoss(error))
         {
+            cancellationToken.ThrowIfCancellationRequested();
             throw Failed(error);
         }
     }
@@ -130,7 +133,7 @@ internal sealed class Connection
     /// is thrown here. The requests share one wait and one time limit, as their cost is that of the calls and wake-ups around each. Throws
     /// <see cref="ConnectionException"/>; closes the connection when none of the missing answers arrives within the timeout.
     /// </summary>
-    public async Task RequestAll(IReadOnlyList<OutgoingMessage> messages, Answered visit)
+    public async Task RequestAll(IReadOnlyList<OutgoingMessage> messages, Answered visit, CancellationToken cancellationToken)
     {
         if (messages.Count == 0)
         {
@@ -147,7 +150,7 @@ internal sealed class Connection
                 await Send(messages[place], $"{_replies}.{id}-{place}").ConfigureAwait(false);
             }
 
-            await AllAnswered(requests).ConfigureAwait(false);
+            await AllAnswered(requests, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -163,35 +166,21 @@ internal sealed class Connection
             throw new ConnectionException($"the connection to NATS is gone: {_reason}", sent: false);
         }
 
-        try
-        {
-            // Whatever goes wrong from here on, the library may have queued it: nobody knows whether it was sent.
-            var sending = _nats.PublishAsync(
-                message.Subject, message.Data, message.Headers, replyTo, NatsRawSerializer<ReadOnlyMemory<byte>>.Default, cancellationToken: Lost);
-            return sending.IsCompletedSuccessfully ? ValueTask.CompletedTask : Finish(sending);
-        }
-        catch (NatsPayloadTooLargeException error)
-        {
-            throw new ConnectionException(error.Message, sent: false, error);
-        }
-        catch (Exception error) when (IsLoss(error))
-        {
-            throw Failed(error);
-        }
+        // Whatever goes wrong from here on, the library may have queued it: nobody knows whether it was sent.
+        return Must(() => _nats.PublishAsync(
+            message.Subject, message.Data, message.Headers, replyTo, NatsRawSerializer<ReadOnlyMemory<byte>>.Default, cancellationToken: Lost));
     }
 
     /// <summary>Closes the connection; whoever waits is told.</summary>
-    public void Close()
-    {
-        Break("closed");
+    public void Close() => Break("closed");
 
-        // The library waits for the queues of a dead connection. Nothing depends on how that ends.
-        _ = Task.Run(async () => await _nats.DisposeAsync().AsTask().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing));
-    }
-
-    private async Task Start()
+    private async Task Start(CancellationToken cancellationToken)
     {
-        await _nats.ConnectAsync().AsTask().WaitAsync(Lost).ConfigureAwait(false);
+        using (cancellationToken.UnsafeRegister(static connection => ((Connection)connection!).Close(), this))
+        {
+            await _nats.ConnectAsync().ConfigureAwait(false);
+        }
+
         var server = _nats.ServerInfo!;
         if (!server.HeadersSupported)
         {
@@ -205,11 +194,15 @@ internal sealed class Connection
         await _nats.AddSubAsync(_inbox, Lost).ConfigureAwait(false);
     }
 
-    private async ValueTask Finish(ValueTask sending)
+    private async ValueTask Must(Func<ValueTask> call)
     {
         try
         {
-            await sending.ConfigureAwait(false);
+            await call().ConfigureAwait(false);
+        }
+        catch (NatsPayloadTooLargeException error)
+        {
+            throw new ConnectionException(error.Message, sent: false, error);
         }
         catch (Exception error) when (IsLoss(error))
         {
@@ -217,15 +210,15 @@ internal sealed class Connection
         }
     }
 
-    private async Task AllAnswered(Requests requests)
+    private async Task AllAnswered(Requests requests, CancellationToken cancellationToken)
     {
         while (true)
         {
             var before = requests.Missing;
             try
             {
-                await requests.Done.WaitAsync(_options.Timeout, Lost).ConfigureAwait(false);
-                return;
+                await requests.Ended.WaitAsync(_options.Timeout, cancellationToken).ConfigureAwait(false);
+                break;
             }
             catch (TimeoutException error)
             {
@@ -234,10 +227,12 @@ internal sealed class Connection
                     throw NoAnswer(before, error);
                 }
             }
-            catch (OperationCanceledException error)
-            {
-                throw Failed(error);
-            }
+        }
+
+        requests.ThrowIfFailed();
+        if (requests.Missing > 0)
+        {
+            throw Gone();
         }
     }
 
@@ -254,10 +249,19 @@ internal sealed class Connection
 
     private void Break(string reason)
     {
-        if (Interlocked.CompareExchange(ref _reason, reason, null) is null)
+        if (Interlocked.CompareExchange(ref _reason, reason, null) is not null)
         {
-            _lost.Cancel();
+            return;
         }
+
+        _lost.Cancel();
+        foreach (var requests in _waiting.Values)
+        {
+            requests.End();
+        }
+
+        // The library waits for the queues of a dead connection. Nothing depends on how that ends.
+        _ = Task.Run(async () => await _nats.DisposeAsync().AsTask().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing));
     }
 
     private static bool IsLoss(Exception error) => error is NatsException or OperationCanceledException or ObjectDisposedException;
@@ -273,18 +277,22 @@ internal sealed class Connection
     private ConnectionException Failed(Exception error)
     {
         Break(error.Message);
-        return new ConnectionException($"the connection to NATS was lost: {_reason}", sent: true, error);
+        return Gone(error);
     }
+
+    private ConnectionException Gone(Exception? error = null) => new($"the connection to NATS was lost: {_reason}", sent: true, error);
 
     /// <summary>Called for each answer to one of several requests.</summary>
     public delegate void Answered(int place, in ArrivedMessage answer);
 
     private sealed class Requests(int count, Answered visit)
     {
-        private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private int _missing = count;
+        private Exception? _failure;
 
-        public Task Done => _done.Task;
+        /// <summary>Ends when all are answered, a visit failed or the connection is gone.</summary>
+        public Task Ended => _ended.Task;
 
         public int Missing => Volatile.Read(ref _missing);
 
@@ -295,12 +303,23 @@ internal sealed class Connection
                 visit(place, answer);
                 if (Interlocked.Decrement(ref _missing) == 0)
                 {
-                    _done.TrySetResult();
+                    End();
                 }
             }
             catch (Exception error)
             {
-                _done.TrySetException(error);
+                _failure = error;
+                End();
+            }
+        }
+
+        public void End() => _ended.TrySetResult();
+
+        public void ThrowIfFailed()
+        {
+            if (_failure is { } failure)
+            {
+                ExceptionDispatchInfo.Throw(failure);
             }
         }
     }

@@ -12,7 +12,8 @@ internal sealed class Connector(NatsOptions options, SlowRequests slow) : IDispo
     private bool _disposed;
 
     /// <summary>A connection that was alive a moment ago; tries for about a second. Throws <see cref="ConnectionException"/>.</summary>
-    public ValueTask<Connection> Get() => _connection is { IsAlive: true } connection ? new(connection) : new(Connect());
+    public ValueTask<Connection> Get(CancellationToken cancellationToken) =>
+        _connection is { IsAlive: true } connection ? new(connection) : new(Connect(cancellationToken));
 
     /// <summary>
     /// Runs a request that may be repeated, on a new connection if need be, for about a second. Throws <see cref="StoreUnavailableException"/>, also for
@@ -28,8 +29,7 @@ internal sealed class Connector(NatsOptions options, SlowRequests slow) : IDispo
                 cancellationToken.ThrowIfCancellationRequested();
                 try
                 {
-                    var connection = await Get().ConfigureAwait(false);
-                    return await request(connection).WaitAsync(cancellationToken).ConfigureAwait(false);
+                    return await request(await Get(cancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
                 }
                 catch (Exception error) when (IsRepeated(error) && Environment.TickCount64 - started <= Patience.TotalMilliseconds)
                 {
@@ -63,9 +63,9 @@ internal sealed class Connector(NatsOptions options, SlowRequests slow) : IDispo
         _connection?.Close();
     }
 
-    private async Task<Connection> Connect()
+    private async Task<Connection> Connect(CancellationToken cancellationToken)
     {
-        await _connecting.WaitAsync().ConfigureAwait(false);
+        await _connecting.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             var watch = Stopwatch.StartNew();
@@ -81,7 +81,7 @@ internal sealed class Connector(NatsOptions options, SlowRequests slow) : IDispo
                 _connection = null;
                 try
                 {
-                    _connection = await Connection.Open(options).ConfigureAwait(false);
+                    _connection = await Connection.Open(options, cancellationToken).ConfigureAwait(false);
                     if (_disposed)
                     {
                         _connection.Close();
@@ -91,7 +91,7 @@ internal sealed class Connector(NatsOptions options, SlowRequests slow) : IDispo
                 }
                 catch (ConnectionException error) when (!error.Refused && watch.Elapsed < Patience)
                 {
-                    await Task.Delay(Pause).ConfigureAwait(false);
+                    await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
                 }
             }
         }

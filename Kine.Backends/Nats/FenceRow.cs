@@ -12,18 +12,18 @@ internal sealed class FenceRow(LogStream stream)
     private volatile Seen _seen = new(LogTail.Empty, FenceContent.None);
 
     /// <summary>See <see cref="IRevisionStore.ReadFence"/>.</summary>
-    public async Task<Fence> Read(Connection connection)
+    public async Task<Fence> Read(Connection connection, CancellationToken cancellationToken)
     {
         for (var tries = 0; ; tries++)
         {
-            var state = await stream.State(connection).ConfigureAwait(false);
+            var state = await stream.State(connection, cancellationToken).ConfigureAwait(false);
             var tail = _seen.Tail;
             if (tail.Sequence != state.LastSeq)
             {
-                tail = await ReadTail(connection, state).ConfigureAwait(false);
+                tail = await ReadTail(connection, state, cancellationToken).ConfigureAwait(false);
             }
 
-            if (await ReadHolder(connection, tail.Fence).ConfigureAwait(false) is { } holder)
+            if (await ReadHolder(connection, tail.Fence, cancellationToken).ConfigureAwait(false) is { } holder)
             {
                 _seen = new Seen(tail, holder);
                 return Of(tail, holder);
@@ -40,14 +40,15 @@ internal sealed class FenceRow(LogStream stream)
         new(tail.Epoch, holder.Holder, holder.Address, holder.LeaseTime, (long)tail.Sequence, tail.LastRevision);
 
     /// <summary>The last message's tail; it may be deleted or be followed by deleted ones, never by ones that count.</summary>
-    public async Task<LogTail> ReadTail(Connection connection, StreamState state)
+    public async Task<LogTail> ReadTail(Connection connection, StreamState state, CancellationToken cancellationToken)
     {
         if (state.LastSeq == 0 || state.Messages == 0)
         {
             return LogTail.Empty with { Sequence = state.LastSeq };
         }
 
-        var last = await stream.Get(connection, state.LastSeq).ConfigureAwait(false) ?? await stream.GetLast(connection).ConfigureAwait(false);
+        var last = await stream.Get(connection, state.LastSeq, cancellationToken).ConfigureAwait(false)
+            ?? await stream.GetLast(connection, cancellationToken).ConfigureAwait(false);
         if (last is null)
         {
             return LogTail.Empty with { Sequence = state.LastSeq };
@@ -57,7 +58,7 @@ internal sealed class FenceRow(LogStream stream)
         for (var sequence = tail.Sequence - 1; tail.Kind == MessageKind.Part && sequence >= state.FirstSeq; sequence--)
         {
             // A part may be of a writer that did not know it was replaced: only what came before all parts tells.
-            if (await stream.Get(connection, sequence).ConfigureAwait(false) is { } before)
+            if (await stream.Get(connection, sequence, cancellationToken).ConfigureAwait(false) is { } before)
             {
                 tail = before.Tail;
             }
@@ -66,7 +67,7 @@ internal sealed class FenceRow(LogStream stream)
     }
 
     /// <summary>What the message says that names the holder; null when it is gone.</summary>
-    public async Task<FenceContent?> ReadHolder(Connection connection, ulong sequence)
+    public async Task<FenceContent?> ReadHolder(Connection connection, ulong sequence, CancellationToken cancellationToken)
     {
         if (sequence == 0)
         {
@@ -78,7 +79,7 @@ internal sealed class FenceRow(LogStream stream)
             return seen.Holder;
         }
 
-        return await stream.Get(connection, sequence).ConfigureAwait(false) is { } message ? FenceContent.Read(message.Content) : null;
+        return await stream.Get(connection, sequence, cancellationToken).ConfigureAwait(false) is { } message ? FenceContent.Read(message.Content) : null;
     }
 
     private sealed record Seen(LogTail Tail, FenceContent Holder);

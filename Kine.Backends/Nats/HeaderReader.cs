@@ -6,13 +6,12 @@ namespace Kine.Backends.Nats;
 internal sealed class HeaderReader(NatsOptions options, LogStream stream)
 {
     private const int BatchMessages = 512;
-    private const int NotFound = 404;
     private const int RequestExpired = 408; // fewer messages than asked for
 
     /// <summary>Hands out each message present from one sequence to another, both included. <paramref name="visit"/> returns false to stop early.</summary>
     public async Task Read(Connection connection, ulong from, ulong to, Func<LogMessage, bool> visit, CancellationToken cancellationToken)
     {
-        (var consumer, var messages) = await stream.CreateHeaderConsumer(connection, from).ConfigureAwait(false);
+        (var consumer, var messages) = await stream.CreateHeaderConsumer(connection, from, cancellationToken).ConfigureAwait(false);
         messages = Math.Min(messages, to < from ? 0 : to - from + 1);
 
         // Messages keep the subject they were stored with, so that each such stream needs a subscription that tells them apart.
@@ -43,10 +42,12 @@ internal sealed class HeaderReader(NatsOptions options, LogStream stream)
         }
         finally
         {
-            if (connection.IsAlive)
+            await connection.Unlisten(inbox).ConfigureAwait(false);
+
+            // The server forgets one that is not removed a while later.
+            if (connection.IsAlive && !cancellationToken.IsCancellationRequested)
             {
-                await inbox.DisposeAsync().ConfigureAwait(false);
-                await stream.DeleteConsumer(connection, consumer).ConfigureAwait(false);
+                await stream.DeleteConsumer(connection, consumer, cancellationToken).ConfigureAwait(false);
             }
         }
     }
@@ -65,7 +66,7 @@ internal sealed class HeaderReader(NatsOptions options, LogStream stream)
             if (message is null)
             {
                 // Some were deleted meanwhile.
-                return status is NotFound or RequestExpired
+                return status is LogStream.NotFound or RequestExpired
                     ? count > 0
                     : throw new ConnectionException($"a consumer of the log ended with status {status}", sent: false);
             }

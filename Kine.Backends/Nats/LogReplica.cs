@@ -81,14 +81,14 @@ internal sealed class LogReplica(Connector connector, LogStream stream, HeaderRe
     // False when messages were deleted under the reader, so that it has to begin again.
     private async Task<bool> CatchUpOnce(Connection connection, CancellationToken cancellationToken)
     {
-        var found = await stream.State(connection).ConfigureAwait(false);
+        var found = await stream.State(connection, cancellationToken).ConfigureAwait(false);
         var state = _state;
         if (found.LastSeq == state.Tail.Sequence && !_reload)
         {
             return true;
         }
 
-        var last = await fence.ReadTail(connection, found).ConfigureAwait(false);
+        var last = await fence.ReadTail(connection, found, cancellationToken).ConfigureAwait(false);
         var begun = state.Tail.Sequence;
         var lost = found.LastSeq < begun || (last.Fence <= begun && last.Epoch != state.Tail.Epoch);
         if (lost || _reload || begun < last.Checkpoint)
@@ -96,7 +96,7 @@ internal sealed class LogReplica(Connector connector, LogStream stream, HeaderRe
             // Readers keep the old state until the new one is whole.
             state = new LogState();
             begun = last.Checkpoint;
-            if (begun > 0 && !await LoadCheckpoint(connection, state, begun).ConfigureAwait(false))
+            if (begun > 0 && !await LoadCheckpoint(connection, state, begun, cancellationToken).ConfigureAwait(false))
             {
                 return false;
             }
@@ -108,14 +108,14 @@ internal sealed class LogReplica(Connector connector, LogStream stream, HeaderRe
         catch (StoreBrokenException)
         {
             _reload = true;
-            if (!await CheckpointMoved(connection, begun).ConfigureAwait(false))
+            if (!await CheckpointMoved(connection, begun, cancellationToken).ConfigureAwait(false))
             {
                 throw;
             }
 
             return false;
         }
-        _reload = await CheckpointMoved(connection, begun).ConfigureAwait(false);
+        _reload = await CheckpointMoved(connection, begun, cancellationToken).ConfigureAwait(false);
         if (_reload)
         {
             return false;
@@ -131,23 +131,24 @@ internal sealed class LogReplica(Connector connector, LogStream stream, HeaderRe
     }
 
     // The holder deletes what its newest checkpoint covers: whoever read on from before it may have missed something.
-    private async Task<bool> CheckpointMoved(Connection connection, ulong begun)
+    private async Task<bool> CheckpointMoved(Connection connection, ulong begun, CancellationToken cancellationToken)
     {
-        var last = await fence.ReadTail(connection, await stream.State(connection).ConfigureAwait(false)).ConfigureAwait(false);
+        var found = await stream.State(connection, cancellationToken).ConfigureAwait(false);
+        var last = await fence.ReadTail(connection, found, cancellationToken).ConfigureAwait(false);
         return begun < last.Checkpoint;
     }
 
-    private async Task<bool> LoadCheckpoint(Connection connection, LogState state, ulong sequence)
+    private async Task<bool> LoadCheckpoint(Connection connection, LogState state, ulong sequence, CancellationToken cancellationToken)
     {
-        if (await stream.Get(connection, sequence).ConfigureAwait(false) is not { } message)
+        if (await stream.Get(connection, sequence, cancellationToken).ConfigureAwait(false) is not { } message)
         {
             return false;
         }
 
         (var covered, var pieces) = LogState.ReadCheckpoint(message.Content);
         var tail = message.Tail;
-        var fetched = await stream.GetAll(connection, pieces).ConfigureAwait(false);
-        if (fetched.Contains(null) || await fence.ReadHolder(connection, tail.Fence).ConfigureAwait(false) is not { } holder)
+        var fetched = await stream.GetAll(connection, pieces, cancellationToken).ConfigureAwait(false);
+        if (fetched.Contains(null) || await fence.ReadHolder(connection, tail.Fence, cancellationToken).ConfigureAwait(false) is not { } holder)
         {
             return false;
         }
@@ -181,7 +182,7 @@ internal sealed class LogReplica(Connector connector, LogStream stream, HeaderRe
             sequences.Add(sequence);
         }
 
-        foreach (var message in await stream.GetAll(connection, sequences).ConfigureAwait(false))
+        foreach (var message in await stream.GetAll(connection, sequences, cancellationToken).ConfigureAwait(false))
         {
             if (message is not null)
             {

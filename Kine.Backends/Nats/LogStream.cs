@@ -13,21 +13,23 @@ namespace Kine.Backends.Nats;
 /// </summary>
 internal sealed class LogStream(NatsOptions options)
 {
-    private const int NotFound = 404;
+    public const int NotFound = 404;
 
     /// <summary>Asks whether JetStream is there at all.</summary>
-    public Task AccountInfo(Connection connection) => connection.Ask((api, lost) => api.GetAccountInfoAsync(lost));
+    public Task AccountInfo(Connection connection, CancellationToken cancellationToken) =>
+        connection.Ask((api, stop) => api.GetAccountInfoAsync(stop), cancellationToken);
 
     /// <summary>Configuration and state, from the stream's leader.</summary>
-    public async Task<StreamInfo> Info(Connection connection) =>
-        (await connection.Ask((api, lost) => api.GetStreamAsync(options.Stream, cancellationToken: lost)).ConfigureAwait(false)).Info;
+    public async Task<StreamInfo> Info(Connection connection, CancellationToken cancellationToken) =>
+        (await connection.Ask((api, stop) => api.GetStreamAsync(options.Stream, cancellationToken: stop), cancellationToken).ConfigureAwait(false)).Info;
 
     /// <summary>First and last sequence, messages and bytes, from the stream's leader.</summary>
-    public async Task<StreamState> State(Connection connection) => (await Info(connection).ConfigureAwait(false)).State;
+    public async Task<StreamState> State(Connection connection, CancellationToken cancellationToken) =>
+        (await Info(connection, cancellationToken).ConfigureAwait(false)).State;
 
     /// <summary>Makes the stream, or finds it there with the very same configuration.</summary>
-    public async Task<StreamInfo> Create(Connection connection, StreamConfig configuration) =>
-        (await connection.Ask((api, lost) => api.CreateStreamAsync(configuration, lost)).ConfigureAwait(false)).Info;
+    public async Task<StreamInfo> Create(Connection connection, StreamConfig configuration, CancellationToken cancellationToken) =>
+        (await connection.Ask((api, stop) => api.CreateStreamAsync(configuration, stop), cancellationToken).ConfigureAwait(false)).Info;
 
     /// <summary>Publishes messages of the log, all sent at once. Throws what the first refused one was answered, once all are answered.</summary>
     public async Task Publish(Connection connection, IReadOnlyList<(LogTail Tail, ByteWriter? Content, ReadOnlyMemory<byte> Payload)> messages)
@@ -36,7 +38,8 @@ internal sealed class LogStream(NatsOptions options)
         await connection.RequestAll(
             [.. messages.Select(message => Outgoing(message.Tail, message.Content, message.Payload))],
             (int place, in ArrivedMessage answer) => answers[place] =
-                NatsJSJsonSerializer<PubAckResponse>.Default.Deserialize(new ReadOnlySequence<byte>(answer.Data.ToArray()))).ConfigureAwait(false);
+                NatsJSJsonSerializer<PubAckResponse>.Default.Deserialize(new ReadOnlySequence<byte>(answer.Data.ToArray())),
+            CancellationToken.None).ConfigureAwait(false);
         for (var i = 0; i < answers.Length; i++)
         {
             var answer = answers[i] ?? throw JetStreamException.NoResponders();
@@ -54,31 +57,36 @@ internal sealed class LogStream(NatsOptions options)
     }
 
     /// <summary>Deletes one message; fine when it is gone already.</summary>
-    public async Task Delete(Connection connection, ulong sequence)
+    public async Task Delete(Connection connection, ulong sequence, CancellationToken cancellationToken)
     {
         try
         {
             var request = new StreamMsgDeleteRequest { Seq = sequence, NoErase = true };
-            await connection.Ask((api, lost) => api.DeleteMessageAsync(options.Stream, request, lost)).ConfigureAwait(false);
+            await connection.Ask((api, stop) => api.DeleteMessageAsync(options.Stream, request, stop), cancellationToken).ConfigureAwait(false);
         }
-        catch (JetStreamException gone) when (gone.Code == JetStreamException.NoMessageFound || gone.Message.Contains("no message found", StringComparison.Ordinal))
+        catch (JetStreamException)
         {
-            // Somebody was here before.
+            // The server has several answers when somebody was here before.
+            if (await Get(connection, sequence, cancellationToken).ConfigureAwait(false) is not null)
+            {
+                throw;
+            }
         }
     }
 
     /// <summary>Deletes all messages below a sequence.</summary>
-    public Task Purge(Connection connection, ulong below) =>
-        connection.Ask((api, lost) => api.PurgeStreamAsync(options.Stream, new StreamPurgeRequest { Seq = below }, lost));
+    public Task Purge(Connection connection, ulong below, CancellationToken cancellationToken) =>
+        connection.Ask((api, stop) => api.PurgeStreamAsync(options.Stream, new StreamPurgeRequest { Seq = below }, stop), cancellationToken);
 
     /// <summary>The message with that sequence, or null.</summary>
-    public async Task<LogMessage?> Get(Connection connection, ulong sequence) => (await GetAll(connection, [sequence]).ConfigureAwait(false))[0];
+    public async Task<LogMessage?> Get(Connection connection, ulong sequence, CancellationToken cancellationToken) =>
+        (await GetAll(connection, [sequence], cancellationToken).ConfigureAwait(false))[0];
 
     /// <summary>The messages with those sequences, null where one is gone.</summary>
-    public async Task<LogMessage?[]> GetAll(Connection connection, IReadOnlyList<ulong> sequences)
+    public async Task<LogMessage?[]> GetAll(Connection connection, IReadOnlyList<ulong> sequences, CancellationToken cancellationToken)
     {
         var messages = new LogMessage?[sequences.Count];
-        await GetAll(connection, sequences, (int place, in ArrivedMessage message) => messages[place] = LogMessage.Of(message)).ConfigureAwait(false);
+        await GetAll(connection, sequences, (int place, in ArrivedMessage message) => messages[place] = LogMessage.Of(message), cancellationToken).ConfigureAwait(false);
         return messages;
     }
 
@@ -86,7 +94,7 @@ internal sealed class LogStream(NatsOptions options)
     /// Visits the messages with those sequences that there are, in any order, on the thread that reads the socket; one request each, all sent at once. A
     /// follower of the stream that lags may not have one yet, so the leader is asked in that case.
     /// </summary>
-    public async Task GetAll(Connection connection, IReadOnlyList<ulong> sequences, Connection.Answered visit)
+    public async Task GetAll(Connection connection, IReadOnlyList<ulong> sequences, Connection.Answered visit, CancellationToken cancellationToken)
     {
         var others = new ConcurrentQueue<int>();
         await connection.RequestAll(
@@ -105,10 +113,11 @@ internal sealed class LogStream(NatsOptions options)
                 {
                     throw new JetStreamException(answer.Status, $"an answer of {answer.Data.Length} bytes makes no sense");
                 }
-            }).ConfigureAwait(false);
+            },
+            cancellationToken).ConfigureAwait(false);
         foreach (var place in others)
         {
-            if (await GetFromLeader(connection, new StreamMsgGetRequest { Seq = sequences[place] }).ConfigureAwait(false) is { } stored)
+            if (await GetFromLeader(connection, new StreamMsgGetRequest { Seq = sequences[place] }, cancellationToken).ConfigureAwait(false) is { } stored)
             {
                 visit(place, Arrived(stored));
             }
@@ -116,13 +125,13 @@ internal sealed class LogStream(NatsOptions options)
     }
 
     /// <summary>The newest message that is still there, or null.</summary>
-    public async Task<LogMessage?> GetLast(Connection connection) =>
-        await GetFromLeader(connection, new StreamMsgGetRequest { LastBySubj = options.Subject }).ConfigureAwait(false) is { } stored
+    public async Task<LogMessage?> GetLast(Connection connection, CancellationToken cancellationToken) =>
+        await GetFromLeader(connection, new StreamMsgGetRequest { LastBySubj = options.Subject }, cancellationToken).ConfigureAwait(false) is { } stored
             ? LogMessage.Of(Arrived(stored))
             : null;
 
     /// <summary>An ephemeral consumer that hands out headers from a sequence on; returns its name and how many messages it has for now.</summary>
-    public async Task<(string Name, ulong Messages)> CreateHeaderConsumer(Connection connection, ulong from)
+    public async Task<(string Name, ulong Messages)> CreateHeaderConsumer(Connection connection, ulong from, CancellationToken cancellationToken)
     {
         var configuration = new ConsumerConfig
         {
@@ -135,13 +144,14 @@ internal sealed class LogStream(NatsOptions options)
             MaxWaiting = 8,
             InactiveThreshold = TimeSpan.FromSeconds(30),
         };
-        var made = await connection.Ask((api, lost) => api.CreateOrUpdateConsumerAsync(options.Stream, configuration, lost)).ConfigureAwait(false);
+        var made = await connection.Ask(
+            (api, stop) => api.CreateOrUpdateConsumerAsync(options.Stream, configuration, stop), cancellationToken).ConfigureAwait(false);
         return (made.Info.Name, made.Info.NumPending);
     }
 
     /// <summary>Removes a consumer.</summary>
-    public Task DeleteConsumer(Connection connection, string name) =>
-        connection.Ask((api, lost) => api.DeleteConsumerAsync(options.Stream, name, lost));
+    public Task DeleteConsumer(Connection connection, string name, CancellationToken cancellationToken) =>
+        connection.Ask((api, stop) => api.DeleteConsumerAsync(options.Stream, name, stop), cancellationToken);
 
     /// <summary>A request for the next messages of a consumer, which ends by itself when there are fewer.</summary>
     public OutgoingMessage Next(string consumer, int count) =>
@@ -161,12 +171,12 @@ internal sealed class LogStream(NatsOptions options)
         return new OutgoingMessage(options.Subject, payload, headers);
     }
 
-    private async Task<StoredMessage?> GetFromLeader(Connection connection, StreamMsgGetRequest request)
+    private async Task<StoredMessage?> GetFromLeader(Connection connection, StreamMsgGetRequest request, CancellationToken cancellationToken)
     {
         try
         {
-            var answer = await connection.Ask((api, lost) => api.JSRequestResponseAsync<StreamMsgGetRequest, StreamMsgGetResponse>(
-                $"{options.ApiPrefix}STREAM.MSG.GET.{options.Stream}", request, lost)).ConfigureAwait(false);
+            var answer = await connection.Ask((api, stop) => api.JSRequestResponseAsync<StreamMsgGetRequest, StreamMsgGetResponse>(
+                $"{options.ApiPrefix}STREAM.MSG.GET.{options.Stream}", request, stop), cancellationToken).ConfigureAwait(false);
             return answer.Message;
         }
         catch (JetStreamException gone) when (gone.Code == JetStreamException.NoMessageFound)

@@ -149,7 +149,7 @@ internal sealed class LogWriter(Connector connector, LogStream stream, LogReplic
 
     private async Task AppendParts(AppendBatch batch)
     {
-        var connection = await connector.Get().ConfigureAwait(false);
+        var connection = await connector.Get(CancellationToken.None).ConfigureAwait(false);
         var parts = AppendPart.Split(batch, connection.MaxPayload);
         try
         {
@@ -208,7 +208,7 @@ internal sealed class LogWriter(Connector connector, LogStream stream, LogReplic
         };
         try
         {
-            var connection = await connector.Get().ConfigureAwait(false);
+            var connection = await connector.Get(CancellationToken.None).ConfigureAwait(false);
             await stream.Publish(connection, [(tail, content, payload)]).ConfigureAwait(false);
         }
         catch

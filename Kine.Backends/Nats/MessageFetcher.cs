@@ -158,7 +158,7 @@ internal sealed class MessageFetcher(Connector single, Connector bulk, LogStream
     }
 
     private Task GetAll(List<ulong> sequences, Connection.Answered visit, CancellationToken cancellationToken) =>
-        (sequences.Count < ManyGets ? single : bulk).Repeat(connection => stream.GetAll(connection, sequences, visit), cancellationToken);
+        (sequences.Count < ManyGets ? single : bulk).Repeat(connection => stream.GetAll(connection, sequences, visit, cancellationToken), cancellationToken);
 
     private static RecordMessage? Join(ReadOnlySpan<LogMessage?> replies)
     {

@@ -54,7 +54,8 @@ public sealed class NatsRevisionStore : IRevisionStore
         Warnings = await new StreamSetup(_options, _reading, _stream).Run(cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
-    public Task<Fence> ReadFence(CancellationToken cancellationToken) => _reading.Repeat(_fence.Read, cancellationToken);
+    public Task<Fence> ReadFence(CancellationToken cancellationToken) =>
+        _reading.Repeat(connection => _fence.Read(connection, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
     public Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime, CancellationToken cancellationToken) =>
@@ -105,7 +106,7 @@ public sealed class NatsRevisionStore : IRevisionStore
     /// <inheritdoc/>
     public async ValueTask<StoreSize> Size(CancellationToken cancellationToken)
     {
-        var found = await _reading.Repeat(_stream.State, cancellationToken).ConfigureAwait(false);
+        var found = await _reading.Repeat(connection => _stream.State(connection, cancellationToken), cancellationToken).ConfigureAwait(false);
         var live = _replica.State.Index.LiveBytes;
         return _replica.IsCurrent ? new StoreSize(Math.Max(found.Bytes, live), live) : new StoreSize(found.Bytes, found.Bytes);
     }

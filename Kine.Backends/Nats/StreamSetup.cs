@@ -16,15 +16,14 @@ internal sealed class StreamSetup(NatsOptions options, Connector connector, LogS
     {
         try
         {
-            var connection = await connector.Get().ConfigureAwait(false);
+            var connection = await connector.Get(cancellationToken).ConfigureAwait(false);
             if (connection.MaxPayload < AppendPart.SmallestMessage)
             {
                 throw new StoreRefusedException($"the NATS server takes messages of at most {connection.MaxPayload} bytes (max_payload); at least {AppendPart.SmallestMessage} are needed");
             }
 
-            await CheckJetStream(connection).ConfigureAwait(false);
-            cancellationToken.ThrowIfCancellationRequested();
-            var configuration = (await FindOrCreate(connection).ConfigureAwait(false)).Config;
+            await CheckJetStream(connection, cancellationToken).ConfigureAwait(false);
+            var configuration = (await FindOrCreate(connection, cancellationToken).ConfigureAwait(false)).Config;
             Check(options, configuration);
             return Warnings(configuration);
         }
@@ -42,11 +41,11 @@ internal sealed class StreamSetup(NatsOptions options, Connector connector, LogS
         }
     }
 
-    private async Task CheckJetStream(Connection connection)
+    private async Task CheckJetStream(Connection connection, CancellationToken cancellationToken)
     {
         try
         {
-            await stream.AccountInfo(connection).ConfigureAwait(false);
+            await stream.AccountInfo(connection, cancellationToken).ConfigureAwait(false);
         }
         catch (JetStreamException error) when (error.Code is JetStreamException.NoResponder or JetStreamException.NotEnabled or JetStreamException.NotEnabledForAccount)
         {
@@ -56,24 +55,24 @@ internal sealed class StreamSetup(NatsOptions options, Connector connector, LogS
     }
 
     // Another process may be making the same stream: until that is done, it is neither found nor can it be made.
-    private async Task<StreamInfo> FindOrCreate(Connection connection)
+    private async Task<StreamInfo> FindOrCreate(Connection connection, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                return await stream.Info(connection).ConfigureAwait(false);
+                return await stream.Info(connection, cancellationToken).ConfigureAwait(false);
             }
             catch (JetStreamException missing) when (missing.Code == JetStreamException.StreamNotFound)
             {
                 try
                 {
-                    return await stream.Create(connection, Wanted(options)).ConfigureAwait(false);
+                    return await stream.Create(connection, Wanted(options), cancellationToken).ConfigureAwait(false);
                 }
                 catch (JetStreamException raced) when (attempt < CreateAttempts
                     && raced.Code is JetStreamException.StreamNameInUse or JetStreamException.SubjectOverlap)
                 {
-                    await Task.Delay(CreatePause).ConfigureAwait(false);
+                    await Task.Delay(CreatePause, cancellationToken).ConfigureAwait(false);
                 }
             }
         }
