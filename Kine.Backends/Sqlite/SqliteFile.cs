@@ -44,6 +44,7 @@ internal sealed class SqliteFile : IDisposable
                 path = File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
             }
 
+            FileNames.Check(path);
             var sideLock = SideLock.Take(path + ".lock", path);
             try
             {

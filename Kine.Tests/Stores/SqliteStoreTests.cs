@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using Kine.Backends;
 using Kine.Backends.Sqlite;
+using Kine.Tests.Servers;
 
 namespace Kine.Tests.Stores;
 
@@ -36,6 +37,51 @@ public sealed partial class SqliteStoreTests : IDisposable
         await first.DisposeAsync();
         await using var third = Create();
         await third.Open(default);
+    }
+
+    [Fact]
+    public async Task A_file_of_several_hard_links_is_refused_under_each_name_and_left_alone()
+    {
+        await using (var store = Create())
+        {
+            await store.Open(default);
+            await LogFiller.Fill(store, 10);
+        }
+
+        var other = _folder.File("other.db");
+        Assert.Equal(0, (await Command.Run("ln", [Path, other])).ExitCode);
+        var before = File.ReadAllBytes(Path);
+
+        foreach (var name in new[] { Path, other })
+        {
+            await using var store = new SqliteRevisionStore(new SqliteOptions { Path = name });
+            var refused = await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
+            Assert.Contains($"{name} has 2 hard links", refused.Message);
+        }
+
+        Assert.Equal(before, File.ReadAllBytes(Path));
+        File.Delete(other);
+        await using var again = Create();
+        await again.Open(default);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_a_mount_point_is_refused()
+    {
+        await using (var store = Create())
+        {
+            await store.Open(default);
+        }
+
+        var mounted = _folder.File("mounted.db");
+        File.WriteAllText(mounted, "");
+        const string Script = "mount --bind \"$1\" \"$2\" && exec \"$3\" --listen-address 127.0.0.1:0 --metrics-bind-address 0 --endpoint \"sqlite://$2\"";
+        var run = await Command.Run("unshare", ["--map-root-user", "--mount", "sh", "-c", Script, "sh", Path, mounted, TestTools.Kine]);
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Equal(
+            $"kine: {mounted} is a mount point: its write-ahead log would lie beside it and not with the file; mount the folder that holds it\n", run.Errors);
+        Assert.False(File.Exists(mounted + ".lock"));
     }
 
     [Fact]
