@@ -1,0 +1,82 @@
+using System.Reflection;
+using Kine.Backends;
+using Kine.Grains;
+using Kine.Host.Cli;
+
+namespace Kine.Tests.Rooms;
+
+/// <summary>Inside each project references run one way, from later rooms to earlier ones.</summary>
+public class RoomTests
+{
+    [Fact]
+    public void Stores_see_the_contract_and_not_each_other() => Check(
+        typeof(IRevisionStore).Assembly,
+        new RoomOrder("Kine.Backends", ".", "Upstream", "Endpoints", "Identity", "Sql", "Memory MySql Nats Postgres Sqlite"),
+        "Endpoints -> Identity",
+        "Endpoints -> Memory",
+        "Endpoints -> MySql",
+        "Endpoints -> Nats",
+        "Endpoints -> Postgres",
+        "Endpoints -> Sqlite");
+
+    [Fact]
+    public void Rooms_of_the_keyspace_do_not_look_back() => Check(
+        typeof(EtcdErrors).Assembly,
+        new RoomOrder(
+            "Kine.Grains",
+            ".",
+            "Index",
+            "Values",
+            "Reads",
+            "Requests",
+            "Watch",
+            "SideState",
+            "Fencing",
+            "Writing",
+            "Bolt",
+            "Snapshots",
+            "Import",
+            "Cluster",
+            "Keyspace",
+            "Lease",
+            "Maintenance",
+            "Prefix",
+            "Revision",
+            "Hosting"),
+        "Fencing -> Keyspace",
+        "Fencing -> Revision",
+        "Import -> Lease",
+        "Import -> Maintenance",
+        "Import -> Revision",
+        "Keyspace -> Lease",
+        "Keyspace -> Prefix",
+        "Keyspace -> Revision",
+        "Lease -> Revision",
+        "Prefix -> Revision",
+        "Requests -> Keyspace",
+        "Snapshots -> Keyspace",
+        "Snapshots -> Lease",
+        "Snapshots -> Maintenance",
+        "Snapshots -> Revision",
+        "Watch -> Keyspace",
+        "Watch -> Revision",
+        "Writing -> Keyspace",
+        "Writing -> Lease",
+        "Writing -> Maintenance",
+        "Writing -> Revision");
+
+    [Fact]
+    public void Rooms_of_the_program_do_not_look_back() => Check(
+        typeof(KineCommand).Assembly,
+        new RoomOrder("Kine.Host", "Cli", "Logging", "Metrics", "Client", "Grpc", "Services", "Web", "Hosting", "Bench", "Transfer", "."),
+        "Cli -> Bench",
+        "Cli -> Transfer");
+
+    private static void Check(Assembly assembly, RoomOrder order, params string[] stillBack)
+    {
+        var back = order.ArrowsBack(assembly);
+        var unknown = back.Where(arrow => !stillBack.Contains(arrow.Key)).Select(arrow => $"{arrow.Key}: {string.Join(", ", arrow.Value)}");
+        Assert.True(!unknown.Any(), string.Join('\n', unknown));
+        Assert.Empty(stillBack.Where(arrow => !back.ContainsKey(arrow))); // the list only shrinks
+    }
+}
