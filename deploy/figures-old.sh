@@ -1,19 +1,62 @@
 #!/usr/bin/env bash
 # Prints what this build costs beside an old one, each figure beside its limit, on servers that it starts: both in turns in one run, driven
-# by the old build's own bench, which is the same for both. Server CPU per operation, one client alone, creates and the first answer after
-# kill -9 on MariaDB and NATS; then what has a limit of its own: start, an idle server, and the memory of a million keys.
-# Needs root, as figures-stores.sh does, and whatever the old build needs to run. Nothing else should run on the machine meanwhile.
+# by the old build's own bench, which is the same for both and lighter than any server. Nothing else should run on the machine meanwhile.
 #
-#   deploy/figures-old.sh OLD_KINE                     all of it: about an hour and a half
-#   deploy/figures-old.sh OLD_KINE old old-stores      some of: ready idle old million old-stores
-#   FIGURES_STORES="nats"                              the databases of old-stores: some of postgres mariadb nats
+#   deploy/figures-old.sh OLD_BUILD_DIR [OPTION...]      all of it: about an hour and a half
 #
-# OLD_KINE is the kine program of a build of that time (dotnet publish Kine.Host). The variables of figures.sh apply.
+#   --only PART,PART...      some of:
+#                              code        lines of production code, words of what was replaced, native libraries in the published program
+#                              ready       the time to the first answer on an empty store
+#                              idle        memory and CPU of an idle server
+#                              cpu         server CPU per operation, 64 clients: get, list, put, create, update, watch fan-out
+#                              alone       put by one client alone
+#                              million     memory of a million keys: loaded, restarted, read by pages, updated by 64 clients
+#                              old-stores  creates on MariaDB and NATS, and the first answer after kill -9 with a million keys
+#   --rounds N               rounds of each comparison (5)
+#   --round-seconds N        time of each of these rounds (10)
+#   --keys N                 keys of million and old-stores (1000000)
+#   --update-seconds N       how long the million keys are updated (600)
+#   --idle-seconds N         how long an idle server is watched (30)
+#   --stores NAME,NAME...    databases of old-stores: some of postgres mariadb nats (mariadb,nats)
+#
+# OLD_BUILD_DIR holds the kine of a build of that time (dotnet publish Kine.Host -o OLD_BUILD_DIR). old-stores needs root, as figures-stores.sh
+# does, and brings the client libraries that builds up to d327bb2 load. TMPDIR says where the data goes.
 set -euo pipefail
-old=$(realpath "${1:?the kine program of the old build}")
-shift
+
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2; }
+
+old=
+parts="code ready idle cpu alone million old-stores"
+stores="mariadb nats"
+while [ $# -gt 0 ]; do
+  case $1 in
+    --only) parts=${2//,/ } ;;
+    --rounds) export FIGURES_ROUNDS=$2 ;;
+    --round-seconds) export FIGURES_ROUND_SECONDS=$2 ;;
+    --keys) export FIGURES_KEYS=$2 ;;
+    --update-seconds) export FIGURES_SECONDS=$2 ;;
+    --idle-seconds) export FIGURES_IDLE_SECONDS=$2 ;;
+    --stores) stores=${2//,/ } ;;
+    -*) usage ;;
+    *) [ -z "$old" ] || usage; old=$1; shift; continue ;;
+  esac
+  shift 2
+done
+[ -x "$old/kine" ] || usage
+FIGURES_OLD=$(realpath "$old/kine")
+FIGURES_STORES=$stores
+export FIGURES_OLD FIGURES_STORES
 cd "$(dirname "$0")/.."
 
-sections=("$@")
-[ ${#sections[@]} -gt 0 ] || sections=(ready idle old million old-stores)
-FIGURES_OLD=$old FIGURES_STORES=${FIGURES_STORES:-mariadb nats} exec deploy/figures-stores.sh "${sections[@]}"
+read -ra sections <<< "$parts"
+case " $parts " in
+  *" old-stores "*) ;;
+  *) exec deploy/figures.sh "${sections[@]}" ;;
+esac
+
+libraries=()
+for library in libmariadb3:libmariadb.so.3 libnats3.4:libnats.so.3.4; do
+  ls /usr/lib/*/"${library#*:}" > /dev/null 2>&1 || libraries+=("${library%%:*}")
+done
+[ ${#libraries[@]} -eq 0 ] || DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${libraries[@]}" >&2
+exec deploy/figures-stores.sh "${sections[@]}"

@@ -12,7 +12,7 @@ internal static class NatsEndpoint
 {
     private const string DefaultHost = "localhost";
     private const int DefaultPort = 4222;
-    private static readonly string[] EmbeddedOnly = ["serverConfig", "dontListen", "dataDir", "stdoutLogging", "embedServer"];
+    private static readonly string[] OwnServerOnly = ["serverConfig", "dontListen", "dataDir", "stdoutLogging", "embedServer"];
 
     /// <summary>Options for an endpoint. Reads the context file if one is named. Throws <see cref="StoreRefusedException"/>.</summary>
     /// <param name="rest">What follows the first scheme.</param>
@@ -22,7 +22,7 @@ internal static class NatsEndpoint
         var urls = rest.StartsWith("nats://", StringComparison.Ordinal) ? rest["nats://".Length..].Split(',') : rest.Split(',');
         var mark = urls[0].IndexOf('?');
         var query = new EndpointQuery(mark < 0 ? "" : urls[0][(mark + 1)..]);
-        RefuseEmbedded(query);
+        RefuseOwnServer(query);
         var options = new NatsOptions
         {
             Servers = [],
@@ -119,14 +119,14 @@ internal static class NatsEndpoint
         return $"{(host.Length == 0 ? DefaultHost : host)}:{port}";
     }
 
-    private static void RefuseEmbedded(EndpointQuery query)
+    private static void RefuseOwnServer(EndpointQuery query)
     {
         if (query.Names.Contains("noEmbed"))
         {
             return;
         }
 
-        foreach (var name in EmbeddedOnly)
+        foreach (var name in OwnServerOnly)
         {
             if (query.Names.Contains(name))
             {

@@ -15,9 +15,9 @@ internal static class FiguresProgram
 
     private static readonly (string Name, Func<FigureSheet, Task> Run)[] Sections =
     [
-        ("ready", StartFigures.Ready), ("idle", StartFigures.Idle), ("old", OldFigures.Run), ("million", LargeStoreFigures.Run), ("page", PageFigures.Run),
-        ("compact", CompactFigures.Run), ("compare", CompareFigures.Run), ("stores", StoreFigures.Run), ("stores-million", StoreFigures.Million),
-        ("old-stores", OldFigures.Stores),
+        ("code", CodeFigures.Run), ("ready", StartFigures.Ready), ("idle", StartFigures.Idle), ("cpu", OldFigures.Cpu), ("alone", OldFigures.Alone),
+        ("million", LargeStoreFigures.Run), ("page", PageFigures.Run), ("compact", CompactFigures.Run), ("compare", CompareFigures.Run),
+        ("stores", StoreFigures.Run), ("stores-million", StoreFigures.Million), ("old-stores", OldFigures.Stores),
     ];
 
     private static readonly string[] ByDefault = ["ready", "idle", "million", "page", "compact", "compare"];
@@ -54,10 +54,11 @@ internal static class FiguresProgram
         var rounds = new Option<int>("--rounds") { Description = "Rounds of a comparison.", DefaultValueFactory = _ => 5 };
         var roundSeconds = new Option<int>("--round-seconds") { Description = "Time of a round of a comparison.", DefaultValueFactory = _ => 10 };
         var compactSeconds = new Option<int>("--compact-seconds") { Description = "Time of the runs with and without compaction.", DefaultValueFactory = _ => 60 };
+        var idleSeconds = new Option<int>("--idle-seconds") { Description = "How long an idle server is watched.", DefaultValueFactory = _ => 30 };
         var oldRevisions = new Option<int>("--old-revisions") { Description = "Old revisions that are compacted away.", DefaultValueFactory = _ => 500_000 };
         var command = new RootCommand("Measures the promised figures, each beside its limit, on servers started for it.")
         {
-            sections, kine, old, etcd, stores, keys, seconds, compactEvery, rounds, roundSeconds, compactSeconds, oldRevisions,
+            sections, kine, old, etcd, stores, keys, seconds, compactEvery, rounds, roundSeconds, compactSeconds, idleSeconds, oldRevisions,
         };
         command.SetAction((parsed, cancellationToken) =>
         {
@@ -74,6 +75,7 @@ internal static class FiguresProgram
                 Rounds = parsed.GetValue(rounds),
                 RoundTime = TimeSpan.FromSeconds(parsed.GetValue(roundSeconds)),
                 CompactTime = TimeSpan.FromSeconds(parsed.GetValue(compactSeconds)),
+                IdleTime = TimeSpan.FromSeconds(parsed.GetValue(idleSeconds)),
                 OldRevisions = parsed.GetValue(oldRevisions),
             };
             return Run(options, parsed.GetValue(sections) is { Length: > 0 } chosen ? chosen : ByDefault, cancellationToken);

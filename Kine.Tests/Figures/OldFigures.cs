@@ -19,25 +19,23 @@ internal static class OldFigures
         ("watch", 1.1, ["--rate", "1000"]),
     ];
 
-    /// <summary>On SQLite.</summary>
-    public static async Task Run(FigureSheet sheet)
+    /// <summary>What an operation costs the server, on SQLite.</summary>
+    public static Task Cpu(FigureSheet sheet) => Beside(sheet, async (bench, server, old) =>
     {
-        var old = Old(sheet);
-        var bench = new OldBench(sheet, old);
-        using var folder = new TempFolder();
-        using var oldFolder = new TempFolder();
-        await using var server = await ServerUnderTest.StartKine(sheet.Options.KinePath, folder);
-        await using var oldServer = await ServerUnderTest.StartKine(old, oldFolder);
         foreach (var (mode, limit, arguments) in CpuLimits)
         {
-            var ratios = await bench.Compare(mode, server, oldServer, arguments);
+            var ratios = await bench.Compare(mode, server, old, arguments);
             var name = mode == "watch" ? "watch fan-out to 64 watchers" : $"{mode}, 64 clients";
             sheet.Add(new Figure($"{name}: server CPU per op / old build", ratios.ServerCpu, limit, "x", Note: $"speed {ratios.Speed:0.00} x"));
         }
+    });
 
-        var alone = await bench.Compare("put", server, oldServer, "--clients", "1", "--connections", "1");
+    /// <summary>What one client waits for a put, on SQLite.</summary>
+    public static Task Alone(FigureSheet sheet) => Beside(sheet, async (bench, server, old) =>
+    {
+        var alone = await bench.Compare("put", server, old, "--clients", "1", "--connections", "1");
         sheet.Add(new Figure("put, one client alone: p50 / old build", alone.Median, AloneLimit, "x", Note: $"server CPU {alone.ServerCpu:0.00} x"));
-    }
+    });
 
     /// <summary>On each database that was named.</summary>
     public static async Task Stores(FigureSheet sheet)
@@ -73,6 +71,16 @@ internal static class OldFigures
                 $"{store.Name}, {sheet.Options.Keys:N0} keys: answer after kill -9 / old build", now / before, RestartLimit, "x",
                 Note: $"{now:0.0} and {before:0.0} s, medians of {Kills}"));
         }
+    }
+
+    private static async Task Beside(FigureSheet sheet, Func<OldBench, ServerUnderTest, ServerUnderTest, Task> measure)
+    {
+        var old = Old(sheet);
+        using var folder = new TempFolder();
+        using var oldFolder = new TempFolder();
+        await using var server = await ServerUnderTest.StartKine(sheet.Options.KinePath, folder);
+        await using var oldServer = await ServerUnderTest.StartKine(old, oldFolder);
+        await measure(new OldBench(sheet, old), server, oldServer);
     }
 
     private static string Old(FigureSheet sheet) => sheet.Options.OldPath ?? throw new BenchException("the comparison needs an old build: give the path of its kine with --old");
