@@ -4,9 +4,11 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Orleans.Configuration;
 using Orleans.Hosting;
+using Orleans.Runtime;
 using Orleans.Serialization;
 using Orleans.Serialization.Cloning;
 using Orleans.Serialization.Serializers;
+using Orleans.Statistics;
 
 namespace Kine.Grains.Hosting;
 
@@ -15,6 +17,10 @@ namespace Kine.Grains.Hosting;
 /// </summary>
 public static class GrainHosting
 {
+    private const int MissedProbes = 3; // after which a silo is dead
+    private static readonly TimeSpan ProbeTime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Forever = TimeSpan.FromDays(20); // waits end at 24 days
+
     /// <summary>Adds the silo to a process that has no host of its own.</summary>
     public static IServiceCollection AddKineGrains(this IServiceCollection services, GrainHostingOptions options) =>
         services.AddOrleans(silo => silo.ConfigureKineSilo(options));
@@ -36,6 +42,9 @@ public static class GrainHosting
             collection.ActivationTimeout = Timeout.InfiniteTimeSpan;
         });
         silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = options.ResponseTimeout);
+        silo.Services.AddSingleton<IEnvironmentStatisticsProvider, NoStatistics>();
+        silo.Services.AddSingleton<PlacementStrategy, RandomPlacement>();
+        silo.Configure<DeploymentLoadPublisherOptions>(load => load.DeploymentLoadPublisherRefreshTime = TimeSpan.Zero);
         options.Configure?.Invoke(silo.Services);
         return silo;
     }
@@ -46,9 +55,18 @@ public static class GrainHosting
         {
             silo.UseLocalhostClustering(gatewayPort: 0);
             NoListener.Replace(silo.Services);
+            BeStill(silo);
             return;
         }
 
+        silo.Configure<ClusterMembershipOptions>(membership =>
+        {
+            membership.ProbeTimeout = membership.MinProbeTimeout = membership.MaxProbeTimeout = ProbeTime;
+            membership.NumMissedProbesLimit = MissedProbes;
+        });
+
+        // Nobody finds the writer for that long after a crash. The store's fence keeps the writer single, so that the directory need not.
+        silo.Configure<GrainDirectoryOptions>(directory => directory.RangeLeaseDuration = ProbeTime);
         silo.UseLocalhostClustering(
             options.SiloPort,
             options.GatewayPort,
@@ -59,6 +77,15 @@ public static class GrainHosting
 #pragma warning disable ORLEANSEXP003
         silo.AddDistributedGrainDirectory();
 #pragma warning restore ORLEANSEXP003
+    }
+
+    // The loops that probe and count silos, and look for stalls before they blame others, wake a process ten times a second that is alone.
+    private static void BeStill(ISiloBuilder silo)
+    {
+        var clock = new StillClock();
+        silo.Services.AddKeyedSingleton<TimeProvider>(TimeProviderNames.Membership, clock);
+        silo.Services.AddKeyedSingleton<TimeProvider>(TimeProviderNames.SystemTimers, clock);
+        silo.Configure<ClusterMembershipOptions>(membership => membership.LocalHealthDegradationMonitoringPeriod = Forever);
     }
 
     private static void AddMessages(IServiceCollection services)

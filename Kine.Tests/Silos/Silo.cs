@@ -7,7 +7,6 @@ using Kine.Grains.Revision;
 using Kine.Grains.Watch;
 using Kine.Tests.Runtime;
 using Kine.Tests.Servers;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Tests.Silos;
@@ -27,7 +26,7 @@ internal sealed class Silo : IAsyncDisposable
             Store,
             writer,
             new WatchHubOptions(),
-            new GrainHostingOptions { SiloPort = Port, PrimarySiloPort = primary, GatewayPort = FreePort.Next(), Configure = services => Configure(services, network) },
+            new GrainHostingOptions { SiloPort = Port, PrimarySiloPort = primary, GatewayPort = FreePort.Next(), Configure = network is null ? null : network.AddTo },
             LoggerFactory.Create(logging => logging.AddProvider(_logged)),
             TimeProvider.System);
     }
@@ -73,12 +72,6 @@ internal sealed class Silo : IAsyncDisposable
 
         Assert.Equal(reply.KvsLength, response.Kvs.Sum(pair => (long)KeyValueWire.FieldLength(pair.CalculateSize())));
         return response;
-    }
-
-    private static void Configure(IServiceCollection services, SiloNetwork? network)
-    {
-        Placement.AtRandom(services);
-        network?.AddTo(services);
     }
 
     public async Task Stop(CancellationToken cancellationToken = default)
