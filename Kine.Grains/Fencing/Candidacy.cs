@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Kine.Backends;
-using Kine.Grains.Revision;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Grains.Fencing;

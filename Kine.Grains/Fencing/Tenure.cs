@@ -1,6 +1,5 @@
 using Kine.Backends;
-using Kine.Grains.Keyspace;
-using Kine.Grains.Revision;
+using Kine.Grains.Values;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Grains.Fencing;

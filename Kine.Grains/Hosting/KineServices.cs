@@ -1,7 +1,6 @@
 using Kine.Backends;
 using Kine.Grains.Fencing;
 using Kine.Grains.Keyspace;
-using Kine.Grains.Revision;
 using Kine.Grains.Watch;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using Kine.Backends;
-using Kine.Grains.Maintenance;
+using Kine.Grains.Values;
 
 namespace Kine.Grains.Import;
 

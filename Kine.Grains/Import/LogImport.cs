@@ -1,6 +1,6 @@
 using Kine.Backends;
 using Kine.Grains.Lease;
-using Kine.Grains.Revision;
+using Kine.Grains.SideState;
 using Kine.Grains.Writing;
 
 namespace Kine.Grains.Import;

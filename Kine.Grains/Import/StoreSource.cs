@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using Kine.Backends;
 using Kine.Backends.Upstream;
-using Kine.Grains.Revision;
+using Kine.Grains.SideState;
 
 namespace Kine.Grains.Import;
 

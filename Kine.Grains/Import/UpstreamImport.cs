@@ -1,7 +1,7 @@
 using Kine.Backends;
 using Kine.Backends.Upstream;
 using Kine.Grains.Lease;
-using Kine.Grains.Revision;
+using Kine.Grains.SideState;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Grains.Import;

@@ -1,4 +1,5 @@
 using Kine.Etcd;
+using Kine.Grains.Reads;
 using Kine.Grains.Watch;
 
 namespace Kine.Grains.Keyspace;

@@ -3,9 +3,9 @@ using System.Security.Cryptography;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains.Lease;
+using Kine.Grains.Reads;
 using Kine.Grains.Requests;
 using Kine.Grains.Revision;
-using Kine.Grains.Snapshots;
 using Kine.Grains.Watch;
 
 namespace Kine.Grains.Keyspace;

@@ -1,6 +1,7 @@
 using Kine.Backends;
 using Kine.Grains.Fencing;
-using Kine.Grains.Index;
+using Kine.Grains.Reads;
+using Kine.Grains.Values;
 
 namespace Kine.Grains.Keyspace;
 
@@ -11,7 +12,7 @@ public sealed class LocalKeyspace
     private PublishedState _remote = new(0, -1, 0);
 
     /// <summary>Nothing is read yet.</summary>
-    public LocalKeyspace(IRevisionStore store, Revision.WriterOptions options, ProofClock clock)
+    public LocalKeyspace(IRevisionStore store, WriterOptions options, ProofClock clock)
     {
         Store = store;
         Proof = new ReadProof(clock, store.IsExclusive);

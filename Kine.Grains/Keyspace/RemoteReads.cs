@@ -4,7 +4,9 @@ using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains.Index;
 using Kine.Grains.Prefix;
+using Kine.Grains.Reads;
 using Kine.Grains.Revision;
+using Kine.Grains.Values;
 
 namespace Kine.Grains.Keyspace;
 

@@ -1,5 +1,5 @@
 using Kine.Etcd;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
 
 namespace Kine.Grains.Prefix;
 

@@ -1,6 +1,7 @@
 using Kine.Backends;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
+using Kine.Grains.Values;
 using Kine.Grains.Watch;
 
 namespace Kine.Grains.Prefix;

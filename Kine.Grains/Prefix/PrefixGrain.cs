@@ -3,6 +3,7 @@ using Kine.Etcd;
 using Kine.Grains.Fencing;
 using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
 using Kine.Grains.Revision;
 using Kine.Grains.Watch;
 

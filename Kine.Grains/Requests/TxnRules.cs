@@ -2,7 +2,7 @@ using Google.Protobuf;
 using Google.Protobuf.Collections;
 using Kine.Etcd;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
 
 namespace Kine.Grains.Requests;
 

@@ -1,6 +1,6 @@
 using Kine.Etcd;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
 using Kine.Grains.Snapshots;
 using Kine.Grains.Watch;
 

@@ -4,6 +4,7 @@ using Kine.Grains.Fencing;
 using Kine.Grains.Import;
 using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
 using Kine.Grains.Snapshots;
 using Kine.Grains.Watch;
 using Kine.Grains.Writing;

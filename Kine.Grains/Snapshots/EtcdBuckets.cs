@@ -7,6 +7,7 @@ using Google.Protobuf;
 using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains.Bolt;
+using Kine.Grains.Values;
 
 namespace Kine.Grains.Snapshots;
 

@@ -4,6 +4,7 @@ using Google.Protobuf;
 using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains.Bolt;
+using Kine.Grains.Values;
 using Microsoft.Win32.SafeHandles;
 
 namespace Kine.Grains.Snapshots;
@@ -120,7 +121,7 @@ public sealed class SnapshotFile : IDisposable
     /// <summary>The number that <c>etcdutl snapshot status</c> shows as hash: CRC-32C over names, keys and values of all buckets.</summary>
     public uint StatusHash()
     {
-        var crc = default(Maintenance.Crc32C);
+        var crc = default(Crc32C);
         foreach (var bucket in _file.Buckets)
         {
             crc.Add(bucket);

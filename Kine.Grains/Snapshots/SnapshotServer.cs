@@ -1,6 +1,6 @@
 using Kine.Backends;
 using Kine.Grains.Keyspace;
-using Kine.Grains.Revision;
+using Kine.Grains.Reads;
 using Kine.Grains.Writing;
 using Microsoft.Extensions.Logging;
 

@@ -3,8 +3,7 @@ using System.Runtime.CompilerServices;
 using Kine.Backends;
 using Kine.Grains.Bolt;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
-using Kine.Grains.Maintenance;
+using Kine.Grains.Values;
 
 namespace Kine.Grains.Snapshots;
 

@@ -1,7 +1,8 @@
 using Kine.Backends;
-using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
 using Kine.Grains.Revision;
+using Kine.Grains.Values;
 
 namespace Kine.Grains.Watch;
 

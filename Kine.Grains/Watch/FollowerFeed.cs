@@ -1,4 +1,5 @@
 using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
 using Kine.Grains.Revision;
 using Microsoft.Extensions.Logging;
 

@@ -1,9 +1,6 @@
-using Kine.Grains.Index;
+using Kine.Grains.Values;
 
 namespace Kine.Grains.Watch;
-
-/// <summary>A key and one of its versions, whose value is wanted.</summary>
-public readonly record struct VersionedKey(ReadOnlyMemory<byte> Key, KeyVersion Version);
 
 /// <summary>A stretch of the past: whole revisions only.</summary>
 /// <param name="Events">All events of revisions in [from, Through], in order.</param>

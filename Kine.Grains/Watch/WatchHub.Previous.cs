@@ -1,3 +1,5 @@
+using Kine.Grains.Values;
+
 namespace Kine.Grains.Watch;
 
 /// <summary>Previous pairs, asked for only when a watch wants them. Links and pieces wait for theirs; nothing else does.</summary>

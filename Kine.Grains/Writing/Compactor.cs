@@ -1,8 +1,8 @@
 using Kine.Backends;
 using Kine.Etcd;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Lease;
-using Kine.Grains.Revision;
+using Kine.Grains.Reads;
+using Kine.Grains.SideState;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Grains.Writing;

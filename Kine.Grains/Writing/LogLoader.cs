@@ -2,11 +2,11 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Kine.Backends;
-using Kine.Grains.Fencing;
 using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
 using Kine.Grains.Lease;
-using Kine.Grains.Revision;
+using Kine.Grains.Reads;
+using Kine.Grains.SideState;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Grains.Writing;

@@ -2,8 +2,9 @@ using Google.Protobuf;
 using Google.Protobuf.Collections;
 using Kine.Etcd;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
 using Kine.Grains.Requests;
+using Kine.Grains.Values;
 
 namespace Kine.Grains.Writing;
 

@@ -2,8 +2,7 @@ using Google.Protobuf;
 using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
-using Kine.Grains.Watch;
+using Kine.Grains.Values;
 
 namespace Kine.Grains.Writing;
 

@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
 using Kine.Backends;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Lease;
+using Kine.Grains.Reads;
+using Kine.Grains.Values;
 using Kine.Grains.Watch;
 
 namespace Kine.Grains.Writing;

@@ -2,7 +2,7 @@ using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains.Fencing;
 using Kine.Grains.Keyspace;
-using Kine.Grains.Revision;
+using Kine.Grains.Reads;
 using Kine.Grains.Watch;
 using Microsoft.Extensions.Logging;
 

@@ -1,9 +1,7 @@
 using System.Security.Cryptography;
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Grains.Index;
 using Kine.Grains.Lease;
-using Kine.Grains.Revision;
 
 namespace Kine.Grains.Writing;
 

@@ -1,8 +1,7 @@
 using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains.Keyspace;
-using Kine.Grains.Maintenance;
-using Kine.Grains.Revision;
+using Kine.Grains.Reads;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Grains.Writing;

@@ -1,7 +1,7 @@
 using Kine.Backends;
 using Kine.Backends.Endpoints;
+using Kine.Grains;
 using Kine.Grains.Hosting;
-using Kine.Grains.Revision;
 using Kine.Grains.Watch;
 using Kine.Host.Cli;
 using Microsoft.Extensions.Logging;

@@ -2,6 +2,7 @@ using System.Buffers;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
 using Kine.Host.Grpc;
 
 namespace Kine.Host.Services;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Kine.Backends.Memory;
+using Kine.Grains;
 using Kine.Grains.Fencing;
-using Kine.Grains.Revision;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Tests.Fencing;

@@ -3,7 +3,6 @@ using Kine.Backends;
 using Kine.Backends.Memory;
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Grains.Revision;
 using Kine.Grains.Watch;
 using Kine.Tests.Grains;
 

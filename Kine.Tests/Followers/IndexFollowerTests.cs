@@ -2,9 +2,9 @@ using System.Text;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Prefix;
+using Kine.Grains.Reads;
+using Kine.Grains.Values;
 
 namespace Kine.Tests.Followers;
 

@@ -1,8 +1,9 @@
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Grains;
 using Kine.Grains.Fencing;
 using Kine.Grains.Keyspace;
-using Kine.Grains.Revision;
+using Kine.Grains.Reads;
 using Kine.Grains.Watch;
 using Kine.Tests.Watch;
 

@@ -2,10 +2,12 @@ using System.Text;
 using Google.Protobuf;
 using Kine.Backends;
 using Kine.Etcd;
+using Kine.Grains;
 using Kine.Grains.Fencing;
 using Kine.Grains.Hosting;
 using Kine.Grains.Keyspace;
-using Kine.Grains.Revision;
+using Kine.Grains.Reads;
+using Kine.Grains.Values;
 using Kine.Grains.Watch;
 using Microsoft.Extensions.Logging.Abstractions;
 

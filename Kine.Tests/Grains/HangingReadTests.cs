@@ -1,7 +1,6 @@
 using Kine.Backends.Memory;
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Grains.Revision;
 
 namespace Kine.Tests.Grains;
 

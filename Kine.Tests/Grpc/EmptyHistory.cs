@@ -1,3 +1,4 @@
+using Kine.Grains.Values;
 using Kine.Grains.Watch;
 
 namespace Kine.Tests.Grpc;

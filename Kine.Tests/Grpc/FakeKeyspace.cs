@@ -4,6 +4,7 @@ using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
 using Kine.Grains.Watch;
 
 namespace Kine.Tests.Grpc;

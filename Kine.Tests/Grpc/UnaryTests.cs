@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
 using Xunit;
 
 namespace Kine.Tests.Grpc;

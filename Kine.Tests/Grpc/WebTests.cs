@@ -3,6 +3,7 @@ using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
 using Kine.Tests.Metrics;
 using Xunit;
 

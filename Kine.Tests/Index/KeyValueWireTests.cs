@@ -3,7 +3,7 @@ using FsCheck.Fluent;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Values;
 
 namespace Kine.Tests.Index;
 

@@ -1,5 +1,5 @@
 using Kine.Backends;
-using Kine.Grains.Index;
+using Kine.Grains.Values;
 
 namespace Kine.Tests.Index;
 

@@ -53,7 +53,7 @@ public sealed class UpstreamServerTests : IDisposable
         Lease = i % 10 == 0 ? 3600 : 0,
     };
 
-    private static Kine.Grains.Keyspace.RangeReply Range(RangeRequest request, bool refusesWholeRange)
+    private static Kine.Grains.Reads.RangeReply Range(RangeRequest request, bool refusesWholeRange)
     {
         if (request.RangeEnd != ByteString.CopyFromUtf8("0"))
         {

@@ -39,31 +39,21 @@ public class RoomTests
             "Cluster",
             "Keyspace",
             "Lease",
-            "Maintenance",
             "Prefix",
             "Revision",
             "Hosting"),
-        "Fencing -> Keyspace",
-        "Fencing -> Revision",
         "Import -> Lease",
-        "Import -> Maintenance",
-        "Import -> Revision",
         "Keyspace -> Lease",
         "Keyspace -> Prefix",
         "Keyspace -> Revision",
         "Lease -> Revision",
         "Prefix -> Revision",
-        "Requests -> Keyspace",
         "Snapshots -> Keyspace",
         "Snapshots -> Lease",
-        "Snapshots -> Maintenance",
-        "Snapshots -> Revision",
         "Watch -> Keyspace",
         "Watch -> Revision",
         "Writing -> Keyspace",
-        "Writing -> Lease",
-        "Writing -> Maintenance",
-        "Writing -> Revision");
+        "Writing -> Lease");
 
     [Fact]
     public void Rooms_of_the_program_do_not_look_back() => Check(
@@ -77,6 +67,7 @@ public class RoomTests
         var back = order.ArrowsBack(assembly);
         var unknown = back.Where(arrow => !stillBack.Contains(arrow.Key)).Select(arrow => $"{arrow.Key}: {string.Join(", ", arrow.Value)}");
         Assert.True(!unknown.Any(), string.Join('\n', unknown));
-        Assert.Empty(stillBack.Where(arrow => !back.ContainsKey(arrow))); // the list only shrinks
+        var gone = stillBack.Where(arrow => !back.ContainsKey(arrow));
+        Assert.True(!gone.Any(), "No longer true, so take it off the list: " + string.Join(", ", gone));
     }
 }

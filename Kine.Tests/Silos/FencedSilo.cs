@@ -1,5 +1,5 @@
 using Kine.Backends;
-using Kine.Grains.Revision;
+using Kine.Grains;
 using Kine.Tests.Fencing;
 
 namespace Kine.Tests.Silos;

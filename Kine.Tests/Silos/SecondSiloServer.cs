@@ -1,5 +1,5 @@
 using Kine.Backends.Memory;
-using Kine.Grains.Revision;
+using Kine.Grains;
 using Kine.Host.Cli;
 using Kine.Host.Hosting;
 using Kine.Host.Logging;

@@ -1,9 +1,10 @@
 using Google.Protobuf;
 using Kine.Backends;
 using Kine.Etcd;
+using Kine.Grains;
 using Kine.Grains.Hosting;
 using Kine.Grains.Keyspace;
-using Kine.Grains.Revision;
+using Kine.Grains.Values;
 using Kine.Grains.Watch;
 using Kine.Tests.Runtime;
 using Kine.Tests.Servers;

@@ -5,7 +5,6 @@ using Kine.Backends.Memory;
 using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Keyspace;
-using Kine.Grains.Revision;
 
 namespace Kine.Tests.Silos;
 

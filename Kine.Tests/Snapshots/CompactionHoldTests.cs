@@ -1,4 +1,4 @@
-using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
 using Kine.Tests.Watch;
 
 namespace Kine.Tests.Snapshots;

@@ -2,7 +2,7 @@ using Kine.Backends;
 using Kine.Backends.Memory;
 using Kine.Grains;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
 using Kine.Grains.Snapshots;
 using Kine.Tests.Servers;
 

@@ -2,6 +2,7 @@ using System.Text;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains.Index;
+using Kine.Grains.Values;
 using Kine.Grains.Watch;
 
 namespace Kine.Tests.Watch;

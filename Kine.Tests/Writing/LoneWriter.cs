@@ -1,9 +1,9 @@
 using Google.Protobuf;
 using Kine.Backends;
 using Kine.Etcd;
+using Kine.Grains;
 using Kine.Grains.Fencing;
 using Kine.Grains.Keyspace;
-using Kine.Grains.Revision;
 using Kine.Grains.Watch;
 using Kine.Grains.Writing;
 using Kine.Tests.Grpc;

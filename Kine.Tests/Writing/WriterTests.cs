@@ -2,7 +2,6 @@ using Kine.Backends;
 using Kine.Backends.Memory;
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Grains.Revision;
 using Kine.Grains.Writing;
 using Kine.Tests.Fencing;
 using Kine.Tests.Grains;

@@ -1,4 +1,4 @@
-namespace Kine.Grains.Revision;
+namespace Kine.Grains;
 
 /// <summary>How the writer behaves, from the command line.</summary>
 public sealed record WriterOptions

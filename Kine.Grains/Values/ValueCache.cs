@@ -2,7 +2,7 @@ using System.Numerics;
 using System.Runtime.InteropServices;
 using Kine.Backends;
 
-namespace Kine.Grains.Index;
+namespace Kine.Grains.Values;
 
 /// <summary>
 /// The process's one cache of marshaled mvccpb.KeyValue messages by record, bounded in bytes of real memory (headers and tables counted).

@@ -1,4 +1,6 @@
-namespace Kine.Grains.Keyspace;
+using Kine.Grains.Keyspace;
+
+namespace Kine.Grains.Reads;
 
 /// <summary>A read that compaction waits for; disposing it lets compaction go on.</summary>
 public sealed class CompactionHold : IDisposable

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
 
-namespace Kine.Grains.Maintenance;
+namespace Kine.Grains.Values;
 
 /// <summary>CRC-32C of bytes given piece by piece; the default value is that of no bytes.</summary>
 internal struct Crc32C

@@ -1,6 +1,6 @@
 using Kine.Backends;
 
-namespace Kine.Grains.Index;
+namespace Kine.Grains.Values;
 
 /// <summary>
 /// One lock's part of the <see cref="ValueCache"/>, by the S3-FIFO rule: what is new enters a small queue (a tenth of the bytes); leaving

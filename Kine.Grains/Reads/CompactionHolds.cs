@@ -1,4 +1,6 @@
-namespace Kine.Grains.Keyspace;
+using Kine.Grains.Keyspace;
+
+namespace Kine.Grains.Reads;
 
 /// <summary>
 /// Keeps compaction from deleting what a longer read still needs. A reader acquires a hold at its revision and only then looks at the compaction mark;

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using Kine.Backends;
 
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.SideState;
 
 /// <summary>Keys of single values in the side state; each value is 8 bytes, big-endian. They are stored: never rename.</summary>
 internal static class MetaRow

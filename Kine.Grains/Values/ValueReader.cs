@@ -1,8 +1,7 @@
 using Kine.Backends;
-using Kine.Grains.Index;
-using Kine.Grains.Watch;
+using Kine.Grains.Keyspace;
 
-namespace Kine.Grains.Keyspace;
+namespace Kine.Grains.Values;
 
 /// <summary>Reads pairs in wire form by version: from the cache, else from the store.</summary>
 public sealed class ValueReader(ValueCache cache, IRevisionStore store)

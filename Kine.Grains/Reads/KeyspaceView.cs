@@ -1,7 +1,9 @@
 using Kine.Backends;
 using Kine.Grains.Index;
+using Kine.Grains.Keyspace;
+using Kine.Grains.Values;
 
-namespace Kine.Grains.Keyspace;
+namespace Kine.Grains.Reads;
 
 /// <summary>
 /// What reads are answered from in one process: the index, the value cache and the store behind it, and how far they may look. The writer's process

@@ -1,7 +1,8 @@
 using System.Numerics;
 using Kine.Grains.Index;
+using Kine.Grains.Keyspace;
 
-namespace Kine.Grains.Keyspace;
+namespace Kine.Grains.Values;
 
 /// <summary>
 /// The wire form of mvccpb.KeyValue (etcd v3 API, kv.proto): key=1, create_revision=2, mod_revision=3, version=4, value=5, lease=6, in this

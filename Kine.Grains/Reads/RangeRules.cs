@@ -1,6 +1,8 @@
 using Kine.Etcd;
+using Kine.Grains.Index;
+using Kine.Grains.Keyspace;
 
-namespace Kine.Grains.Keyspace;
+namespace Kine.Grains.Reads;
 
 /// <summary>What a RangeRequest means, apart from where its answer comes from (etcd v3 API, KV.Range).</summary>
 public static class RangeRules
@@ -29,7 +31,7 @@ public static class RangeRules
         request.SortTarget == RangeRequest.Types.SortTarget.Key && request.SortOrder != RangeRequest.Types.SortOrder.Descend;
 
     /// <summary>True when the filters let the version through.</summary>
-    public static bool Passes(RangeRequest request, in Index.KeyVersion version) =>
+    public static bool Passes(RangeRequest request, in KeyVersion version) =>
         (request.MaxModRevision == 0 || version.Mod <= request.MaxModRevision) &&
         (request.MinModRevision == 0 || version.Mod >= request.MinModRevision) &&
         (request.MaxCreateRevision == 0 || version.Create <= request.MaxCreateRevision) &&
@@ -43,7 +45,7 @@ public static class RangeRules
         request.SortOrder != RangeRequest.Types.SortOrder.None || HasFilters(request) || request.Limit <= 0 ? 0 : request.Limit + 1;
 
     /// <summary>Sorts by the request's order and target; <paramref name="value"/> gives an entry's value bytes and is only asked for the VALUE target.</summary>
-    public static void Sort<T>(RangeRequest request, List<T> entries, Func<T, Index.KeyVersion> version, Func<T, ReadOnlyMemory<byte>> value)
+    public static void Sort<T>(RangeRequest request, List<T> entries, Func<T, KeyVersion> version, Func<T, ReadOnlyMemory<byte>> value)
     {
         if (IsKeyOrder(request))
         {

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using Kine.Backends;
 
-namespace Kine.Grains.Snapshots;
+namespace Kine.Grains.Values;
 
 /// <summary>
 /// A key of etcd's bucket <c>key</c>: main revision (8 bytes, big-endian), <c>_</c>, sub revision (8 bytes), and <c>t</c> behind it for a tombstone.

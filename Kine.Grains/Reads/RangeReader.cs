@@ -1,9 +1,10 @@
 using System.Runtime.CompilerServices;
 using Kine.Etcd;
 using Kine.Grains.Index;
-using Kine.Grains.Watch;
+using Kine.Grains.Keyspace;
+using Kine.Grains.Values;
 
-namespace Kine.Grains.Keyspace;
+namespace Kine.Grains.Reads;
 
 /// <summary>
 /// Answers Range from a <see cref="KeyspaceView"/>. Nothing here waits for a writer: the index is read at one revision, which later writes cannot change.

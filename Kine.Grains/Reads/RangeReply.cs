@@ -1,4 +1,6 @@
-namespace Kine.Grains.Keyspace;
+using Kine.Grains.Keyspace;
+
+namespace Kine.Grains.Reads;
 
 /// <summary>
 /// The answer to a Range, not yet joined: the pairs come as marshaled mvccpb.KeyValue messages in reply order, a piece at a time, so that the

@@ -1,4 +1,6 @@
-namespace Kine.Grains.Keyspace;
+using Kine.Grains.Keyspace;
+
+namespace Kine.Grains.Reads;
 
 /// <summary>
 /// The store has no value for a version that the index names, and no compaction is known here that took it. At a follower the mark may be on its way; at the

@@ -1,7 +1,6 @@
 using Kine.Backends;
-using Kine.Grains.Index;
 
-namespace Kine.Grains.Maintenance;
+namespace Kine.Grains.Index;
 
 /// <summary>Which records etcd has after a compaction, whatever of the others is still waiting to be deleted from the store.</summary>
 internal static class CompactedHistory

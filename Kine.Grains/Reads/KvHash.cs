@@ -1,9 +1,8 @@
 using Kine.Backends;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
-using Kine.Grains.Snapshots;
+using Kine.Grains.Values;
 
-namespace Kine.Grains.Maintenance;
+namespace Kine.Grains.Reads;
 
 /// <summary>
 /// The hash that etcd 3.5 gives for the same history (etcd v3 API, Maintenance.HashKV): CRC-32C over the bucket's name, then over bucket key and value of

@@ -1,6 +1,7 @@
 using Kine.Etcd;
+using Kine.Grains.Keyspace;
 
-namespace Kine.Grains.Keyspace;
+namespace Kine.Grains.Reads;
 
 /// <summary>A <see cref="RangeReply"/> between processes: all pairs as marshaled mvccpb.KeyValue.</summary>
 [GenerateSerializer, Immutable]

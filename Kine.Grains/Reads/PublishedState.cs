@@ -1,4 +1,6 @@
-namespace Kine.Grains.Keyspace;
+using Kine.Grains.Keyspace;
+
+namespace Kine.Grains.Reads;
 
 /// <summary>What readers may see: immutable, swapped whole, so that revision and compaction mark always belong together.</summary>
 /// <param name="Revision">Newest published revision; 1 in an empty store.</param>

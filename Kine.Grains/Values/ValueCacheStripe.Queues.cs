@@ -1,6 +1,6 @@
 using Kine.Backends;
 
-namespace Kine.Grains.Index;
+namespace Kine.Grains.Values;
 
 /// <content>Table and queues; called under the lock.</content>
 internal sealed partial class ValueCacheStripe

@@ -1,6 +1,7 @@
 using Kine.Etcd;
+using Kine.Grains.Keyspace;
 
-namespace Kine.Grains.Keyspace;
+namespace Kine.Grains.Reads;
 
 /// <summary>Who answers, for reply headers: etcd's cluster and member id, both random and kept in the store.</summary>
 [GenerateSerializer, Immutable]
