@@ -8,9 +8,11 @@ namespace Kine.Host.Bench;
 /// <summary>One caller: sends a request, waits for the reply, notes how long it took, goes on.</summary>
 internal sealed class BenchClient(int index, EtcdChannel channel, long seed)
 {
+    private const int Apart = 0x632be59b;
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(20);
 
-    public RandomState Random = new(unchecked((ulong)seed + ((ulong)index * 0x632be59bd9b4e019)));
+    /// <summary>One per client, so that a run's choices do not depend on the threads' timing.</summary>
+    public Random Random { get; } = new(unchecked((int)seed + (index * Apart)));
 
     public int Index => index;
 

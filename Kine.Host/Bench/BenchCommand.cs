@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Grpc.Core;
+using Kine.Host.Cli;
 using Kine.Host.Client;
-using Spectre.Console;
 
 namespace Kine.Host.Bench;
 
@@ -10,6 +10,7 @@ internal static class BenchCommand
 {
     private const int Failed = 1;
     private const int WrongUsage = 2;
+    private static readonly TimeSpan LineEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>Creates the command with its subcommands.</summary>
     public static Command Create()
@@ -45,10 +46,8 @@ internal static class BenchCommand
         {
             var options = arguments.Read(parsed);
             var lines = options.Json ? Console.Error : Console.Out;
-            var terminal = !options.Json && !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Interactive;
-            IBenchProgress progress = terminal ? new TerminalProgress(AnsiConsole.Console) : new LineProgress(lines, TimeProvider.System);
             lines.WriteLine(BenchText.Describe(options));
-            var report = await new BenchRunner(options, progress).Run(cancellationToken);
+            var report = await new BenchRunner(options, StageProgress.ForProcess(LineEvery), lines).Run(cancellationToken);
             if (options.Json)
             {
                 Console.Out.WriteLine(BenchJson.Write(report));

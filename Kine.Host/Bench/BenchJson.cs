@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 
 namespace Kine.Host.Bench;
@@ -9,95 +8,50 @@ namespace Kine.Host.Bench;
 /// </summary>
 internal static class BenchJson
 {
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
     public static string Write(BenchReport report)
     {
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
+        var options = report.Options;
+        var outcome = new Dictionary<string, object>
         {
-            var options = report.Options;
-            json.WriteStartObject();
-            json.WriteString("mode", options.Mode.ToString().ToLowerInvariant());
-            json.WriteNumber("clients", options.Clients);
-            json.WriteNumber("connections", options.Connections);
-            json.WriteNumber("keySize", options.KeySize);
-            json.WriteNumber("valueSize", options.ValueSize);
-            if (options.Mode != BenchMode.Create)
-            {
-                json.WriteNumber("keys", options.Keys);
-            }
-
-            if (options.Mode is BenchMode.List or BenchMode.Walk)
-            {
-                json.WriteNumber("limit", options.Limit);
-            }
-
-            json.WriteNumber("seed", options.Seed);
-            foreach (var target in report.Targets)
-            {
-                json.WriteStartObject(target.Name.ToLowerInvariant());
-                json.WriteString("endpoint", target.Endpoint);
-                json.WriteStartArray("rounds");
-                foreach (var round in target.Rounds)
-                {
-                    WriteResult(json, round);
-                }
-
-                json.WriteEndArray();
-                json.WritePropertyName("all");
-                WriteResult(json, target.Sum());
-                json.WriteEndObject();
-            }
-
-            if (report.Targets.Count > 1)
-            {
-                json.WriteStartObject("ratios");
-                foreach (var (_, name, figure) in BenchRatios.All)
-                {
-                    WriteNumber(json, name, report.MedianRatio(figure));
-                }
-
-                json.WriteEndObject();
-            }
-
-            json.WriteEndObject();
+            ["mode"] = options.Mode.ToString().ToLowerInvariant(),
+            ["clients"] = options.Clients,
+            ["connections"] = options.Connections,
+            ["keySize"] = options.KeySize,
+            ["valueSize"] = options.ValueSize,
+            ["keys"] = options.Keys,
+            ["limit"] = options.Limit,
+            ["seed"] = options.Seed,
+        };
+        foreach (var target in report.Targets)
+        {
+            outcome[target.Name.ToLowerInvariant()] = new { endpoint = target.Endpoint, rounds = target.Rounds.Select(Figures), all = Figures(target.Sum()) };
         }
 
-        return Encoding.UTF8.GetString(buffer.ToArray());
+        if (report.Targets.Count > 1)
+        {
+            outcome["ratios"] = BenchRatios.All.ToDictionary(ratio => ratio.JsonName, ratio => Rounded(report.MedianRatio(ratio.Figure)));
+        }
+
+        return JsonSerializer.Serialize(outcome, Indented);
     }
 
-    private static void WriteResult(Utf8JsonWriter json, RoundResult result)
+    private static object Figures(RoundResult result) => new
     {
-        json.WriteStartObject();
-        WriteNumber(json, "serverCpuPerOperation", result.ServerCpuPerOperation);
-        json.WriteNumber("operations", result.Operations);
-        json.WriteNumber("seconds", Math.Round(result.Elapsed.TotalSeconds, 3));
-        json.WriteNumber("opsPerSecond", Math.Round(result.OperationsPerSecond, 1));
-        json.WriteNumber("p50", result.Latencies.Percentile(50) / 1e3);
-        json.WriteNumber("p99", result.Latencies.Percentile(99) / 1e3);
-        json.WriteNumber("p999", result.Latencies.Percentile(99.9) / 1e3);
-        json.WriteNumber("max", result.Latencies.Max() / 1e3);
-        json.WriteNumber("clientCpuPerOperation", Math.Round(result.ClientCpuPerOperation, 2));
-        WriteNumber(json, "serverRss", result.ServerRss);
-        WriteNumber(json, "compactionSeconds", result.Compaction?.TotalSeconds);
-        json.WriteStartObject("errors");
-        foreach (var (name, count) in result.Errors)
-        {
-            json.WriteNumber(name, count);
-        }
+        serverCpuPerOperation = Rounded(result.ServerCpuPerOperation),
+        operations = result.Operations,
+        seconds = Rounded(result.Elapsed.TotalSeconds),
+        opsPerSecond = Rounded(result.OperationsPerSecond),
+        p50 = result.Latencies.Percentile(50) / 1e3,
+        p99 = result.Latencies.Percentile(99) / 1e3,
+        p999 = result.Latencies.Percentile(99.9) / 1e3,
+        max = result.Latencies.Max() / 1e3,
+        clientCpuPerOperation = Rounded(result.ClientCpuPerOperation),
+        serverRss = result.ServerRss,
+        compactionSeconds = Rounded(result.Compaction?.TotalSeconds),
+        errors = result.Errors,
+    };
 
-        json.WriteEndObject();
-        json.WriteEndObject();
-    }
-
-    private static void WriteNumber(Utf8JsonWriter json, string name, double? value)
-    {
-        if (value is { } number)
-        {
-            json.WriteNumber(name, Math.Round(number, 3));
-        }
-        else
-        {
-            json.WriteNull(name);
-        }
-    }
+    private static double? Rounded(double? value) => value is { } known ? Math.Round(known, 3) : null;
 }

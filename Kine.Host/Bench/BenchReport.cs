@@ -8,27 +8,10 @@ internal sealed record BenchReport(BenchOptions Options, IReadOnlyList<TargetRep
     /// <summary>The median over the rounds of A's figure divided by B's; null where there is no B or a figure is missing.</summary>
     public double? MedianRatio(Func<RoundResult, double?> figure)
     {
-        if (Targets.Count < 2)
-        {
-            return null;
-        }
-
-        var ratios = new List<double>();
-        foreach (var (a, b) in Targets[0].Rounds.Zip(Targets[1].Rounds))
-        {
-            if (figure(a) is { } numerator && figure(b) is > 0 and { } denominator)
-            {
-                ratios.Add(numerator / denominator);
-            }
-        }
-
-        if (ratios.Count == 0)
-        {
-            return null;
-        }
-
-        ratios.Sort();
-        var middle = ratios.Count / 2;
-        return ratios.Count % 2 == 1 ? ratios[middle] : (ratios[middle - 1] + ratios[middle]) / 2;
+        double[] ratios = [.. Targets[0].Rounds.Zip(Targets.Skip(1).SelectMany(target => target.Rounds))
+            .Select(pair => figure(pair.First) / figure(pair.Second) ?? double.NaN)
+            .Where(double.IsFinite)
+            .Order()];
+        return ratios.Length == 0 ? null : (ratios[(ratios.Length - 1) / 2] + ratios[ratios.Length / 2]) / 2;
     }
 }

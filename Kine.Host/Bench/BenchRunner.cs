@@ -1,10 +1,12 @@
 using System.Diagnostics;
+using System.Globalization;
 using Kine.Host.Bench.Workloads;
+using Kine.Host.Cli;
 
 namespace Kine.Host.Bench;
 
-/// <summary>Prepares the servers and runs the rounds: A, B, A, B, ... so that both meet the same moods of the machine.</summary>
-internal sealed class BenchRunner(BenchOptions options, IBenchProgress progress)
+/// <summary>Prepares the servers and runs the rounds: A, B, A, B, ... so that both meet the same moods of the machine. Prints a row after each.</summary>
+internal sealed class BenchRunner(BenchOptions options, StageProgress progress, TextWriter output)
 {
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
 
@@ -30,6 +32,7 @@ internal sealed class BenchRunner(BenchOptions options, IBenchProgress progress)
                 await Measure(targets[index], "warm-up", options.Warmup, 0, rounds[index], cancellationToken);
             }
 
+            output.WriteLine(BenchText.Heading);
             var report = new BenchReport(options, [.. targets.Select(target => new TargetReport(target.Name, target.Endpoint))]);
             for (var number = 1; number <= options.Rounds && !cancellationToken.IsCancellationRequested; number++)
             {
@@ -38,7 +41,7 @@ internal sealed class BenchRunner(BenchOptions options, IBenchProgress progress)
                     var duration = options.Total > 0 || options.Mode == BenchMode.Walk ? Timeout.InfiniteTimeSpan : options.Duration;
                     var result = await Measure(targets[index], $"round {number}", duration, options.Total, rounds[index], cancellationToken);
                     report.Targets[index].Rounds.Add(result);
-                    progress.RoundDone(targets[index].Name, number, result);
+                    BenchText.Rows($"{targets[index].Name} round {number}", result).ToList().ForEach(output.WriteLine);
                 }
             }
 
@@ -101,32 +104,42 @@ internal sealed class BenchRunner(BenchOptions options, IBenchProgress progress)
         return Task.WhenAll([.. target.Clients.Select(client => client.Run(workload, round, result))]);
     };
 
-    private async Task<RoundResult> Measure(
-        BenchTarget target, string name, TimeSpan duration, long total, RoundBody body, CancellationToken cancellationToken)
+    private Task<RoundResult> Measure(BenchTarget target, string name, TimeSpan duration, long total, RoundBody body, CancellationToken cancellationToken)
     {
         var result = new RoundResult();
-        using var self = Process.GetCurrentProcess();
-        var clientCpu = self.TotalProcessorTime;
-        var serverCpu = target.Process?.CpuTime();
+        var byTime = duration != Timeout.InfiniteTimeSpan;
         var start = Stopwatch.GetTimestamp();
-        progress.RoundStarted(target.Name, name, duration, total, result);
-        var running = body((rate, callers) => new RoundLimits(duration, total, rate, callers, cancellationToken), result);
-        if (duration != Timeout.InfiniteTimeSpan)
+        var (before, at) = (0L, start);
+        (double, string) Look()
         {
-            var ended = await Task.WhenAny(running, Task.Delay(duration + Grace, CancellationToken.None));
-            if (ended != running)
+            var (now, time) = (result.Operations, Stopwatch.GetTimestamp());
+            var speed = (now - before) / Stopwatch.GetElapsedTime(at, time).TotalSeconds;
+            (before, at) = (now, time);
+            return (
+                byTime ? Stopwatch.GetElapsedTime(start).TotalSeconds : now,
+                string.Create(CultureInfo.InvariantCulture, $"{speed:N0} ops/s, {now:N0} in all, p99 {BenchText.Time(result.Latencies.Percentile(99))}"));
+        }
+
+        return progress.Run($"{target.Name} {name}", byTime ? duration.TotalSeconds : total, Look, async () =>
+        {
+            var clientCpu = Environment.CpuUsage.TotalTime;
+            var serverCpu = target.Process?.CpuTime();
+            start = Stopwatch.GetTimestamp();
+            try
+            {
+                await body((rate, callers) => new RoundLimits(duration, total, rate, callers, cancellationToken), result)
+                    .WaitAsync(byTime ? duration + Grace : duration, CancellationToken.None);
+            }
+            catch (TimeoutException)
             {
                 throw new BenchException($"{target.Endpoint} left calls unanswered for {Grace.TotalSeconds:0} s after the round");
             }
-        }
 
-        await running;
-        result.Elapsed = Stopwatch.GetElapsedTime(start);
-        self.Refresh();
-        result.ClientCpu = self.TotalProcessorTime - clientCpu;
-        result.ServerCpu = target.Process?.CpuTime() - serverCpu;
-        result.ServerRss = target.Process?.ResidentBytes();
-        await progress.RoundEnded();
-        return result;
+            result.Elapsed = Stopwatch.GetElapsedTime(start);
+            result.ClientCpu = Environment.CpuUsage.TotalTime - clientCpu;
+            result.ServerCpu = target.Process?.CpuTime() - serverCpu;
+            result.ServerRss = target.Process?.ResidentBytes();
+            return result;
+        });
     }
 }

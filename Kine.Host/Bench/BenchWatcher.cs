@@ -16,8 +16,6 @@ internal sealed class BenchWatcher
     private long _disorder;
     private long _lastRevision;
     private string? _failure;
-    private long _awaitedRevision = long.MaxValue;
-    private TaskCompletionSource _reached = new();
 
     private BenchWatcher(AsyncDuplexStreamingCall<WatchRequest, WatchResponse> call) => _call = call;
 
@@ -46,55 +44,34 @@ internal sealed class BenchWatcher
             _seen = 0;
             _disorder = 0;
             _result = result;
-            _awaitedRevision = long.MaxValue;
-            _reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
     }
 
-    /// <summary>Completes when the watch came to a revision, or broke.</summary>
-    public Task Reached(long revision)
+    /// <summary>True when the watch came to a revision, or broke.</summary>
+    public bool Reached(long revision)
     {
         lock (_gate)
         {
-            _awaitedRevision = revision;
-            if (_lastRevision >= revision || _failure is not null)
-            {
-                _reached.TrySetResult();
-            }
-
-            return _reached.Task;
+            return _lastRevision >= revision || _failure is not null;
         }
     }
 
-    /// <summary>What went wrong in the round.</summary>
+    /// <summary>Adds what went wrong in the round to its result.</summary>
     /// <param name="written">Writes that were acknowledged.</param>
     /// <param name="exact">False if some writes have an unknown outcome, so that more events than acknowledged writes are right.</param>
-    public IEnumerable<KeyValuePair<string, long>> Faults(long written, bool exact)
+    public void AddFaults(long written, bool exact)
     {
         lock (_gate)
         {
-            var faults = new List<KeyValuePair<string, long>>();
-            if (_failure is not null)
+            (string Fault, long Count)[] faults =
+            [
+                (_failure ?? "", _failure is null ? 0 : 1), ("event missing", written - _seen), ("event too many", exact ? _seen - written : 0),
+                ("event out of order", _disorder),
+            ];
+            foreach (var (fault, count) in faults.Where(fault => fault.Count > 0))
             {
-                faults.Add(new(_failure, 1));
+                _result.AddError(fault, count);
             }
-
-            if (_seen < written)
-            {
-                faults.Add(new("event missing", written - _seen));
-            }
-
-            if (_seen > written && exact)
-            {
-                faults.Add(new("event too many", _seen - written));
-            }
-
-            if (_disorder > 0)
-            {
-                faults.Add(new("event out of order", _disorder));
-            }
-
-            return faults;
         }
     }
 
@@ -123,7 +100,6 @@ internal sealed class BenchWatcher
         lock (_gate)
         {
             _failure = failure;
-            _reached.TrySetResult();
         }
     }
 
@@ -135,11 +111,6 @@ internal sealed class BenchWatcher
             foreach (var change in reply.Events)
             {
                 Count(change.Kv, now);
-            }
-
-            if (_lastRevision >= _awaitedRevision)
-            {
-                _reached.TrySetResult();
             }
         }
     }

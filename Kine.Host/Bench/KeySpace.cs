@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Google.Protobuf;
 
@@ -49,26 +50,10 @@ internal sealed class KeySpace
     public ByteString Behind(long number) => UnsafeByteOperations.UnsafeWrap(Write(new byte[KeySize + 1], number));
 
     /// <summary>The number of a key, or -1 if it is none of these keys.</summary>
-    public long NumberOf(ReadOnlySpan<byte> key)
-    {
-        if (key.Length != KeySize || !key.StartsWith(Directory.Span))
-        {
-            return -1;
-        }
-
-        long number = 0;
-        foreach (var digit in key[Directory.Length..])
-        {
-            if (digit is < (byte)'0' or > (byte)'9' || number > long.MaxValue / 20)
-            {
-                return -1;
-            }
-
-            number = (number * 10) + digit - '0';
-        }
-
-        return number;
-    }
+    public long NumberOf(ReadOnlySpan<byte> key) =>
+        key.Length == KeySize && key.StartsWith(Directory.Span) && long.TryParse(key[Directory.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : -1;
 
     private byte[] Write(byte[] key, long number)
     {

@@ -18,16 +18,16 @@ internal sealed class ValueSource
         new Random((int)seed).NextBytes(_block);
     }
 
-    /// <summary>A value; the same <paramref name="choice"/> gives the same one.</summary>
-    public ByteString Take(ulong choice) => UnsafeByteOperations.UnsafeWrap(Block(choice));
+    /// <summary>A value.</summary>
+    public ByteString Take(Random random) => UnsafeByteOperations.UnsafeWrap(Block(random));
 
     /// <summary>A value that begins with a stamp.</summary>
-    public ByteString Take(ulong choice, WatchStamp stamp)
+    public ByteString Take(Random random, WatchStamp stamp)
     {
-        var value = Block(choice).ToArray();
+        var value = Block(random).ToArray();
         stamp.Write(value);
         return UnsafeByteOperations.UnsafeWrap(value);
     }
 
-    private ReadOnlyMemory<byte> Block(ulong choice) => _block.AsMemory((int)(choice % Places), _size);
+    private ReadOnlyMemory<byte> Block(Random random) => _block.AsMemory(random.Next(Places), _size);
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Kine.Host.Bench.Workloads;
 
 namespace Kine.Host.Bench;
@@ -7,6 +8,7 @@ internal sealed class WatchRounds(BenchTarget target, BenchOptions options)
 {
     private const double DefaultRate = 1000; // writes a second
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
 
     private readonly List<BenchWatcher> _watchers = [];
     private long _round = options.Seed << 16;
@@ -40,13 +42,12 @@ internal sealed class WatchRounds(BenchTarget target, BenchOptions options)
         await Task.WhenAll([.. writers.Select(writer => writer.Run(workload, pace, writes))]);
 
         result.AddErrors(writes.Errors);
-        await Task.WhenAny(
-            Task.WhenAll([.. _watchers.Select(watcher => watcher.Reached(workload.LastRevision))]),
-            Task.Delay(Settle));
-        var exact = writes.ErrorCount == 0;
-        foreach (var watcher in _watchers)
+        var settling = Stopwatch.StartNew();
+        while (settling.Elapsed < Settle && !_watchers.TrueForAll(watcher => watcher.Reached(workload.LastRevision)))
         {
-            result.AddErrors(watcher.Faults(writes.Operations, exact));
+            await Task.Delay(Look);
         }
+
+        _watchers.ForEach(watcher => watcher.AddFaults(writes.Operations, exact: writes.ErrorCount == 0));
     }
 }

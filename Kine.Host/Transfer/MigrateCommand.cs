@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using Kine.Backends;
 using Kine.Grains.Import;
+using Kine.Host.Cli;
+using Kine.Host.Client;
 
 namespace Kine.Host.Transfer;
 
@@ -37,7 +39,7 @@ internal static class MigrateCommand
                 throw new FormatException("--from and --to are the same");
             }
 
-            var progress = StageProgress.ForProcess();
+            var progress = TransferRun.Progress();
             var ends = new MigrateEnds(parsed, server, store, parsed.GetValue(skip), parsed.GetValue(dropAuth), progress);
             if (!MigrateEnds.IsServer(target) && !target.Contains("://", StringComparison.Ordinal))
             {
@@ -46,15 +48,16 @@ internal static class MigrateCommand
 
             return parsed.GetValue(dryRun) ? await DryRun(source, target, ends, progress, cancellationToken)
                 : MigrateEnds.IsServer(target) ? await ToServer(source, target, ends, progress, cancellationToken)
-                : await ToStore(source, target, ends, progress, cancellationToken);
+                : await ToStore(() => ends.Source(source, cancellationToken), target, ends, progress, cancellationToken);
         }));
         return command;
     }
 
-    private static async Task<int> ToStore(string from, string to, MigrateEnds ends, StageProgress progress, CancellationToken cancellationToken)
+    /// <summary>Into a store, whose revisions will be the source's.</summary>
+    public static async Task<int> ToStore(Func<Task<IHistorySource>> open, string to, MigrateEnds ends, StageProgress progress, CancellationToken cancellationToken)
     {
         await using var store = ends.Store(to);
-        await using var source = await ends.Source(from, cancellationToken);
+        await using var source = await open();
         await store.Open(cancellationToken);
         var summary = await progress.Run(
             "copying", source.LastRevision, done => HistoryImport.Run(source, store, TimeProvider.System, done, cancellationToken));

@@ -4,6 +4,7 @@ using Kine.Backends;
 using Kine.Backends.Endpoints;
 using Kine.Grains.Import;
 using Kine.Grains.Snapshots;
+using Kine.Host.Cli;
 using Kine.Host.Client;
 
 namespace Kine.Host.Transfer;
@@ -32,7 +33,7 @@ internal sealed class MigrateEnds(ParseResult parsed, ServerArguments server, St
 
         if (!from.Contains("://", StringComparison.Ordinal))
         {
-            return await FileSource(SnapshotFile.Open(from), $"the snapshot file {from}", null, cancellationToken);
+            return await Snapshot(from, cancellationToken);
         }
 
         var endpoint = StoreEndpoint.Parse(from, store.Read(parsed));
@@ -44,17 +45,41 @@ internal sealed class MigrateEnds(ParseResult parsed, ServerArguments server, St
         return await StoreSource.Open(endpoint.Create(), TimeProvider.System, cancellationToken);
     }
 
+    /// <summary>A snapshot file as a source.</summary>
+    public Task<IHistorySource> Snapshot(string path, CancellationToken cancellationToken) =>
+        FileSource(SnapshotFile.Open(path), $"the snapshot file {path}", null, cancellationToken);
+
     private async Task<IHistorySource> FileSource(SnapshotFile file, string description, string? identity, CancellationToken cancellationToken)
     {
         try
         {
-            await TransferRun.Check(file, skipHashCheck, dropAuth, progress, cancellationToken);
+            await Check(file, cancellationToken);
             return new SnapshotSource(file, description, identity);
         }
         catch
         {
             file.Dispose();
             throw;
+        }
+    }
+
+    // The file has to be whole, unless nothing can tell and the caller said so.
+    private async Task Check(SnapshotFile snapshot, CancellationToken cancellationToken)
+    {
+        if (!snapshot.HasChecksum && !skipHashCheck)
+        {
+            throw new SnapshotException("the file has no checksum; if it is a copy of member/snap/db, say --skip-hash-check");
+        }
+
+        if (snapshot.HasChecksum && !skipHashCheck
+            && !await progress.Run("checking", snapshot.DatabaseLength, done => Task.FromResult(snapshot.ChecksumHolds(done, cancellationToken))))
+        {
+            throw new SnapshotException("the file is damaged: its checksum does not hold");
+        }
+
+        if (snapshot.Contents.AuthEnabled && !dropAuth)
+        {
+            throw new SnapshotException("the file's server asked for a log-in, which this kine does not; say --drop-auth to restore without users and roles");
         }
     }
 

@@ -1,11 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using Kine.Backends;
-using Kine.Backends.Endpoints;
 using Kine.Grains.Import;
-using Kine.Grains.Index;
 using Kine.Grains.Snapshots;
+using Kine.Host.Client;
 
 namespace Kine.Host.Transfer;
 
@@ -28,7 +26,7 @@ internal static class SnapshotCommand
         {
             var path = parsed.GetValue(file)!;
             using var channel = server.Connect(parsed.GetValue(from)!, parsed);
-            var size = await StageProgress.ForProcess().Run("saving", 100, async progress =>
+            var size = await TransferRun.Progress().Run("saving", 100, async progress =>
             {
                 long received = 0;
                 await SnapshotDownload.Save(channel, path, (got, all) => progress((received = got) * 100 / Math.Max(all, 1)), cancellationToken);
@@ -48,10 +46,10 @@ internal static class SnapshotCommand
         command.SetAction((parsed, cancellationToken) => TransferRun.Guard("snapshot status", async () =>
         {
             using var snapshot = SnapshotFile.Open(parsed.GetValue(file)!);
-            var progress = StageProgress.ForProcess();
+            var progress = TransferRun.Progress();
             var holds = await progress.Run("checksum", snapshot.DatabaseLength, done => Task.FromResult(snapshot.ChecksumHolds(done, cancellationToken)));
             var contents = snapshot.Contents;
-            (var records, var keys) = await progress.Run("reading", contents.Revision, done => Task.FromResult(Count(snapshot, done, cancellationToken)));
+            var live = await progress.Run("reading", contents.Revision, done => LiveKeys.Read(new SnapshotSource(snapshot, ""), done, cancellationToken));
             var hash = snapshot.StatusHash().ToString("x", CultureInfo.InvariantCulture);
             var damaged = snapshot.HasChecksum && !holds;
             if (parsed.GetValue(json))
@@ -60,10 +58,10 @@ internal static class SnapshotCommand
                 {
                     hash = snapshot.StatusHash(),
                     revision = contents.Revision,
-                    totalKey = keys,
+                    totalKey = live.Count,
                     totalSize = snapshot.DatabaseLength,
                     version = contents.StorageVersion,
-                    records,
+                    records = live.Records,
                     compactRevision = contents.CompactRevision,
                     leases = contents.Leases.Count,
                     checksum = snapshot.HasChecksum ? holds ? "holds" : "differs" : "none",
@@ -73,8 +71,8 @@ internal static class SnapshotCommand
             {
                 WriteRow("revision", contents.Revision);
                 WriteRow("compacted", contents.CompactRevision < 0 ? "never" : (object)contents.CompactRevision);
-                WriteRow("keys", keys);
-                WriteRow("records", records);
+                WriteRow("keys", live.Count);
+                WriteRow("records", live.Records);
                 WriteRow("leases", contents.Leases.Count);
                 WriteRow("database bytes", snapshot.DatabaseLength);
                 WriteRow("storage version", contents.StorageVersion.Length > 0 ? contents.StorageVersion : "before 3.6");
@@ -99,32 +97,11 @@ internal static class SnapshotCommand
         Add(command, store.All);
         command.SetAction((parsed, cancellationToken) => TransferRun.Guard("snapshot restore", async () =>
         {
-            using var snapshot = SnapshotFile.Open(parsed.GetValue(file)!);
-            var endpoint = StoreEndpoint.Parse(parsed.GetValue(to)!, store.Read(parsed));
-            var summary = await TransferRun.Restore(snapshot, endpoint, parsed.GetValue(skip), parsed.GetValue(dropAuth), cancellationToken);
-            TransferRun.Report(summary, Console.Out);
-            return 0;
+            var progress = TransferRun.Progress();
+            var ends = new MigrateEnds(parsed, new ServerArguments(), store, parsed.GetValue(skip), parsed.GetValue(dropAuth), progress);
+            return await MigrateCommand.ToStore(() => ends.Snapshot(parsed.GetValue(file)!, cancellationToken), parsed.GetValue(to)!, ends, progress, cancellationToken);
         }));
         return command;
-    }
-
-    private static (long Records, long Keys) Count(SnapshotFile snapshot, Action<long> progress, CancellationToken cancellationToken)
-    {
-        long records = 0;
-        var index = new KeyIndex();
-        index.BeginLoad();
-        foreach (var record in snapshot.Records())
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            records++;
-            index.Apply(record.Key.Span, record.Tombstone
-                ? KeyVersion.Tombstone(record.Revision, record.Sub)
-                : new KeyVersion(record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.Value.Length));
-            progress(record.Revision);
-        }
-
-        index.FinishLoad();
-        return (records, index.Count(KeyRange.All, snapshot.Contents.Revision));
     }
 
     private static void WriteRow<T>(string name, T value) => Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-16} {value}"));

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Grpc.Core;
 using Kine.Backends;
-using Kine.Backends.Endpoints;
 using Kine.Grains.Import;
 using Kine.Grains.Snapshots;
 using Kine.Host.Cli;
@@ -13,6 +12,7 @@ namespace Kine.Host.Transfer;
 internal static class TransferRun
 {
     private const int Failed = 1;
+    private static readonly TimeSpan LineEvery = TimeSpan.FromSeconds(5);
 
     /// <summary>Runs a command; what goes wrong is one sentence on standard error.</summary>
     public static async Task<int> Guard(string command, Func<Task<int>> run)
@@ -49,37 +49,8 @@ internal static class TransferRun
         }
     }
 
-    /// <summary>Checks the file, opens the store and fills it.</summary>
-    public static async Task<ImportSummary> Restore(
-        SnapshotFile snapshot, StoreEndpoint endpoint, bool skipHashCheck, bool dropAuth, CancellationToken cancellationToken)
-    {
-        var progress = StageProgress.ForProcess();
-        await Check(snapshot, skipHashCheck, dropAuth, progress, cancellationToken);
-        await using var store = endpoint.Create();
-        await store.Open(cancellationToken);
-        return await progress.Run(
-            "restoring", snapshot.Contents.Revision, done => HistoryImport.Run(new SnapshotSource(snapshot, "the file"), store, TimeProvider.System, done, cancellationToken));
-    }
-
-    /// <summary>Throws <see cref="SnapshotException"/> unless the file is whole, or nothing can tell and the caller said so.</summary>
-    public static async Task Check(SnapshotFile snapshot, bool skipHashCheck, bool dropAuth, StageProgress progress, CancellationToken cancellationToken)
-    {
-        if (!snapshot.HasChecksum && !skipHashCheck)
-        {
-            throw new SnapshotException("the file has no checksum; if it is a copy of member/snap/db, say --skip-hash-check");
-        }
-
-        if (snapshot.HasChecksum && !skipHashCheck
-            && !await progress.Run("checking", snapshot.DatabaseLength, done => Task.FromResult(snapshot.ChecksumHolds(done, cancellationToken))))
-        {
-            throw new SnapshotException("the file is damaged: its checksum does not hold");
-        }
-
-        if (snapshot.Contents.AuthEnabled && !dropAuth)
-        {
-            throw new SnapshotException("the file's server asked for a log-in, which this kine does not; say --drop-auth to restore without users and roles");
-        }
-    }
+    /// <summary>Shows the stages of such a command.</summary>
+    public static StageProgress Progress() => StageProgress.ForProcess(LineEvery);
 
     /// <summary>Says what the store holds now.</summary>
     public static void Report(ImportSummary summary, TextWriter output)

@@ -179,19 +179,6 @@ public sealed class WorkloadTests : IDisposable
     public void A_key_size_without_room_for_a_number_is_refused() =>
         Assert.Contains("--key-size 20", Assert.Throws<BenchException>(() => new KeySpace("/registry/bench/", "x", 20)).Message);
 
-    [Theory]
-    [InlineData("10", 10.0)]
-    [InlineData("10s", 10.0)]
-    [InlineData("500ms", 0.5)]
-    [InlineData("1m30s", 90.0)]
-    [InlineData("2h", 7200.0)]
-    [InlineData("1.5s", 1.5)]
-    [InlineData("", null)]
-    [InlineData("s", null)]
-    [InlineData("5d", null)]
-    [InlineData("-5s", null)]
-    public void Durations(string text, double? seconds) => Assert.Equal(seconds, BenchArguments.ParseTime(text)?.TotalSeconds);
-
     private static RangeResponse Page(long revision, long count, bool more, params string[] found)
     {
         var page = new RangeResponse { Header = new ResponseHeader { Revision = revision }, Count = count, More = more };

@@ -47,7 +47,7 @@ internal static class CompareFigures
         await sheet.Run(options with { Mode = BenchMode.Get, Rounds = 1, Duration = TimeSpan.FromSeconds(1), Warmup = TimeSpan.Zero });
         using var target = new BenchTarget("A", kine.Endpoint, null, options with { Mode = BenchMode.Get });
         var keys = target.Keys;
-        var value = new ValueSource(options.ValueSize, 1).Take(1);
+        var value = new ValueSource(options.ValueSize, 1).Take(new Random(1));
         (string Name, string Method, IMessage Request)[] requests =
         [
             ("put", EtcdMethods.Put, new PutRequest { Key = keys.Key(1), Value = value }),

@@ -1,9 +1,10 @@
 using Kine.Host.Bench;
+using Kine.Host.Cli;
 
 namespace Kine.Tests.Figures;
 
 /// <summary>Collects the figures, prints each as soon as it is known, and makes runs for them.</summary>
-internal sealed class FigureSheet(FiguresOptions options, TextWriter output, IBenchProgress progress, CancellationToken stopped)
+internal sealed class FigureSheet(FiguresOptions options, TextWriter output, CancellationToken stopped)
 {
     private readonly List<Figure> _figures = [];
     private readonly List<string> _broken = [];
@@ -45,12 +46,15 @@ internal sealed class FigureSheet(FiguresOptions options, TextWriter output, IBe
         }
     }
 
+    /// <summary>A bench run that prints nothing.</summary>
+    public static BenchRunner Runner(BenchOptions run) => new(run, new StageProgress(TextWriter.Null, null, Timeout.InfiniteTimeSpan), TextWriter.Null);
+
     /// <summary>Makes a bench run and prints its rows.</summary>
     /// <exception cref="BenchException">Calls failed: a figure of a run with errors would mean nothing.</exception>
     public async Task<BenchReport> Run(BenchOptions run)
     {
         Say(BenchText.Describe(run));
-        var report = await new BenchRunner(run, progress).Run(stopped);
+        var report = await Runner(run).Run(stopped);
         stopped.ThrowIfCancellationRequested();
         output.WriteLine(BenchText.Heading);
         foreach (var row in report.Targets.SelectMany(target => BenchText.Rows(target.Name, target.Sum())))

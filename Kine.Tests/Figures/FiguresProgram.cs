@@ -2,7 +2,6 @@ using System.CommandLine;
 using Grpc.Core;
 using Kine.Host.Bench;
 using Kine.Host.Client;
-using Spectre.Console;
 
 namespace Kine.Tests.Figures;
 
@@ -91,8 +90,7 @@ internal static class FiguresProgram
             Environment.SetEnvironmentVariable(name, null);
         }
 
-        var terminal = !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Interactive;
-        var sheet = new FigureSheet(options, Console.Out, terminal ? new TerminalProgress(AnsiConsole.Console) : new NoProgress(), cancellationToken);
+        var sheet = new FigureSheet(options, Console.Out, cancellationToken);
         foreach (var (name, run) in Sections.Where(section => chosen.Contains(section.Name)))
         {
             Console.Out.WriteLine($"== {name}");

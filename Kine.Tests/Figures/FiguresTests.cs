@@ -38,7 +38,7 @@ public sealed class FiguresTests
     public async Task A_build_is_measured_beside_another_by_the_others_bench()
     {
         var output = new StringWriter();
-        var sheet = new FigureSheet(Short, output, new NoProgress(), CancellationToken.None);
+        var sheet = new FigureSheet(Short, output, CancellationToken.None);
         using var folder = new TempFolder();
         using var oldFolder = new TempFolder();
         await using var server = await ServerUnderTest.StartKine(TestTools.Kine, folder);

@@ -17,9 +17,8 @@ internal static class LargeStoreFigures
         using var folder = new TempFolder();
         await using (var server = await Start(sheet, folder))
         {
-            var memory = server.Measure();
             await sheet.RunOne(Options(sheet, server, BenchMode.Put) with { InTurn = true, Total = sheet.Options.Keys, Warmup = TimeSpan.Zero });
-            Memory(sheet, "while loading", memory);
+            Memory(sheet, "while loading", server);
             await Walk(sheet, server, "during a full walk by pages of 500");
             await server.Stop();
         }
@@ -30,9 +29,8 @@ internal static class LargeStoreFigures
             await Walk(sheet, server, "during a full walk after a clean restart");
 
             // Killed in the middle of writes, so that there is something to recover.
-            var writing = new BenchRunner(
-                Options(sheet, server, BenchMode.Put) with { Pid = null, Warmup = TimeSpan.Zero, Duration = WritesBeforeKill * 2 }, new NoProgress())
-                .Run(sheet.Stopped);
+            var writing = FigureSheet.Runner(
+                Options(sheet, server, BenchMode.Put) with { Pid = null, Warmup = TimeSpan.Zero, Duration = WritesBeforeKill * 2 }).Run(sheet.Stopped);
             await Task.Delay(WritesBeforeKill, sheet.Stopped);
             await server.KillHard();
             if (!(await writing).HasErrors)
@@ -52,7 +50,7 @@ internal static class LargeStoreFigures
         {
             // The time grows with what was overwritten and never compacted; the limit is for the keys.
             sheet.Say($"{Count(sheet)}: ready after the updates and a clean restart in {server.ReadyAfter.TotalSeconds:0.0} s");
-            Memory(sheet, "after the updates and a clean restart", server.Measure());
+            Memory(sheet, "after the updates and a clean restart", server);
         }
     }
 
@@ -75,16 +73,14 @@ internal static class LargeStoreFigures
 
     private static async Task Walk(FigureSheet sheet, ServerUnderTest server, string name)
     {
-        var memory = server.Measure();
-        memory.ResetPeak();
+        server.ResetPeak();
         await sheet.RunOne(Options(sheet, server, BenchMode.Walk) with { Clients = 1, Connections = 1, Warmup = TimeSpan.Zero });
-        Memory(sheet, name, memory);
+        Memory(sheet, name, server);
     }
 
     private static async Task Update(FigureSheet sheet, ServerUnderTest server)
     {
-        var memory = server.Measure();
-        memory.ResetPeak();
+        server.ResetPeak();
         using var over = CancellationTokenSource.CreateLinkedTokenSource(sheet.Stopped);
         var compacting = sheet.Options.CompactEvery is { } interval ? KubernetesCompaction.Run(server.Endpoint, interval, over.Token) : Task.CompletedTask;
         await sheet.RunOne(Options(sheet, server, BenchMode.Update) with { Duration = sheet.Options.UpdateTime, Warmup = TimeSpan.Zero });
@@ -92,16 +88,16 @@ internal static class LargeStoreFigures
         await compacting;
         var note = sheet.Options.CompactEvery is { } every ? $"compacted every {every.TotalSeconds:0} s" : "never compacted";
         var minutes = $"{sheet.Options.UpdateTime.TotalMinutes:0.#} minutes of 64 clients updating";
-        sheet.Add(new Figure($"{Count(sheet)}: RSS after {minutes}", FigureUnits.Mebibytes(memory.ResidentBytes()), MemoryLimit, "MiB", Note: note));
-        Memory(sheet, $"during {minutes}", memory);
+        sheet.Add(new Figure($"{Count(sheet)}: RSS after {minutes}", FigureUnits.Mebibytes(server.ResidentBytes), MemoryLimit, "MiB", Note: note));
+        Memory(sheet, $"during {minutes}", server);
     }
 
     private static void Restarted(FigureSheet sheet, ServerUnderTest server, string name)
     {
         sheet.Add(new Figure($"{Count(sheet)}: ready {name}", server.ReadyAfter.TotalSeconds, RestartLimit, "s"));
-        Memory(sheet, name, server.Measure());
+        Memory(sheet, name, server);
     }
 
-    private static void Memory(FigureSheet sheet, string name, ServerProcess process) =>
-        sheet.Add(new Figure($"{Count(sheet)}: highest RSS {name}", FigureUnits.Mebibytes(process.PeakResidentBytes()), MemoryLimit, "MiB"));
+    private static void Memory(FigureSheet sheet, string name, ServerUnderTest server) =>
+        sheet.Add(new Figure($"{Count(sheet)}: highest RSS {name}", FigureUnits.Mebibytes(server.PeakResidentBytes), MemoryLimit, "MiB"));
 }

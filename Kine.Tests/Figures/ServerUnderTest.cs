@@ -60,7 +60,16 @@ internal sealed class ServerUnderTest : IAsyncDisposable
         return Start(program, arguments, port);
     }
 
+    /// <summary>Resident memory now, in bytes.</summary>
+    public long ResidentBytes => _process.ResidentBytes;
+
+    /// <summary>The most that was resident since the start or <see cref="ResetPeak"/>, in bytes.</summary>
+    public long PeakResidentBytes => _process.PeakResidentBytes;
+
     public ServerProcess Measure() => new(Pid);
+
+    /// <summary>Begins a new peak at what is resident now.</summary>
+    public void ResetPeak() => File.WriteAllText($"/proc/{Pid}/clear_refs", "5");
 
     /// <summary>Asks the process to end (SIGTERM) and gives the time it took.</summary>
     /// <exception cref="BenchException">It did not end, or not with code 0.</exception>

@@ -62,7 +62,7 @@ internal static class StartFigures
         var before = process.CpuTime();
         await Task.Delay(sheet.Options.IdleTime, sheet.Stopped);
         var cpu = (process.CpuTime() - before) / sheet.Options.IdleTime * 100;
-        return (FigureUnits.Megabytes(process.ResidentBytes()), cpu);
+        return (FigureUnits.Megabytes(server.ResidentBytes), cpu);
     }
 
     private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;

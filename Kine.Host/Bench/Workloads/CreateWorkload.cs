@@ -10,7 +10,7 @@ internal sealed class CreateWorkload(KeySpace keys, ValueSource values) : TxnWor
     public override TxnRequest Request(BenchClient client)
     {
         var key = keys.Key(Interlocked.Increment(ref _next));
-        return new TxnRequest { Compare = { ModRevision(key, 0) }, Success = { Put(key, values.Take(client.Random.Next())) } };
+        return new TxnRequest { Compare = { ModRevision(key, 0) }, Success = { Put(key, values.Take(client.Random)) } };
     }
 
     public override string? Check(BenchClient client, TxnResponse reply) => reply.Succeeded ? null : "key exists";

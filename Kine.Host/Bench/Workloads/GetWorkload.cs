@@ -6,7 +6,7 @@ namespace Kine.Host.Bench.Workloads;
 internal sealed class GetWorkload(KeySpace keys, int keyCount, bool serializable) : RangeWorkload
 {
     public override RangeRequest Request(BenchClient client) =>
-        new() { Key = keys.Key(client.Random.Below(keyCount)), Limit = 1, Serializable = serializable };
+        new() { Key = keys.Key(client.Random.NextInt64(keyCount)), Limit = 1, Serializable = serializable };
 
     public override string? Check(BenchClient client, RangeResponse reply) => reply.Kvs.Count == 1 ? null : "key missing";
 }

@@ -8,7 +8,7 @@ internal sealed class ListWorkload(KeySpace keys, int keyCount, int limit, bool 
     public override RangeRequest Request(BenchClient client)
     {
         // Only where a whole page is left, so that all pages are the same work.
-        client.KeyNumber = client.Random.Below(Math.Max(1, keyCount - limit));
+        client.KeyNumber = client.Random.NextInt64(Math.Max(1, keyCount - limit));
         return new RangeRequest { Key = keys.Behind(client.KeyNumber), RangeEnd = keys.End, Limit = limit, Serializable = serializable };
     }
 

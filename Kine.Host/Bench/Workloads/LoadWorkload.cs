@@ -25,7 +25,7 @@ internal sealed class LoadWorkload(KeySpace keys, int keyCount, ValueSource valu
         var request = new TxnRequest();
         for (var place = first; place < Math.Min(first + _batch, keyCount); place++)
         {
-            request.Success.Add(Put(keys.Key(KeySpace.Scattered(place, keyCount)), values.Take(client.Random.Next())));
+            request.Success.Add(Put(keys.Key(KeySpace.Scattered(place, keyCount)), values.Take(client.Random)));
         }
 
         return request;

@@ -10,8 +10,8 @@ internal sealed class PutWorkload(KeySpace keys, int keyCount, bool inTurn, Valu
 
     public override PutRequest Request(BenchClient client)
     {
-        var number = inTurn ? KeySpace.Scattered(Interlocked.Increment(ref _next), keyCount) : client.Random.Below(keyCount);
-        return new PutRequest { Key = keys.Key(number), Value = values.Take(client.Random.Next()) };
+        var number = inTurn ? KeySpace.Scattered(Interlocked.Increment(ref _next), keyCount) : client.Random.NextInt64(keyCount);
+        return new PutRequest { Key = keys.Key(number), Value = values.Take(client.Random) };
     }
 
     public override string? Check(BenchClient client, PutResponse reply) => reply.Header is null ? "empty reply" : null;

@@ -14,8 +14,8 @@ internal sealed class StampedPutWorkload(KeySpace keys, int keyCount, ValueSourc
 
     public override PutRequest Request(BenchClient client)
     {
-        var key = keys.Key(client.Random.Below(keyCount));
-        return new PutRequest { Key = key, Value = values.Take(client.Random.Next(), new WatchStamp(round, Stopwatch.GetTimestamp())) };
+        var key = keys.Key(client.Random.NextInt64(keyCount));
+        return new PutRequest { Key = key, Value = values.Take(client.Random, new WatchStamp(round, Stopwatch.GetTimestamp())) };
     }
 
     public override string? Check(BenchClient client, PutResponse reply)

@@ -12,13 +12,13 @@ internal sealed class UpdateWorkload(KeySpace keys, long[] modRevisions, int cli
     {
         var first = client.Index % modRevisions.Length;
         var own = (modRevisions.Length - first + clients - 1) / clients;
-        var number = first + (client.Random.Below(own) * clients);
+        var number = first + (client.Random.NextInt64(own) * clients);
         client.KeyNumber = number;
         var key = keys.Key(number);
         return new TxnRequest
         {
             Compare = { ModRevision(key, modRevisions[number]) },
-            Success = { Put(key, values.Take(client.Random.Next())) },
+            Success = { Put(key, values.Take(client.Random)) },
             Failure = { Get(key) },
         };
     }

@@ -1,7 +1,6 @@
 using System.CommandLine;
-using Kine.Host.Client;
 
-namespace Kine.Host.Transfer;
+namespace Kine.Host.Client;
 
 /// <summary>etcdctl's options for the connection to a server.</summary>
 internal sealed class ServerArguments
@@ -14,9 +13,11 @@ internal sealed class ServerArguments
     /// <summary>The options for the command.</summary>
     public IEnumerable<Option> All => [_caFile, _certFile, _keyFile, _skipVerify];
 
+    /// <exception cref="FormatException">A certificate is wrong.</exception>
+    public ClientTls Read(ParseResult parsed) =>
+        ClientTls.Read(parsed.GetValue(_caFile), parsed.GetValue(_certFile), parsed.GetValue(_keyFile), parsed.GetValue(_skipVerify));
+
     /// <summary>A channel to the server.</summary>
     /// <exception cref="FormatException">The endpoint or a certificate is wrong.</exception>
-    public EtcdChannel Connect(string endpoint, ParseResult parsed) => new(
-        endpoint,
-        ClientTls.Read(parsed.GetValue(_caFile), parsed.GetValue(_certFile), parsed.GetValue(_keyFile), parsed.GetValue(_skipVerify)));
+    public EtcdChannel Connect(string endpoint, ParseResult parsed) => new(endpoint, Read(parsed));
 }
