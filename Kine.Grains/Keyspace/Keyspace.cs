@@ -127,21 +127,27 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
     public Task<PutResponse> Put(PutRequest request, CancellationToken cancellationToken)
     {
         PutRules.Check(request);
-        return Until(_writer.Put(request), cancellationToken);
+        return local.Writer?.Changes is { } changes
+            ? changes.Put(request, cancellationToken)
+            : Until(_writer.Put(request), cancellationToken);
     }
 
     /// <inheritdoc/>
     public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken)
     {
         DeleteRangeRules.Check(request);
-        return Until(_writer.DeleteRange(request), cancellationToken);
+        return local.Writer?.Changes is { } changes
+            ? changes.DeleteRange(request, cancellationToken)
+            : Until(_writer.DeleteRange(request), cancellationToken);
     }
 
     /// <inheritdoc/>
     public Task<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken)
     {
         TxnRules.Check(request);
-        return Until(_writer.Txn(request), cancellationToken);
+        return local.Writer?.Changes is { } changes
+            ? changes.Txn(request, cancellationToken)
+            : Until(_writer.Txn(request), cancellationToken);
     }
 
     /// <inheritdoc/>

@@ -25,6 +25,9 @@ public sealed class KeyspaceView
     /// <summary>Tells this view from those of earlier and later writers.</summary>
     public Guid Id { get; } = Guid.NewGuid();
 
+    /// <summary>Who changes what is shown here; null in a follower.</summary>
+    public IKeyspaceWriter? Changes { get; init; }
+
     /// <summary>All versions of all keys since the compaction mark.</summary>
     public KeyIndex Index { get; }
 

@@ -83,13 +83,13 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
     public Task Prove(Guid view) => _writer.Prove(view);
 
     /// <inheritdoc/>
-    public Task<PutResponse> Put(PutRequest request) => _writer.Put(request);
+    public Task<PutResponse> Put(PutRequest request) => _writer.Put(request, CancellationToken.None);
 
     /// <inheritdoc/>
-    public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request) => _writer.DeleteRange(request);
+    public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request) => _writer.DeleteRange(request, CancellationToken.None);
 
     /// <inheritdoc/>
-    public Task<TxnResponse> Txn(TxnRequest request) => _writer.Txn(request);
+    public Task<TxnResponse> Txn(TxnRequest request) => _writer.Txn(request, CancellationToken.None);
 
     /// <inheritdoc/>
     public Task<CompactionResponse> Compact(CompactionRequest request) => _writer.Compaction.Compact(request);

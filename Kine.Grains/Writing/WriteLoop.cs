@@ -16,7 +16,8 @@ namespace Kine.Grains.Writing;
 ///                         ^                               |
 ///                         `-- parked: a value is fetched  `-- its end nudges the loop through the channel
 /// </code>
-/// <see cref="Submit{TReply}(WriteOperation{TReply})"/> may be called from any thread. The loop runs on the task scheduler that called <see cref="Begin"/>.
+/// <see cref="Submit{TReply}(WriteOperation{TReply}, CancellationToken)"/> may be called from any thread. The loop runs on the task scheduler that called
+/// <see cref="Begin"/>.
 /// </summary>
 internal sealed class WriteLoop(
     LocalKeyspace local, Tenure tenure, WatchHub hub, WriterOptions options, TimeProvider time, ILogger log)
@@ -76,8 +77,8 @@ internal sealed class WriteLoop(
         _ = Run();
     }
 
-    /// <summary>Evaluates, appends and answers a request. Refusals are thrown at once.</summary>
-    public Task<TReply> Submit<TReply>(WriteOperation<TReply> operation)
+    /// <summary>Evaluates, appends and answers a request, whose caller may stop to wait. Refusals are thrown at once.</summary>
+    public Task<TReply> Submit<TReply>(WriteOperation<TReply> operation, CancellationToken cancellationToken = default)
         where TReply : class
     {
         switch (_life)
@@ -96,6 +97,7 @@ internal sealed class WriteLoop(
             throw EtcdErrors.TooManyRequests;
         }
 
+        operation.GiveUpOn(cancellationToken);
         Post(operation);
         return operation.Answered;
     }

@@ -169,6 +169,7 @@ internal abstract class WriteOperation<TReply> : WriteOperation
     where TReply : class
 {
     private readonly TaskCompletionSource<TReply> _answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private CancellationTokenRegistration _givenUp;
 
     /// <summary>The caller's wait.</summary>
     public Task<TReply> Answered => _answered.Task;
@@ -176,9 +177,21 @@ internal abstract class WriteOperation<TReply> : WriteOperation
     /// <summary>The reply, from evaluation on.</summary>
     protected TReply? Reply { get; set; }
 
-    /// <inheritdoc/>
-    public override void Fail(EtcdException error) => _answered.TrySetException(error.Copy());
+    /// <summary>Ends the caller's wait when the token fires, and nothing else: what was asked for may still happen.</summary>
+    public void GiveUpOn(CancellationToken cancellationToken) => _givenUp = cancellationToken.UnsafeRegister(
+        static (answered, token) => ((TaskCompletionSource<TReply>)answered!).TrySetCanceled(token), _answered);
 
     /// <inheritdoc/>
-    protected override void Succeed() => _answered.TrySetResult(Reply!);
+    public override void Fail(EtcdException error)
+    {
+        _givenUp.Unregister();
+        _answered.TrySetException(error.Copy());
+    }
+
+    /// <inheritdoc/>
+    protected override void Succeed()
+    {
+        _givenUp.Unregister();
+        _answered.TrySetResult(Reply!);
+    }
 }

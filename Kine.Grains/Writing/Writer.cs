@@ -12,7 +12,7 @@ namespace Kine.Grains.Writing;
 /// The single writer of a store, in parts: <see cref="Tenure"/> takes the store over and keeps it, <see cref="LogLoader"/> reads it, <see cref="WriteLoop"/> writes,
 /// <see cref="Compaction"/>, <see cref="Leases"/> and <see cref="Maintenance"/> work through the loop. It needs no silo. Started and stopped once.
 /// </summary>
-internal sealed class Writer
+internal sealed class Writer : IKeyspaceWriter
 {
     private readonly LocalKeyspace _local;
     private readonly WatchHub _hub;
@@ -55,14 +55,15 @@ internal sealed class Writer
     /// <summary>Completes when the writer has ended without being stopped.</summary>
     public Task Failed => _failed.Task;
 
-    /// <summary>etcd v3 API, KV.Put.</summary>
-    public Task<PutResponse> Put(PutRequest request) => Loop.Submit(new PutOperation(request));
+    /// <inheritdoc/>
+    public Task<PutResponse> Put(PutRequest request, CancellationToken cancellationToken) => Loop.Submit(new PutOperation(request), cancellationToken);
 
-    /// <summary>etcd v3 API, KV.DeleteRange.</summary>
-    public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request) => Loop.Submit(new DeleteRangeOperation(request));
+    /// <inheritdoc/>
+    public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken) =>
+        Loop.Submit(new DeleteRangeOperation(request), cancellationToken);
 
-    /// <summary>etcd v3 API, KV.Txn.</summary>
-    public Task<TxnResponse> Txn(TxnRequest request) => Loop.Submit(new TxnOperation(request));
+    /// <inheritdoc/>
+    public Task<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken) => Loop.Submit(new TxnOperation(request), cancellationToken);
 
     /// <summary>
     /// Takes the store over, lets <paramref name="moveIn"/> fill it when it is new, loads it and begins to answer, on the task scheduler of the caller. Throws "no
@@ -135,7 +136,8 @@ internal sealed class Writer
     {
         var loader = new LogLoader(_local, _tenure.Token, _options, _log);
         (var state, var tailFrom) = await loader.Load(fence, _hub.Revision, cancellationToken);
-        var view = new KeyspaceView(state.Index, _local.Values, _local.Holds, new PublishedState(state.Revision, state.CompactRevision, state.Term));
+        var published = new PublishedState(state.Revision, state.CompactRevision, state.Term);
+        var view = new KeyspaceView(state.Index, _local.Values, _local.Holds, published) { Changes = this };
         var tail = await ReadTail(tailFrom, view, cancellationToken);
         _local.Identity = state.Identity;
         Loop.Begin(state, view);

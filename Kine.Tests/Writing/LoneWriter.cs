@@ -39,18 +39,20 @@ internal sealed class LoneWriter : IAsyncDisposable
         return writer;
     }
 
-    public Task<PutResponse> Put(string key, string value) =>
-        Writer.Put(new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value) });
+    public Task<PutResponse> Put(string key, string value, CancellationToken cancellationToken = default) =>
+        Writer.Put(new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value) }, cancellationToken);
 
     /// <summary>Puts if the key has that value, which is fetched from the store when no cache holds it.</summary>
-    public Task<TxnResponse> Replace(string key, string old, string value) => Writer.Txn(new TxnRequest
-    {
-        Compare =
+    public Task<TxnResponse> Replace(string key, string old, string value) => Writer.Txn(
+        new TxnRequest
         {
-            new Compare { Key = ByteString.CopyFromUtf8(key), Target = Compare.Types.CompareTarget.Value, Value = ByteString.CopyFromUtf8(old) },
+            Compare =
+            {
+                new Compare { Key = ByteString.CopyFromUtf8(key), Target = Compare.Types.CompareTarget.Value, Value = ByteString.CopyFromUtf8(old) },
+            },
+            Success = { new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value) } } },
         },
-        Success = { new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value) } } },
-    });
+        CancellationToken.None);
 
     public async Task Reaches(WriterLife life)
     {

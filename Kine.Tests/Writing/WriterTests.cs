@@ -42,6 +42,26 @@ public sealed class WriterTests
     }
 
     [Fact]
+    public async Task A_caller_that_gives_up_waits_no_longer_and_what_it_asked_for_happens_all_the_same()
+    {
+        var store = new FaultyStore(_log);
+        await using var writer = await LoneWriter.Start(store);
+        using var enough = new CancellationTokenSource();
+        Task<PutResponse> next;
+        using (await store.HoldAppends())
+        {
+            var givenUp = writer.Put("k", "1", enough.Token);
+            next = writer.Put("k", "2");
+            Assert.False(givenUp.IsCompleted);
+            await enough.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => givenUp.WaitAsync(Patience));
+            Assert.False(next.IsCompleted);
+        }
+
+        Assert.Equal(3, (await next).Header.Revision);
+    }
+
+    [Fact]
     public async Task More_than_a_batch_holds_is_appended_in_several()
     {
         var store = new FaultyStore(_log);
@@ -236,7 +256,7 @@ public sealed class WriterTests
         await using (var earlier = await LoneWriter.Start(_log))
         {
             await earlier.Writer.Leases.LeaseGrant(new LeaseGrantRequest { ID = 7, TTL = 60 });
-            await earlier.Writer.Put(new PutRequest { Key = GrainServer.Bytes("leased"), Lease = 7 });
+            await earlier.Writer.Put(new PutRequest { Key = GrainServer.Bytes("leased"), Lease = 7 }, CancellationToken.None);
             Assert.Equal("start 7 for 60", Assert.Single(earlier.Clocks.Said));
         }
 
