@@ -37,7 +37,7 @@ public static class EtcdErrors
 
     public static EtcdException NotLeader => new(StatusCode.FailedPrecondition, "etcdserver: not leader");
 
-    public static EtcdException NoLeader => new(StatusCode.Unavailable, "etcdserver: no leader");
+    public static EtcdException NoLeader => new(StatusCode.Unavailable, "etcdserver: no leader") { IsNoLeader = true };
 
     public static EtcdException LeaderChanged => new(StatusCode.Unavailable, "etcdserver: leader changed");
 

@@ -31,9 +31,13 @@ public sealed class EtcdException : Exception
         : base(message) => Code = code;
 
     /// <summary>The same error as an object of its own: one that several callers throw would mix up their stack traces.</summary>
-    public EtcdException Copy() => new(Code, Message);
+    public EtcdException Copy() => new(Code, Message) { IsNoLeader = IsNoLeader };
 
     /// <summary>gRPC status code.</summary>
     [Id(0)]
     public StatusCode Code { get; private set; }
+
+    /// <summary>True for <see cref="EtcdErrors.NoLeader"/>, which shares its code with others.</summary>
+    [Id(1)]
+    public bool IsNoLeader { get; init; }
 }

@@ -21,7 +21,7 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
     private long _askedAt;
     private bool _waiting;
     private string? _standsByFor;
-    private string? _unreachable; // the reason that was said
+    private string? _unreachable; // the reason that was logged
 
     /// <summary>The address that the present holder gave, while another process holds the store.</summary>
     public string HolderAddress => _seen?.Address ?? "";
@@ -67,8 +67,8 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
         return null;
     }
 
-    /// <summary>Says that the store could not be reached: once, until it was reached again or the reason is another.</summary>
-    public void SayUnreachable(string reason)
+    /// <summary>Logs that the store could not be reached: once, until it was reached again or the reason is another.</summary>
+    public void LogUnreachable(string reason)
     {
         _standsByFor = null;
         if (_unreachable != reason)

@@ -23,7 +23,7 @@ public sealed class ReadProof(ProofClock clock, bool always)
     public ProofTime Now => clock.Now;
 
     /// <summary>True while answers from memory are certain to be current.</summary>
-    public bool Holds => always || (Volatile.Read(ref _proof) is { } proof && clock.Now.Since(proof.SentAt) < proof.Valid);
+    public bool IsValid => always || (Volatile.Read(ref _proof) is { } proof && clock.Now.Since(proof.SentAt) < proof.Valid);
 
     /// <summary>Counts from <paramref name="sentAt"/>: when the sign of life was sent that is known to have arrived.</summary>
     public void Renew(ProofTime sentAt, TimeSpan leaseTime)
@@ -42,11 +42,11 @@ public sealed class ReadProof(ProofClock clock, bool always)
     /// <summary>Nothing is certain any more: the writer ends, or was told that another one has the store.</summary>
     public void Drop() => Volatile.Write(ref _proof, null);
 
-    /// <summary>Completes when the proof holds; Unavailable "etcdserver: request timed out" when it does not within <paramref name="limit"/>.</summary>
+    /// <summary>Completes once the proof is valid; Unavailable "etcdserver: request timed out" when it does not within <paramref name="limit"/>.</summary>
     public async Task Wait(TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
     {
         var start = time.GetTimestamp();
-        while (!Holds)
+        while (!IsValid)
         {
             Task renewed;
             lock (_lock)
@@ -54,7 +54,7 @@ public sealed class ReadProof(ProofClock clock, bool always)
                 renewed = (_renewed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
 
-            if (Holds)
+            if (IsValid)
             {
                 return; // renewed between the two looks
             }

@@ -18,26 +18,13 @@ public sealed class SharedQuestion<T>(Func<Task<T>> ask)
             if (_asking)
             {
                 _next ??= new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-                return Wait(_next.Task);
+                return SharedTask.Wait(_next.Task);
             }
 
             _asking = true;
         }
 
         return Run();
-    }
-
-    // Each caller throws an exception of its own: one object thrown by many mixes up their stack traces.
-    private static async Task<T> Wait(Task<T> shared)
-    {
-        try
-        {
-            return await shared;
-        }
-        catch (EtcdException error)
-        {
-            throw error.Copy();
-        }
     }
 
     private async Task<T> Run()

@@ -39,7 +39,7 @@ internal sealed class Tenure(
     public FenceToken Token => _held?.Token ?? default;
 
     /// <summary>True while an answer from memory needs no more proof.</summary>
-    public bool IsProven => !AsksStore && proof.Holds;
+    public bool IsProven => !AsksStore && proof.IsValid;
 
     private bool AsksStore => options.ProveAtStore && !store.IsExclusive;
 
@@ -254,7 +254,7 @@ internal sealed class Tenure(
             return;
         }
 
-        var lapsed = !proof.Holds;
+        var lapsed = !proof.IsValid;
         Volatile.Write(ref _aliveAt, time.GetTimestamp());
         proof.Renew(sent, options.LeaseTime);
         if (lapsed)

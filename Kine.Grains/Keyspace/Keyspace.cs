@@ -154,7 +154,7 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
     public async Task<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken)
     {
         var reply = await Until(_writer.Compact(request), cancellationToken);
-        local.Heard(new PublishedState(reply.Header.Revision, request.Revision, reply.Header.RaftTerm));
+        local.Advance(new PublishedState(reply.Header.Revision, request.Revision, reply.Header.RaftTerm));
         return reply;
     }
 
@@ -272,14 +272,14 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
     {
         if (local.Writer is null)
         {
-            return Hear(RemoteCall.Answer(task, cancellationToken));
+            return Observe(RemoteCall.Answer(task, cancellationToken));
         }
 
         return task.IsCompletedSuccessfully ? task : RemoteCall.Answer(task, cancellationToken);
     }
 
     // What clients were told here is the least that they are told here next.
-    private async Task<T> Hear<T>(Task<T> answer)
+    private async Task<T> Observe<T>(Task<T> answer)
     {
         var reply = await answer;
         var header = reply switch
@@ -293,7 +293,7 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
         };
         if (header is not null)
         {
-            local.Heard(new PublishedState(header.Revision, -1, header.RaftTerm));
+            local.Advance(new PublishedState(header.Revision, -1, header.RaftTerm));
         }
 
         return reply;

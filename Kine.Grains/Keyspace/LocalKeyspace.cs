@@ -29,7 +29,7 @@ public sealed class LocalKeyspace
     public ValueReader Values { get; }
 
     /// <summary>Reads that compaction waits for.</summary>
-    public CompactionHolds Holds { get; } = new();
+    public CompactionPins Pins { get; } = new();
 
     /// <summary>Ids for headers, known once a writer was heard of.</summary>
     public ClusterIdentity Identity { get; set; } = new(0, 0);
@@ -45,10 +45,10 @@ public sealed class LocalKeyspace
     }
 
     /// <summary>True while the view is certain to be current: the writer has proof, and it is still this view's. Ask after reading from it.</summary>
-    public bool IsCurrent(KeyspaceView view) => Proof.Holds && ReferenceEquals(Writer, view);
+    public bool IsCurrent(KeyspaceView view) => Proof.IsValid && ReferenceEquals(Writer, view);
 
     /// <summary>Notes what a writer in another process has published; what comes late moves nothing back, and a mark of -1 says nothing.</summary>
-    public void Heard(PublishedState state)
+    public void Advance(PublishedState state)
     {
         while (true)
         {

@@ -35,7 +35,7 @@ internal sealed class RemoteReads(LocalKeyspace local, IGrainFactory grains)
 
         var prefix = Find(request);
         var reply = await Read(writer, prefix, request, cancellationToken);
-        local.Heard(new PublishedState(reply.Revision, -1, 0));
+        local.Advance(new PublishedState(reply.Revision, -1, 0));
         if (reply.Cut && !RangeRules.IsKeyOrder(request))
         {
             throw new EtcdException(StatusCode.ResourceExhausted, "etcdserver: too large a list for another order than by key from this server");

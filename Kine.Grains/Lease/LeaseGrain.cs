@@ -103,7 +103,7 @@ public sealed class LeaseGrain(TimeProvider time, ILogger<LeaseGrain> log) : Gra
                 await Stop();
             }
         }
-        catch (EtcdException error) when (error.Message == EtcdErrors.NoLeader.Message)
+        catch (EtcdException error) when (error.IsNoLeader)
         {
             await Stop(); // another process writes now; whoever writes next starts all clocks anew
         }

@@ -24,16 +24,16 @@ public interface IFollowedWriter
 /// <code>
 /// (20, 22]  joins on: applied, also when none of its events is under the prefix
 /// (20, 22]  a repeat: dropped
-/// (25, 26]  a gap: kept, until a read or a timer pulls what comes after 22
+/// (25, 26]  a gap: buffered, until a read or a timer pulls what comes after 22
 /// </code>
 /// One caller at a time; reads go to <see cref="View"/> from any thread.
 /// </summary>
 public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueReader values)
 {
-    private const int MaxKept = 256;
+    private const int MaxBuffered = 256;
     private const int DropRows = 1000;
 
-    private readonly SortedList<long, EventBatch> _kept = [];
+    private readonly SortedList<long, EventBatch> _buffered = [];
     private KeyspaceView? _view;
     private KeyIndex _index = new();
     private Task? _pulling;
@@ -65,7 +65,7 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
             _loading = false;
         }
 
-        ApplyKept();
+        ApplyBuffered();
     }
 
     /// <summary>Takes a batch as it comes.</summary>
@@ -81,14 +81,14 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
         if (_view is not null && !_loading && batch.PreviousRevision <= Revision)
         {
             Apply(batch);
-            ApplyKept();
+            ApplyBuffered();
             return;
         }
 
-        var same = _kept.TryGetValue(batch.PreviousRevision, out var kept);
-        if (same ? kept!.LastRevision < batch.LastRevision : _kept.Count < MaxKept)
+        var same = _buffered.TryGetValue(batch.PreviousRevision, out var known);
+        if (same ? known!.LastRevision < batch.LastRevision : _buffered.Count < MaxBuffered)
         {
-            _kept[batch.PreviousRevision] = batch; // what finds no room is pulled when somebody needs it
+            _buffered[batch.PreviousRevision] = batch; // what finds no room is pulled when somebody needs it
         }
     }
 
@@ -109,7 +109,7 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
             }
 
             // What a pull brings that began earlier may have come by itself meanwhile.
-            await _pulling!;
+            await SharedTask.Wait(_pulling!);
             if (Revision == before && !shared)
             {
                 throw EtcdErrors.NoLeader;
@@ -149,7 +149,7 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
         _index = index;
         Floor = state.Revision;
         _mark = Math.Max(_mark, state.CompactRevision);
-        _view = new KeyspaceView(index, values, new CompactionHolds(), state);
+        _view = new KeyspaceView(index, values, new CompactionPins(), state);
         return true;
     }
 
@@ -165,12 +165,12 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
         }
     }
 
-    private void ApplyKept()
+    private void ApplyBuffered()
     {
-        while (_kept.Count > 0 && _kept.GetKeyAtIndex(0) <= Revision)
+        while (_buffered.Count > 0 && _buffered.GetKeyAtIndex(0) <= Revision)
         {
-            var batch = _kept.GetValueAtIndex(0);
-            _kept.RemoveAt(0);
+            var batch = _buffered.GetValueAtIndex(0);
+            _buffered.RemoveAt(0);
             if (batch.LastRevision > Revision)
             {
                 Apply(batch);

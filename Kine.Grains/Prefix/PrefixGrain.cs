@@ -102,7 +102,7 @@ public sealed class PrefixGrain(LocalKeyspace local, FollowerFeed feed, WriterOp
             _loaded = _follower.Load();
         }
 
-        await _loaded;
+        await SharedTask.Wait(_loaded);
         return _follower;
     }
 }

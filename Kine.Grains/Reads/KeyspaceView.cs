@@ -14,11 +14,11 @@ public sealed class KeyspaceView
     private PublishedState _state;
 
     /// <summary>A view that begins at <paramref name="state"/>.</summary>
-    public KeyspaceView(KeyIndex index, ValueReader values, CompactionHolds holds, PublishedState state)
+    public KeyspaceView(KeyIndex index, ValueReader values, CompactionPins pins, PublishedState state)
     {
         Index = index;
         Values = values;
-        Holds = holds;
+        Pins = pins;
         _state = state;
     }
 
@@ -35,7 +35,7 @@ public sealed class KeyspaceView
     public ValueReader Values { get; }
 
     /// <summary>Reads that compaction waits for.</summary>
-    public CompactionHolds Holds { get; }
+    public CompactionPins Pins { get; }
 
     /// <summary>The published revision and compaction mark, read once a request.</summary>
     public PublishedState State => Volatile.Read(ref _state);

@@ -22,11 +22,11 @@ public readonly record struct KvHash(uint Hash, long Revision, long CompactRevis
     /// </summary>
     public static async Task<KvHash> Of(KeyspaceView view, IRevisionStore store, long revision, bool whole, CancellationToken cancellationToken)
     {
-        // Held at the mark seen first; a compaction that came between look and hold is noticed by looking again.
+        // Pinned at the mark seen first; a compaction that came between look and pin is noticed by looking again.
         while (true)
         {
             var state = view.State;
-            using IDisposable hold = view.Holds.Acquire(state.CompactRevision);
+            using IDisposable pin = view.Pins.Acquire(state.CompactRevision);
             if (view.State.CompactRevision != state.CompactRevision)
             {
                 continue;
@@ -67,7 +67,7 @@ public readonly record struct KvHash(uint Hash, long Revision, long CompactRevis
 
     private static bool Counts(KeyIndex index, in LogRecord record, long upTo, long compacted, bool whole, bool anyAlive)
     {
-        if (!CompactedHistory.Holds(index, record.Key.Span, record.Id, record.Tombstone, compacted))
+        if (!CompactedHistory.Contains(index, record.Key.Span, record.Id, record.Tombstone, compacted))
         {
             return false;
         }

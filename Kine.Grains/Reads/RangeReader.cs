@@ -144,7 +144,7 @@ public static class RangeReader
         return true;
     }
 
-    // Reads what the cache did not hold. False = a value is gone: compaction passed this revision.
+    // Reads what the cache did not pin. False = a value is gone: compaction passed this revision.
     private static async ValueTask<bool> Fill(KeyspaceView view, List<Entry> entries, CancellationToken cancellationToken)
     {
         var missing = new List<int>();
@@ -255,12 +255,12 @@ public static class RangeReader
     private static async ValueTask<RangeReply> Large(
         KeyspaceView view, RangeRequest request, KeyRange range, PublishedState state, long revision, long wanted, CancellationToken cancellationToken)
     {
-        IDisposable hold = view.Holds.Acquire(revision);
+        IDisposable pin = view.Pins.Acquire(revision);
         try
         {
             if (!StillReadable(view, request, revision))
             {
-                hold.Dispose();
+                pin.Dispose();
                 return await Range(view, request, cancellationToken);
             }
 
@@ -276,12 +276,12 @@ public static class RangeReader
                 KvsLength = length,
                 First = first,
                 Rest = new RestOf<IReadOnlyList<ReadOnlyMemory<byte>>>(pieces),
-                Hold = hold,
+                Pin = pin,
             };
         }
         catch
         {
-            hold.Dispose();
+            pin.Dispose();
             throw;
         }
     }

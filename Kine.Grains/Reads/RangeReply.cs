@@ -30,8 +30,8 @@ public sealed class RangeReply : IDisposable
     public IAsyncEnumerable<IReadOnlyList<ReadOnlyMemory<byte>>>? Rest { get; init; }
 
     /// <summary>What keeps compaction from deleting what <see cref="Rest"/> has yet to read.</summary>
-    public IDisposable? Hold { private get; init; }
+    public IDisposable? Pin { private get; init; }
 
     /// <summary>Lets compaction go on; call it once the reply is written or given up.</summary>
-    public void Dispose() => Hold?.Dispose();
+    public void Dispose() => Pin?.Dispose();
 }

@@ -31,8 +31,8 @@ internal sealed class SnapshotPoint : IDisposable
     public required IReadOnlyList<(ulong Member, AlarmType Alarm)> Alarms { get; init; }
 
     /// <summary>Keeps compaction from what the snapshot has yet to read.</summary>
-    public required CompactionHold Hold { get; init; }
+    public required CompactionPin Pin { get; init; }
 
     /// <inheritdoc/>
-    public void Dispose() => Hold.Dispose();
+    public void Dispose() => Pin.Dispose();
 }

@@ -4,7 +4,7 @@ namespace Kine.Grains.Snapshots;
 
 /// <summary>
 /// The snapshots being read from the writer, one piece a call, each under the id that its reader picked. A reader that is gone without a word loses its
-/// hold on compaction with time, and its place with the next reader that comes. Calls for one reader come one at a time.
+/// pin on compaction with time, and its place with the next reader that comes. Calls for one reader come one at a time.
 /// </summary>
 internal sealed class SnapshotReaders(TimeProvider time)
 {

@@ -40,14 +40,14 @@ internal sealed class SnapshotServer(Writer writer, LocalKeyspace local, WriterO
 
     private async Task<SnapshotPoint> TakePoint()
     {
-        CompactionHold? pin = null;
+        CompactionPin? pin = null;
         try
         {
             return await writer.Loop.Submit(state =>
             {
                 // Before any later compaction is evaluated, so that it sees the pin.
                 pin?.Dispose();
-                pin = local.Holds.Acquire(state.CompactRevision);
+                pin = local.Pins.Acquire(state.CompactRevision);
                 return new SnapshotPoint
                 {
                     Revision = state.Revision,
@@ -58,7 +58,7 @@ internal sealed class SnapshotServer(Writer writer, LocalKeyspace local, WriterO
                     StorageVersion = writer.Maintenance.StorageVersion,
                     Leases = [.. state.Leases.All.Select(lease => (lease.Id, lease.Ttl))],
                     Alarms = [.. state.Alarms],
-                    Hold = pin,
+                    Pin = pin,
                 };
             });
         }

@@ -19,7 +19,7 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
     private const int PieceBytes = 256 << 10;
 
     /// <summary>
-    /// The file in pieces. Ends with etcd's compacted error when records went while it was written: the reader was too slow for the hold.
+    /// The file in pieces. Ends with etcd's compacted error when records went while it was written: the reader was too slow for the pin.
     /// </summary>
     public async IAsyncEnumerable<SnapshotPiece> Write([EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -41,7 +41,7 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
 
             foreach (var record in page)
             {
-                if (CompactedHistory.Holds(index, record.Key.Span, record.Id, record.Tombstone, point.CompactRevision))
+                if (CompactedHistory.Contains(index, record.Key.Span, record.Id, record.Tombstone, point.CompactRevision))
                 {
                     file.Add(BucketKey.Write(bucketKey, record.Id, record.Tombstone), Encode(record));
                 }
@@ -51,7 +51,7 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
             for (var start = 0; output.WrittenCount - start >= PieceBytes; start += PieceBytes)
             {
                 yield return Piece(output.WrittenSpan.Slice(start, PieceBytes), ref left);
-                point.Hold.Progress(time);
+                point.Pin.Progress(time);
             }
 
             KeepRest(output);
@@ -79,7 +79,7 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
         MetadataVisitor visit = (in RecordMetadata record, ReadOnlySpan<byte> key) =>
         {
             var id = new RecordId(record.Revision, record.Sub);
-            if (CompactedHistory.Holds(index, key, id, record.Tombstone, point.CompactRevision))
+            if (CompactedHistory.Contains(index, key, id, record.Tombstone, point.CompactRevision))
             {
                 var version = record.Tombstone
                     ? default
@@ -91,7 +91,7 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
         while (await store.ScanMetadata(after, point.Revision, ScanRecords, visit, cancellationToken) is { } last)
         {
             after = last;
-            point.Hold.Progress(time);
+            point.Pin.Progress(time);
         }
 
         WriteFiller(file, after.Revision);

@@ -41,7 +41,7 @@ public sealed class EventHistory(LocalKeyspace local, IGrainFactory grains) : IE
         try
         {
             var batch = await writer.Pull(from - 1);
-            local.Heard(new PublishedState(batch.LastRevision, batch.CompactRevision, 0));
+            local.Advance(new PublishedState(batch.LastRevision, batch.CompactRevision, 0));
             if (batch.LastRevision < from)
             {
                 throw EtcdErrors.NoLeader; // it will have it once it is loaded; the hub tries again
@@ -53,7 +53,7 @@ public sealed class EventHistory(LocalKeyspace local, IGrainFactory grains) : IE
         catch (EtcdException error) when (error.Code == StatusCode.OutOfRange)
         {
             // The caller looks at the mark and sees that these are gone.
-            local.Heard(await writer.Current());
+            local.Advance(await writer.Current());
             return new EventPage([], to);
         }
     }

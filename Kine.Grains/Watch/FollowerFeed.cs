@@ -55,7 +55,7 @@ public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactor
             return; // the writer came here: it feeds the watches itself
         }
 
-        local.Heard(new PublishedState(batch.LastRevision, batch.CompactRevision, local.Remote.Term));
+        local.Advance(new PublishedState(batch.LastRevision, batch.CompactRevision, local.Remote.Term));
         hub.Publish(batch);
         foreach (var follower in Volatile.Read(ref _followers))
         {
@@ -122,7 +122,7 @@ public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactor
         {
             start = await RemoteCall.Answer(grains.GetGrain<IRevisionGrain>(RevisionGrain.Key).Subscribe(_reference), _stopping.Token);
         }
-        catch (EtcdException error) when (error.Message == EtcdErrors.NoLeader.Message)
+        catch (EtcdException error) when (error.IsNoLeader)
         {
             hub.LoseLeader(() => local.Writer is null); // another process writes, and nobody feeds these watches any more
             throw;
@@ -134,7 +134,7 @@ public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactor
         }
 
         local.Identity = start.Identity;
-        local.Heard(start.State);
+        local.Advance(start.State);
         hub.Identity = new ReplyIdentity(start.Identity.ClusterId, start.Identity.MemberId, start.State.Term);
         if (hub.Revision == 0 || hub.IsLeaderless)
         {

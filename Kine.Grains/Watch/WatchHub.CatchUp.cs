@@ -49,7 +49,7 @@ public sealed partial class WatchHub
             page.Clear();
             lock (_gate)
             {
-                Settle();
+                RemoveServed();
                 if (_hungry.Count == 0 || _stopped is not null)
                 {
                     _catchingUp = false;
@@ -100,7 +100,7 @@ public sealed partial class WatchHub
     }
 
     /// <summary>Sends away who needs no page: compacted, up to date, or gone.</summary>
-    private void Settle()
+    private void RemoveServed()
     {
         var mark = CompactRevision;
         for (var i = _hungry.Count - 1; i >= 0; i--)

@@ -5,15 +5,15 @@ namespace Kine.Grains.Watch;
 /// <code>
 /// (9, 11]   applied: 11
 /// (9, 11]   a repeat: dropped
-/// (13, 14]  a gap: held, and 12..13 asked of the history
+/// (13, 14]  a gap: buffered, and 12..13 asked of the history
 /// (11, 12]  joins on: 12
-/// page 12..13 comes: 13 applied, and with it the held batch: 14
+/// page 12..13 comes: 13 applied, and with it the buffered batch: 14
 /// </code>
 /// </summary>
 public sealed partial class WatchHub
 {
-    private static readonly TimeSpan ReachTime = TimeSpan.FromSeconds(2);
-    private readonly SortedList<long, EventBatch> _held = [];
+    private static readonly TimeSpan PublishedWait = TimeSpan.FromSeconds(2);
+    private readonly SortedList<long, EventBatch> _buffered = [];
     private bool _loaded;
     private bool _pulling;
     private long _known;
@@ -35,19 +35,19 @@ public sealed partial class WatchHub
     internal bool IsBehind => _history.PublishedRevision > Revision && Revision > 0;
 
     /// <summary>Gets what is published. Given up after a while: who is behind is still right, as a member of etcd is that lags.</summary>
-    internal async Task Reach()
+    internal async Task WaitForPublished()
     {
         var published = _history.PublishedRevision;
         Advance(published);
-        await WaitForRevision(published, CancellationToken.None).WaitAsync(ReachTime, Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await WaitForRevision(published, CancellationToken.None).WaitAsync(PublishedWait, Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    private void Hold(EventBatch batch)
+    private void Buffer(EventBatch batch)
     {
-        var held = _held.TryGetValue(batch.PreviousRevision, out var same);
-        if (held ? same!.LastRevision < batch.LastRevision : _held.Count < _options.HeldBatches)
+        var known = _buffered.TryGetValue(batch.PreviousRevision, out var same);
+        if (known ? same!.LastRevision < batch.LastRevision : _buffered.Count < _options.BufferedBatches)
         {
-            _held[batch.PreviousRevision] = batch;
+            _buffered[batch.PreviousRevision] = batch;
             _known = Math.Max(_known, batch.PreviousRevision);
         }
         else
@@ -58,12 +58,12 @@ public sealed partial class WatchHub
         StartPull();
     }
 
-    private void ApplyHeld(Publication publication)
+    private void ApplyBuffered(Publication publication)
     {
-        while (_held.Count > 0 && _held.GetKeyAtIndex(0) <= _revision)
+        while (_buffered.Count > 0 && _buffered.GetKeyAtIndex(0) <= _revision)
         {
-            var batch = _held.GetValueAtIndex(0);
-            _held.RemoveAt(0);
+            var batch = _buffered.GetValueAtIndex(0);
+            _buffered.RemoveAt(0);
             if (batch.LastRevision > _revision)
             {
                 Apply(batch.Events, batch.LastRevision, publication);
@@ -141,6 +141,6 @@ public sealed partial class WatchHub
             Apply(page.Events, page.Through, publication);
         }
 
-        ApplyHeld(publication);
+        ApplyBuffered(publication);
     }
 }

@@ -131,7 +131,7 @@ public sealed partial class WatchHub
                 continue;
             }
 
-            publication.Reached.Add(_waiters[i]);
+            publication.Waiters.Add(_waiters[i]);
             _waiters[i] = _waiters[^1];
             _waiters.RemoveAt(_waiters.Count - 1);
         }
@@ -142,7 +142,7 @@ public sealed partial class WatchHub
     /// <summary>Does outside the lock what a change has brought.</summary>
     private void Finish(Publication publication)
     {
-        foreach (var waiter in publication.Reached)
+        foreach (var waiter in publication.Waiters)
         {
             waiter.TrySetResult();
         }
@@ -183,13 +183,13 @@ public sealed partial class WatchHub
 
         public List<PreviousFetch> Fetch { get; } = [];
 
-        public List<RevisionWaiter> Reached { get; } = [];
+        public List<RevisionWaiter> Waiters { get; } = [];
 
         public void Clear()
         {
             Wake.Clear();
             Fetch.Clear();
-            Reached.Clear();
+            Waiters.Clear();
         }
     }
 }

@@ -114,7 +114,7 @@ public sealed partial class WatchHub : IDisposable
             _ring.Load(first, revision, tail);
             _loaded = true;
             _leaderless = null;
-            ApplyHeld(publication);
+            ApplyBuffered(publication);
             Complete(publication);
         }
 
@@ -122,7 +122,7 @@ public sealed partial class WatchHub : IDisposable
     }
 
     /// <summary>
-    /// Takes a batch. Returns at once: what is not the next one is dropped when known, and else held while the gap before it is pulled.
+    /// Takes a batch. Returns at once: what is not the next one is dropped when known, and else buffered while the gap before it is pulled.
     /// </summary>
     public void Publish(EventBatch batch)
     {
@@ -135,11 +135,11 @@ public sealed partial class WatchHub : IDisposable
                 if (_loaded && batch.PreviousRevision <= _revision)
                 {
                     Apply(batch.Events, batch.LastRevision, publication);
-                    ApplyHeld(publication);
+                    ApplyBuffered(publication);
                 }
                 else
                 {
-                    Hold(batch);
+                    Buffer(batch);
                 }
 
                 Complete(publication);
@@ -166,7 +166,7 @@ public sealed partial class WatchHub : IDisposable
 
             if (_stopped is not null)
             {
-                return Task.FromException(StoppedError());
+                return Task.FromException(_stopped.Copy());
             }
 
             var waiter = new RevisionWaiter(revision);
@@ -182,7 +182,7 @@ public sealed partial class WatchHub : IDisposable
         {
             if ((_stopped ?? _leaderless) is { } reason)
             {
-                throw new EtcdException(reason.Code, reason.Message);
+                throw reason.Copy();
             }
 
             var stream = new WatchStream(this, _options);
@@ -212,12 +212,12 @@ public sealed partial class WatchHub : IDisposable
         _stopping.Cancel();
         foreach (var waiter in waiters)
         {
-            waiter.TrySetException(StoppedError());
+            waiter.TrySetException(error.Copy());
         }
 
         foreach (var stream in streams)
         {
-            stream.End(StoppedError());
+            stream.End(error.Copy());
         }
     }
 
@@ -247,8 +247,6 @@ public sealed partial class WatchHub : IDisposable
 
     /// <summary>Stops with "server stopped", if it was not stopped otherwise.</summary>
     public void Dispose() => Stop(EtcdErrors.ServerStopped);
-
-    private EtcdException StoppedError() => new(_stopped!.Code, _stopped.Message);
 
     private void RaiseMark(long compactRevision)
     {

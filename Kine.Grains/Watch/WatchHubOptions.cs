@@ -36,8 +36,8 @@ public sealed record WatchHubOptions
     /// <summary>Replies that a stream holds unsent before it stops taking requests.</summary>
     public int ControlReplies { get; init; } = 64;
 
-    /// <summary>Batches held while a gap before them is pulled; what comes on top is dropped and pulled too.</summary>
-    public int HeldBatches { get; init; } = 256;
+    /// <summary>Batches buffered while a gap before them is pulled; what comes on top is dropped and pulled too.</summary>
+    public int BufferedBatches { get; init; } = 256;
 
     /// <summary>Pause before a failed read of the past is tried again; doubled up to sixteen times as long.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(50);

@@ -49,7 +49,7 @@ public sealed partial class WatchStream : IDisposable
     // A client that wrote through this process sees a watch or a progress reply begin behind its write.
     private async ValueTask ReceiveAfterReach(WatchRequest request)
     {
-        await _hub.Reach();
+        await _hub.WaitForPublished();
         await Take(request);
     }
 
@@ -158,7 +158,7 @@ public sealed partial class WatchStream : IDisposable
     /// <summary>Wakes the reader; for whoever got true from one of the calls that say so.</summary>
     internal void Wake() => _signal.Set();
 
-    private bool Continues() => _error is null ? !_ended : throw new EtcdException(_error.Code, _error.Message);
+    private bool Continues() => _error is null ? !_ended : throw _error.Copy();
 
     /// <summary>Makes the next reply; under the stream's lock.</summary>
     private bool Next()

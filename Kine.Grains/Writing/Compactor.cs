@@ -14,7 +14,7 @@ namespace Kine.Grains.Writing;
 /// Compact -> mark durable -> longer reads below it end -> index slice -> log slices -> index slice -> ... -> keys that are gone
 /// </code>
 /// </summary>
-internal sealed class Compactor(WriteLoop loop, IRevisionStore store, CompactionHolds pins, WriterOptions options, TimeProvider time, ILogger log)
+internal sealed class Compactor(WriteLoop loop, IRevisionStore store, CompactionPins pins, WriterOptions options, TimeProvider time, ILogger log)
 {
     private const int SweepLeaves = 512;
     private const int Window = 8192; // records dropped from the index in one turn: a millisecond or two

@@ -44,7 +44,7 @@ internal sealed class LogLoader(LocalKeyspace local, FenceToken token, WriterOpt
         var tailFrom = await LoadIndex(index, last, cancellationToken);
         var quota = new SpaceQuota(_store, options.QuotaBackendBytes, log);
         await quota.Measure(cancellationToken);
-        var state = new WriteState(index, local.Values, local.Holds, new LeaseTable())
+        var state = new WriteState(index, local.Values, local.Pins, new LeaseTable())
         {
             Identity = identity,
             Quota = quota,

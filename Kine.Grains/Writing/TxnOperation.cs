@@ -9,7 +9,7 @@ using Kine.Grains.Values;
 namespace Kine.Grains.Writing;
 
 /// <summary>
-/// etcd v3 API, KV.Txn. All compares, nested ones included, look at the state before the transaction and settle which branches are taken; what can
+/// etcd v3 API, KV.Txn. All compares, nested ones included, look at the state before the transaction and decide which branches are taken; what can
 /// fail in those is checked next; only then is anything written.
 /// </summary>
 internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnResponse>
@@ -60,7 +60,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
     // Notes the outcome of this transaction's compares, then of the nested ones in the branch taken, in order.
     private void Decide(TxnRequest txn, WriteState state)
     {
-        var succeeded = Holds(txn.Compare, state);
+        var succeeded = Matches(txn.Compare, state);
         _path.Add(succeeded);
         foreach (var operation in succeeded ? txn.Success : txn.Failure)
         {
@@ -71,11 +71,11 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         }
     }
 
-    private bool Holds(RepeatedField<Compare> compares, WriteState state)
+    private bool Matches(RepeatedField<Compare> compares, WriteState state)
     {
         foreach (var compare in compares)
         {
-            if (!Holds(compare, state))
+            if (!Matches(compare, state))
             {
                 return false;
             }
@@ -84,14 +84,14 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         return true;
     }
 
-    private bool Holds(Compare compare, WriteState state)
+    private bool Matches(Compare compare, WriteState state)
     {
         var any = false;
         if (compare.RangeEnd.IsEmpty)
         {
             if (state.TryGet(compare.Key.Span, out var version))
             {
-                return Holds(compare, compare.Key.Memory, version, state);
+                return Matches(compare, compare.Key.Memory, version, state);
             }
         }
         else
@@ -101,7 +101,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
             {
                 any = true;
                 ReadOnlyMemory<byte> key = compare.Target == Compare.Types.CompareTarget.Value ? cursor.Key.ToArray() : default;
-                if (!Holds(compare, key, cursor.Current, state))
+                if (!Matches(compare, key, cursor.Current, state))
                 {
                     return false;
                 }
@@ -109,10 +109,10 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         }
 
         // A missing key compares as all zeros, but never by value.
-        return any || (compare.Target != Compare.Types.CompareTarget.Value && Holds(compare, default, default, state));
+        return any || (compare.Target != Compare.Types.CompareTarget.Value && Matches(compare, default, default, state));
     }
 
-    private bool Holds(Compare compare, ReadOnlyMemory<byte> key, in KeyVersion version, WriteState state)
+    private bool Matches(Compare compare, ReadOnlyMemory<byte> key, in KeyVersion version, WriteState state)
     {
         int order;
         switch (compare.Target)
@@ -140,7 +140,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
                 }
                 else
                 {
-                    // Go on as if it held, so that all that is missing is fetched at once; the outcome is thrown away.
+                    // Go on as if it matched, so that all that is missing is fetched at once; the outcome is thrown away.
                     Need(key, version);
                     return true;
                 }

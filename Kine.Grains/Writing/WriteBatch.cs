@@ -38,4 +38,14 @@ internal sealed class WriteBatch(FenceToken token, long previousRevision)
 
     /// <summary>True when it takes no more requests.</summary>
     public bool IsFull => Append.Records.Count >= MaxRecords || Append.Bytes >= MaxBytes;
+
+    /// <summary>Answers all with an error.</summary>
+    public void Fail(EtcdException error)
+    {
+        foreach (var operation in Operations)
+        {
+            operation.Release();
+            operation.Fail(error);
+        }
+    }
 }

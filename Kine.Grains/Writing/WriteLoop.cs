@@ -19,12 +19,10 @@ namespace Kine.Grains.Writing;
 /// <see cref="Submit{TReply}(WriteOperation{TReply}, CancellationToken)"/> may be called from any thread. The loop runs on the task scheduler that called
 /// <see cref="Begin"/>.
 /// </summary>
-internal sealed class WriteLoop(
-    LocalKeyspace local, Tenure tenure, WatchHub hub, WriterOptions options, TimeProvider time, ILogger log)
+internal sealed class WriteLoop(LocalKeyspace local, Tenure tenure, WatchHub hub, WriterOptions options, TimeProvider time, ILogger log)
 {
     private const long MaxWaitingBytes = 64 << 20;
     private const int MaxWaiting = 100_000;
-    private static readonly Task<AppendResult> ProvenBatch = Task.FromResult(new AppendResult(AppendOutcome.Durable));
 
     private readonly Channel<WriterItem> _items = Channel.CreateUnbounded<WriterItem>(new UnboundedChannelOptions { SingleReader = true });
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -37,10 +35,7 @@ internal sealed class WriteLoop(
 
     // From here on the loop's alone.
     private WriteState? _state;
-    private KeyspaceView? _view;
-    private WriteBatch? _flying;
-    private Task<AppendResult>? _flight;
-    private Task<AppendResult>? _resolving;
+    private BatchFlight? _flight;
     private int _parked;
 
     /// <summary>Completes when the writer has ended by itself or was stopped.</summary>
@@ -63,7 +58,7 @@ internal sealed class WriteLoop(
     public void Begin(WriteState state, KeyspaceView view)
     {
         _state = state;
-        _view = view;
+        _flight = new BatchFlight(this, local, view, tenure, hub, options, time, log);
         lock (_lock)
         {
             if (!Move(WriterLife.Writing))
@@ -231,13 +226,33 @@ internal sealed class WriteLoop(
         Dismiss(operation);
     }
 
-    private static void FailAll(WriteBatch batch, EtcdException error)
+    /// <summary>False when no step leads there from where the writer stands.</summary>
+    internal bool Move(WriterLife next)
     {
-        foreach (var operation in batch.Operations)
+        lock (_lock)
         {
-            operation.Release();
-            operation.Fail(error);
+            var possible = (_life, next) switch
+            {
+                (WriterLife.Loading or WriterLife.OutcomeUnknown or WriterLife.StoreAway, WriterLife.Writing) => true,
+                (WriterLife.Writing, WriterLife.OutcomeUnknown) => true,
+                (WriterLife.OutcomeUnknown, WriterLife.StoreAway) => true,
+                (WriterLife.Writing or WriterLife.OutcomeUnknown, WriterLife.Draining) => true,
+                _ => false,
+            };
+            if (possible)
+            {
+                _life = next;
+            }
+
+            return possible;
         }
+    }
+
+    /// <summary>Makes the loop look again once the task has ended.</summary>
+    internal async Task NudgeAfter(Task task)
+    {
+        await task;
+        _items.Writer.TryWrite(Nudge.Instance);
     }
 
     // False when more waits than is allowed.
@@ -261,35 +276,13 @@ internal sealed class WriteLoop(
         }
     }
 
-    // False when it does not lead there from where the writer stands.
-    private bool Move(WriterLife next)
-    {
-        lock (_lock)
-        {
-            var possible = (_life, next) switch
-            {
-                (WriterLife.Loading or WriterLife.OutcomeUnknown or WriterLife.StoreAway, WriterLife.Writing) => true,
-                (WriterLife.Writing, WriterLife.OutcomeUnknown) => true,
-                (WriterLife.OutcomeUnknown, WriterLife.StoreAway) => true,
-                (WriterLife.Writing or WriterLife.OutcomeUnknown, WriterLife.Draining) => true,
-                _ => false,
-            };
-            if (possible)
-            {
-                _life = next;
-            }
-
-            return possible;
-        }
-    }
-
     private async Task Run()
     {
         try
         {
             while (!HasEnded && await _items.Reader.WaitToReadAsync())
             {
-                await Turn();
+                await Turn(_flight!);
             }
         }
         catch (Exception error)
@@ -304,31 +297,29 @@ internal sealed class WriteLoop(
     }
 
     // Goes on until nothing is left to do before the next item arrives. The end of an append is such an item.
-    private async Task Turn()
+    private async Task Turn(BatchFlight flight)
     {
         do
         {
             EvaluateArrived();
-            if (_flight is not null && State.Batch.IsFull && !HasEnded)
+            if (flight.IsUnderWay && State.Batch.IsFull && !HasEnded)
             {
-                await Task.WhenAny(_flight, _ended.Task);
+                await Task.WhenAny(flight.Landing, _ended.Task);
             }
 
-            if (_flight is { IsCompleted: true } landed && !HasEnded)
+            if (flight.HasLanded && !HasEnded)
             {
-                _flight = null;
-                Conclude(_flying!, await landed);
+                await flight.Conclude();
             }
 
-            if (_flight is null && !HasEnded && State.Batch.Operations.Count > 0)
+            if (!flight.IsUnderWay && !HasEnded && State.Batch.Operations.Count > 0)
             {
-                _flying = State.TakeBatch();
-                Fly(Send(_flying));
+                flight.Start(State.TakeBatch());
             }
         }
-        while (!HasEnded && (_flight is { IsCompleted: true } || (HasItems && !State.Batch.IsFull)));
+        while (!HasEnded && (flight.HasLanded || (HasItems && !State.Batch.IsFull)));
 
-        if (_life == WriterLife.Draining && _flight is null && _parked == 0 && !HasItems)
+        if (_life == WriterLife.Draining && !flight.IsUnderWay && _parked == 0 && !HasItems)
         {
             End(EtcdErrors.ServerStopped);
         }
@@ -342,162 +333,12 @@ internal sealed class WriteLoop(
         }
     }
 
-    private void Fly(Task<AppendResult> flight)
-    {
-        _flight = flight;
-        if (!flight.IsCompleted)
-        {
-            _ = NudgeAfter(flight);
-        }
-    }
-
-    private async Task NudgeAfter(Task flight)
-    {
-        await flight;
-        _items.Writer.TryWrite(Nudge.Instance);
-    }
-
-    // Answers without an append are reads: they need to be current.
-    private Task<AppendResult> Send(WriteBatch batch) => batch.Writes ? tenure.Append(batch.Append) : tenure.IsProven ? ProvenBatch : Prove();
-
-    private async Task<AppendResult> Prove()
-    {
-        try
-        {
-            await tenure.Prove();
-            return new AppendResult(AppendOutcome.Durable);
-        }
-        catch (EtcdException error)
-        {
-            return new AppendResult(AppendOutcome.Unproven, error);
-        }
-        catch (Exception error)
-        {
-            return new AppendResult(AppendOutcome.Lost, error);
-        }
-    }
-
-    private async Task<AppendResult> ResolveInTime()
-    {
-        try
-        {
-            return await _resolving!.WaitAsync(options.RequestTimeout, time);
-        }
-        catch (TimeoutException)
-        {
-            return new AppendResult(AppendOutcome.StillUnknown);
-        }
-    }
-
-    private void Conclude(WriteBatch batch, AppendResult result)
-    {
-        switch (result.Outcome)
-        {
-            case AppendOutcome.Durable:
-                Publish(batch);
-                break;
-            case AppendOutcome.NotAppended:
-                log.LogWarning(result.Error, "An append did not happen; its writes are refused");
-                TakeBack(batch, EtcdErrors.TimedOut);
-                break;
-            case AppendOutcome.Unproven:
-                FailAll(batch, (EtcdException)result.Error!);
-                break;
-            case AppendOutcome.FoundDurable:
-                RaiseTerm();
-                Publish(batch);
-                break;
-            case AppendOutcome.FoundMissing:
-                TakeBack(batch, EtcdErrors.TimedOut);
-                RaiseTerm();
-                break;
-            case AppendOutcome.Unknown:
-                log.LogWarning(result.Error, "The answer to an append was lost; looking whether it landed");
-                Move(WriterLife.OutcomeUnknown);
-                _resolving = tenure.Resolve(batch.Append);
-                Fly(ResolveInTime());
-                return;
-            case AppendOutcome.StillUnknown:
-                GiveUpWaiting(batch);
-                Fly(_resolving!);
-                return;
-            default:
-                Lose(result.Error!, "The store does not let this writer go on");
-                return;
-        }
-
-        _flying = null;
-    }
-
-    // The epoch rose while it was asked what became of an append.
-    private void RaiseTerm()
-    {
-        State.Renew(tenure.Token);
-        hub.Identity = new ReplyIdentity(local.Identity.ClusterId, local.Identity.MemberId, State.Term);
-        Move(WriterLife.Writing);
-    }
-
-    private void Publish(WriteBatch batch)
-    {
-        if (batch.Writes)
-        {
-            State.MarkDurable(batch);
-            var before = _view!.State;
-            var published = new PublishedState(
-                batch.Append.LastRevision, Math.Max(before.CompactRevision, batch.CompactRevision), State.Term);
-            _view.Publish(published);
-            var events = new EventBatch(before.Revision, published.Revision, published.CompactRevision, batch.Events);
-            hub.Publish(events);
-            Published(events);
-            foreach (var action in batch.Published)
-            {
-                action();
-            }
-        }
-
-        foreach (var operation in batch.Operations)
-        {
-            operation.Answer(local.Values, options.RequestTimeout, time);
-        }
-
-        State.Quota.Appended(batch.Append.Bytes);
-    }
-
-    // Undoes what was evaluated on top of the batch first, then the batch.
-    private void TakeBack(WriteBatch batch, EtcdException error)
-    {
-        var later = State.Batch;
-        State.Undo(later);
-        State.Undo(batch);
-        FailAll(later, error);
-        FailAll(batch, error);
-    }
-
-    // Nobody waits for a store for ever. What may have landed is answered "timed out", which says that it may; the rest was never sent.
-    private void GiveUpWaiting(WriteBatch batch)
-    {
-        if (!Move(WriterLife.StoreAway))
-        {
-            End(EtcdErrors.ServerStopped); // a drain that the store does not let end
-            return;
-        }
-
-        batch.Operations.ForEach(static operation => operation.Fail(EtcdErrors.TimedOut));
-        var later = State.Batch;
-        State.Undo(later);
-        FailAll(later, EtcdErrors.TimedOut);
-    }
-
     private void FailEverything()
     {
         _items.Writer.TryComplete();
         var error = _reason ?? EtcdErrors.LeaderChanged;
-        if (_flying is not null)
-        {
-            FailAll(_flying, error);
-        }
-
-        FailAll(State.Batch, error);
+        _flight!.Fail(error);
+        State.Batch.Fail(error);
         while (_items.Reader.TryRead(out var item))
         {
             item.Fail(error);

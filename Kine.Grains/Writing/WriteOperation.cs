@@ -17,7 +17,7 @@ internal abstract class WriteOperation : WriterItem
 {
     private List<WantedValue>? _wanted;
     private Dictionary<RecordId, ReadOnlyMemory<byte>>? _fetched;
-    private IDisposable? _hold;
+    private IDisposable? _pin;
     private long? _parkedAt;
 
     /// <summary>Versions whose values must be fetched before it can be evaluated.</summary>
@@ -61,7 +61,7 @@ internal abstract class WriteOperation : WriterItem
     }
 
     /// <summary>Lets go of what it keeps from compaction, when it will not be answered.</summary>
-    public void Release() => _hold?.Dispose();
+    public void Release() => _pin?.Dispose();
 
     /// <summary>Notes that the value of a version decides the outcome and is not in memory.</summary>
     public void Need(ReadOnlyMemory<byte> key, in KeyVersion version) => (Needs ??= []).Add(new VersionedKey(key, version));
@@ -117,8 +117,8 @@ internal abstract class WriteOperation : WriterItem
         }
         else
         {
-            // The hold is at the oldest revision any read may ask for, so that it covers all of this operation's versions.
-            _hold ??= state.Hold();
+            // The pin is at the oldest revision any read may ask for, so that it covers all of this operation's versions.
+            _pin ??= state.Pin();
             (_wanted ??= []).Add(new WantedValue(pair, new VersionedKey(key, version)));
         }
 
@@ -152,7 +152,7 @@ internal abstract class WriteOperation : WriterItem
         }
         finally
         {
-            _hold?.Dispose();
+            _pin?.Dispose();
         }
     }
 

@@ -17,7 +17,7 @@ namespace Kine.Grains.Writing;
 /// B's append fails -> undone: the newest revision is 11 again
 /// </code>
 /// </summary>
-internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionHolds holds, LeaseTable leases)
+internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionPins pins, LeaseTable leases)
 {
     /// <summary>The mark before any compaction, as in etcd, where a compaction to 0 is a compaction.</summary>
     public const long NotCompacted = -1;
@@ -103,7 +103,7 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionH
     }
 
     /// <summary>Keeps compaction from deleting any version that can be read now.</summary>
-    public IDisposable Hold() => holds.Acquire(Math.Max(CompactRevision, 0));
+    public IDisposable Pin() => pins.Acquire(Math.Max(CompactRevision, 0));
 
     /// <summary>Begins a transaction: its writes share the next revision.</summary>
     public void Begin() => _sub = 0;

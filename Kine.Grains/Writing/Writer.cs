@@ -36,7 +36,7 @@ internal sealed class Writer : IKeyspaceWriter
         Loop = new WriteLoop(local, _tenure, hub, options, time, log);
         _tenure.Lost = Loop.Lose;
         Leases = new WriterLeases(Loop, clocks, options, time);
-        Compaction = new Compactor(Loop, local.Store, local.Holds, options, time, log);
+        Compaction = new Compactor(Loop, local.Store, local.Pins, options, time, log);
         Maintenance = new WriterMaintenance(Loop, local, options, log);
     }
 
@@ -137,7 +137,7 @@ internal sealed class Writer : IKeyspaceWriter
         var loader = new LogLoader(_local, _tenure.Token, _options, _log);
         (var state, var tailFrom) = await loader.Load(fence, _hub.Revision, cancellationToken);
         var published = new PublishedState(state.Revision, state.CompactRevision, state.Term);
-        var view = new KeyspaceView(state.Index, _local.Values, _local.Holds, published) { Changes = this };
+        var view = new KeyspaceView(state.Index, _local.Values, _local.Pins, published) { Changes = this };
         var tail = await ReadTail(tailFrom, view, cancellationToken);
         _local.Identity = state.Identity;
         Loop.Begin(state, view);
@@ -175,7 +175,7 @@ internal sealed class Writer : IKeyspaceWriter
 
     private EtcdException Unreachable(Exception error)
     {
-        _candidacy.SayUnreachable(error.Message);
+        _candidacy.LogUnreachable(error.Message);
         return EtcdErrors.TimedOut;
     }
 

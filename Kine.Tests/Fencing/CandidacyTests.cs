@@ -25,12 +25,12 @@ public sealed class CandidacyTests
 
         for (var look = 0; look < 3; look++)
         {
-            candidacy.SayUnreachable("the database is away");
+            candidacy.LogUnreachable("the database is away");
         }
 
-        candidacy.SayUnreachable("the database is full");
+        candidacy.LogUnreachable("the database is full");
         Assert.Null(await candidacy.Claimable(default));
-        candidacy.SayUnreachable("the database is full");
+        candidacy.LogUnreachable("the database is full");
 
         const string standingBy = "Standing by: the process at http://other:2379 holds the store, epoch 1";
         Assert.Equal(

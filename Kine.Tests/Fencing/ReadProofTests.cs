@@ -16,10 +16,10 @@ public sealed class ReadProofTests
     }
 
     [Fact]
-    public void Nothing_is_proven_before_the_first_sign_of_life() => Assert.False(new ReadProof(_clock, always: false).Holds);
+    public void Nothing_is_proven_before_the_first_sign_of_life() => Assert.False(new ReadProof(_clock, always: false).IsValid);
 
     [Fact]
-    public void A_lock_for_life_needs_no_sign_of_life() => Assert.True(new ReadProof(_clock, always: true).Holds);
+    public void A_lock_for_life_needs_no_sign_of_life() => Assert.True(new ReadProof(_clock, always: true).IsValid);
 
     [Theory]
     [InlineData(8, 8, true)]
@@ -29,10 +29,10 @@ public sealed class ReadProofTests
     public void The_larger_advance_of_both_clocks_counts_and_a_step_back_voids(double boot, double wall, bool holds)
     {
         var proof = Renewed();
-        Assert.True(proof.Holds);
+        Assert.True(proof.IsValid);
         _clock.Boot = TimeSpan.FromMinutes(boot);
         _clock.Wall = TimeSpan.FromMinutes(wall);
-        Assert.Equal(holds, proof.Holds);
+        Assert.Equal(holds, proof.IsValid);
     }
 
     [Fact]
@@ -42,7 +42,7 @@ public sealed class ReadProofTests
         var sent = proof.Now;
         _clock.Boot = TimeSpan.FromMinutes(9.5);
         proof.Renew(sent, Lease);
-        Assert.False(proof.Holds);
+        Assert.False(proof.IsValid);
     }
 
     [Fact]

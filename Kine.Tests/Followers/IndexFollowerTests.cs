@@ -119,6 +119,24 @@ public sealed class IndexFollowerTests
     }
 
     [Fact]
+    public async Task Reads_that_share_a_pull_which_fails_get_an_error_each()
+    {
+        await using var server = await FollowedServer.Start();
+        var follower = Follow(server);
+        await follower.Load();
+        await server.Put("/registry/pods/p01", "1");
+        var current = await server.Current();
+        var fails = new TaskCompletionSource();
+        server.AfterPull = () => fails.Task;
+        Task[] reads = [follower.CatchUp(current), follower.CatchUp(current)];
+        fails.SetException(EtcdErrors.TimedOut);
+        var first = await Assert.ThrowsAsync<EtcdException>(() => reads[0]);
+        var second = await Assert.ThrowsAsync<EtcdException>(() => reads[1]);
+        Assert.NotSame(first, second);
+        Assert.Equal(first.Message, second.Message);
+    }
+
+    [Fact]
     public async Task A_follower_that_lacks_what_is_compacted_loads_anew_and_never_goes_back()
     {
         var random = Draw.From(3);

@@ -12,7 +12,7 @@ namespace Kine.Tests.Followers;
 /// <summary>Watches in a process without the writer see what those in the writer's process see.</summary>
 public sealed class RemoteWatchTests
 {
-    private static readonly WatchHubOptions SmallRing = new() { RingBytes = 20_000, HeldBatches = 8, PageEvents = 50 };
+    private static readonly WatchHubOptions SmallRing = new() { RingBytes = 20_000, BufferedBatches = 8, PageEvents = 50 };
 
     [Theory]
     [InlineData(1)]
@@ -30,7 +30,7 @@ public sealed class RemoteWatchTests
         }
 
         var start = await server.Subscribe();
-        remote.Heard(start);
+        remote.Advance(start);
         hub.Load(start.Revision + 1, start.Revision, start.CompactRevision, []);
         var channel = new LossyChannel(random);
         var pairs = new List<(TestStream Local, TestStream Remote)>();
@@ -62,7 +62,7 @@ public sealed class RemoteWatchTests
         }));
         await server.Keyspace.Txn(last, CancellationToken.None);
         var end = await server.Current();
-        remote.Heard(end);
+        remote.Advance(end);
         hub.Advance(end.Revision);
         await hub.WaitForRevision(end.Revision, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(30));
         foreach ((var local, var far) in pairs)
@@ -85,7 +85,7 @@ public sealed class RemoteWatchTests
         await using var server = await FollowedServer.Start();
         var remote = new LocalKeyspace(server.Store, new WriterOptions(), new ProofClock());
         using var hub = new WatchHub(new EventHistory(remote, server.Grains), SmallRing, TimeProvider.System);
-        remote.Heard(await server.Current());
+        remote.Advance(await server.Current());
         hub.Load(2, 1, 0, []);
         await using var stream = new TestStream(hub);
         await stream.Watch("/registry/pods/a");
@@ -108,10 +108,10 @@ public sealed class RemoteWatchTests
         await using var server = await FollowedServer.Start();
         var remote = new LocalKeyspace(server.Store, new WriterOptions(), new ProofClock());
         using var hub = new WatchHub(new EventHistory(remote, server.Grains), SmallRing, TimeProvider.System);
-        remote.Heard(await server.Current());
+        remote.Advance(await server.Current());
         hub.Load(2, 1, 0, []);
         var put = await server.Put("/registry/pods/a", "told");
-        remote.Heard(new PublishedState(put.Header.Revision, -1, 0));
+        remote.Advance(new PublishedState(put.Header.Revision, -1, 0));
         await using var stream = new TestStream(hub);
         Assert.Equal(put.Header.Revision, (await stream.Watch("/registry/pods/a")).Header.Revision);
         await server.Put("/registry/pods/a", "next");
@@ -121,7 +121,7 @@ public sealed class RemoteWatchTests
 
     private static void Hear(LocalKeyspace remote, WatchHub hub, EventBatch batch)
     {
-        remote.Heard(new PublishedState(batch.LastRevision, batch.CompactRevision, 0));
+        remote.Advance(new PublishedState(batch.LastRevision, batch.CompactRevision, 0));
         hub.Publish(batch);
     }
 

@@ -35,6 +35,8 @@ public sealed class WireTests
         var error = Again(new EtcdException(StatusCode.OutOfRange, "etcdserver: mvcc: required revision has been compacted"));
         Assert.Equal(StatusCode.OutOfRange, error.Code);
         Assert.Equal("etcdserver: mvcc: required revision has been compacted", error.Message);
+        Assert.False(error.IsNoLeader);
+        Assert.True(Again(EtcdErrors.NoLeader).IsNoLeader);
 
         var put = new PutRequest { Key = ByteString.CopyFromUtf8("a"), Value = ByteString.CopyFrom(new byte[5000]), Lease = 3 };
         Assert.Equal(put, Again(put));

@@ -195,7 +195,7 @@ public sealed class InterruptedRestoreTests : IDisposable
             StorageVersion = "",
             Leases = [(7, 700), (8, 800)],
             Alarms = [],
-            Hold = new CompactionHolds().Acquire(0),
+            Pin = new CompactionPins().Acquire(0),
         };
         var counter = new BoltWriter();
         Fill(counter, point, name);

@@ -14,7 +14,7 @@ public sealed class SnapshotWriterTests : IAsyncLifetime
     private readonly TempFolder _folder = new();
     private readonly MemoryRevisionStore _store = new();
     private readonly KeyIndex _index = new();
-    private readonly CompactionHolds _holds = new();
+    private readonly CompactionPins _pins = new();
     private Fence _fence = null!;
 
     public async Task InitializeAsync()
@@ -100,7 +100,7 @@ public sealed class SnapshotWriterTests : IAsyncLifetime
         StorageVersion = "3.6.0",
         Leases = [],
         Alarms = [],
-        Hold = _holds.Acquire(compacted),
+        Pin = _pins.Acquire(compacted),
     };
 
     private async Task<SnapshotFile> Write(SnapshotPoint point)

@@ -13,7 +13,7 @@ public sealed class WatchFollowerTests
     [InlineData(3)]
     public async Task Every_watcher_sees_every_event_once_and_in_order_over_a_channel_that_loses_repeats_and_reorders(int seed)
     {
-        await using var fixture = new WatchFixture(new WatchHubOptions { RingBytes = 50_000, HeldBatches = 8, PageEvents = 50 });
+        await using var fixture = new WatchFixture(new WatchHubOptions { RingBytes = 50_000, BufferedBatches = 8, PageEvents = 50 });
         var random = Draw.From(seed);
         var streams = new List<(TestStream Stream, string Start, string End, long From)>();
         var channel = new List<EventBatch>();

@@ -3,25 +3,25 @@ using Kine.Grains.Keyspace;
 namespace Kine.Grains.Reads;
 
 /// <summary>A read that compaction waits for; disposing it lets compaction go on.</summary>
-public sealed class CompactionHold : IDisposable
+public sealed class CompactionPin : IDisposable
 {
-    private readonly CompactionHolds _owner;
+    private readonly CompactionPins _owner;
     private long _progress = long.MinValue;
     private int _freed;
 
-    internal CompactionHold(CompactionHolds owner, long revision)
+    internal CompactionPin(CompactionPins owner, long revision)
     {
         _owner = owner;
         Revision = revision;
     }
 
-    /// <summary>The revision held.</summary>
+    /// <summary>The revision that is pinned.</summary>
     public long Revision { get; }
 
-    /// <summary>When it last said that it moves on, in the time provider's timestamps; the lowest value when it never did.</summary>
+    /// <summary>When it last moved on, in the time provider's timestamps; the lowest value when it never did.</summary>
     internal long LastProgress => Volatile.Read(ref _progress);
 
-    /// <summary>Says that a long read moves on: compaction's patience with it starts anew.</summary>
+    /// <summary>Notes that a long read moves on: compaction's patience with it starts anew.</summary>
     public void Progress(TimeProvider time) => Volatile.Write(ref _progress, time.GetTimestamp());
 
     /// <inheritdoc/>

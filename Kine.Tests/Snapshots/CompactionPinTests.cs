@@ -3,17 +3,17 @@ using Kine.Tests.Watch;
 
 namespace Kine.Tests.Snapshots;
 
-public sealed class CompactionHoldTests
+public sealed class CompactionPinTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
     private readonly ManualTime _time = new();
-    private readonly CompactionHolds _holds = new();
+    private readonly CompactionPins _pins = new();
 
     [Fact]
     public async Task Compaction_waits_as_long_as_a_long_read_moves_on()
     {
-        var hold = _holds.Acquire(5);
-        var waiting = _holds.WaitBelow(10, Limit, _time);
+        var hold = _pins.Acquire(5);
+        var waiting = _pins.WaitBelow(10, Limit, _time);
         for (var minute = 0; minute < 30; minute++)
         {
             _time.Advance(TimeSpan.FromMinutes(1));
@@ -29,9 +29,9 @@ public sealed class CompactionHoldTests
     [Fact]
     public async Task A_read_that_stands_still_loses_its_hold()
     {
-        using var hold = _holds.Acquire(5);
+        using var hold = _pins.Acquire(5);
         hold.Progress(_time);
-        var waiting = _holds.WaitBelow(10, Limit, _time);
+        var waiting = _pins.WaitBelow(10, Limit, _time);
         _time.Advance(Limit - TimeSpan.FromSeconds(1));
         await Task.Delay(20);
         Assert.False(waiting.IsCompleted);
@@ -48,18 +48,18 @@ public sealed class CompactionHoldTests
     [Fact]
     public async Task Holds_at_and_above_the_revision_keep_nothing()
     {
-        using var at = _holds.Acquire(10);
-        using var above = _holds.Acquire(11);
+        using var at = _pins.Acquire(10);
+        using var above = _pins.Acquire(11);
 
-        await _holds.WaitBelow(10, Limit, _time).WaitAsync(TimeSpan.FromSeconds(30));
+        await _pins.WaitBelow(10, Limit, _time).WaitAsync(TimeSpan.FromSeconds(30));
     }
 
     [Fact]
     public async Task The_last_of_several_holds_frees_compaction()
     {
-        var first = _holds.Acquire(5);
-        var second = _holds.Acquire(5);
-        var waiting = _holds.WaitBelow(10, Limit, _time);
+        var first = _pins.Acquire(5);
+        var second = _pins.Acquire(5);
+        var waiting = _pins.WaitBelow(10, Limit, _time);
         first.Dispose();
         first.Dispose();
         Assert.False(waiting.IsCompleted);

@@ -3,34 +3,34 @@ using Kine.Grains.Keyspace;
 namespace Kine.Grains.Reads;
 
 /// <summary>
-/// Keeps compaction from deleting what a longer read still needs. A reader acquires a hold at its revision and only then looks at the compaction mark;
-/// compaction publishes its mark and only then waits for the holds below it. So either the reader sees the mark, or compaction sees the hold.
+/// Keeps compaction from deleting what a longer read still needs. A reader takes a pin at its revision and only then looks at the compaction mark;
+/// compaction publishes its mark and only then waits for the pins below it. So either the reader sees the mark, or compaction sees the pin.
 /// </summary>
-public sealed class CompactionHolds
+public sealed class CompactionPins
 {
-    private readonly Lock _lock = new(); // protects _holds and _waiters
-    private readonly SortedDictionary<long, HashSet<CompactionHold>> _holds = [];
+    private readonly Lock _lock = new(); // protects _pins and _waiters
+    private readonly SortedDictionary<long, HashSet<CompactionPin>> _pins = [];
     private readonly List<(long Below, TaskCompletionSource Freed)> _waiters = [];
 
-    /// <summary>Holds everything that a read at <paramref name="revision"/> needs until disposed.</summary>
-    public CompactionHold Acquire(long revision)
+    /// <summary>Pins everything that a read at <paramref name="revision"/> needs until disposed.</summary>
+    public CompactionPin Acquire(long revision)
     {
-        var hold = new CompactionHold(this, revision);
+        var pin = new CompactionPin(this, revision);
         lock (_lock)
         {
-            if (!_holds.TryGetValue(revision, out var same))
+            if (!_pins.TryGetValue(revision, out var same))
             {
-                _holds.Add(revision, same = []);
+                _pins.Add(revision, same = []);
             }
 
-            same.Add(hold);
+            same.Add(pin);
         }
 
-        return hold;
+        return pin;
     }
 
     /// <summary>
-    /// Completes when no hold below <paramref name="revision"/> is left, or when <paramref name="limit"/> has passed, since the call and since any of them
+    /// Completes when no pin below <paramref name="revision"/> is left, or when <paramref name="limit"/> has passed, since the call and since any of them
     /// last made progress: a reader that is slower fails.
     /// </summary>
     public async Task WaitBelow(long revision, TimeSpan limit, TimeProvider time)
@@ -64,19 +64,19 @@ public sealed class CompactionHolds
         }
     }
 
-    /// <summary>Called once by each hold.</summary>
-    internal void Free(CompactionHold hold)
+    /// <summary>Called once by each pin.</summary>
+    internal void Free(CompactionPin pin)
     {
         lock (_lock)
         {
-            var same = _holds[hold.Revision];
-            same.Remove(hold);
+            var same = _pins[pin.Revision];
+            same.Remove(pin);
             if (same.Count > 0)
             {
                 return;
             }
 
-            _holds.Remove(hold.Revision);
+            _pins.Remove(pin.Revision);
             for (var i = _waiters.Count - 1; i >= 0; i--)
             {
                 if (!Below(_waiters[i].Below).Any())
@@ -92,9 +92,9 @@ public sealed class CompactionHolds
     {
         lock (_lock)
         {
-            return Below(below).Select(hold => hold.LastProgress).DefaultIfEmpty(long.MinValue).Max();
+            return Below(below).Select(pin => pin.LastProgress).DefaultIfEmpty(long.MinValue).Max();
         }
     }
 
-    private IEnumerable<CompactionHold> Below(long revision) => _holds.TakeWhile(entry => entry.Key < revision).SelectMany(entry => entry.Value);
+    private IEnumerable<CompactionPin> Below(long revision) => _pins.TakeWhile(entry => entry.Key < revision).SelectMany(entry => entry.Value);
 }

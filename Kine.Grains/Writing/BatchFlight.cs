@@ -1,0 +1,189 @@
+using Kine.Grains.Fencing;
+using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
+using Kine.Grains.Watch;
+using Microsoft.Extensions.Logging;
+
+namespace Kine.Grains.Writing;
+
+/// <summary>
+/// The one batch that is at the store, and what follows from its outcome. The loop's alone.
+/// <code>
+/// Start -> append -> durable         published: view, watches, followers; then answered
+///                 -> not appended    what was evaluated on top is undone, then the batch; both are answered "timed out"
+///                 -> no answer       resolved, however long that takes: durable or not appended. After 7 s its callers are answered "timed out"
+///                 -> refused         the writer ends
+/// </code>
+/// </summary>
+internal sealed class BatchFlight(
+    WriteLoop loop, LocalKeyspace local, KeyspaceView view, Tenure tenure, WatchHub hub, WriterOptions options, TimeProvider time, ILogger log)
+{
+    private static readonly Task<AppendResult> ProvenBatch = Task.FromResult(new AppendResult(AppendOutcome.Durable));
+
+    private WriteBatch? _batch;
+    private Task<AppendResult>? _outcome;
+    private Task<AppendResult>? _resolving;
+
+    /// <summary>True until the batch's outcome was dealt with.</summary>
+    public bool IsUnderWay => _outcome is not null;
+
+    /// <summary>True when there is an outcome to conclude.</summary>
+    public bool HasLanded => _outcome is { IsCompleted: true };
+
+    /// <summary>Completes with the next outcome of a batch that is under way.</summary>
+    public Task Landing => _outcome!;
+
+    /// <summary>Sends a batch. Answers without an append are reads: they need to be current.</summary>
+    public void Start(WriteBatch batch)
+    {
+        _batch = batch;
+        WaitFor(batch.Writes ? tenure.Append(batch.Append) : tenure.IsProven ? ProvenBatch : Prove());
+    }
+
+    /// <summary>Does what the outcome asks for; the batch may stay under way until a later one.</summary>
+    public async Task Conclude()
+    {
+        var result = await _outcome!;
+        _outcome = null;
+        Conclude(_batch!, result);
+    }
+
+    /// <summary>Answers what is still under way with an error: the writer has ended.</summary>
+    public void Fail(EtcdException error) => _batch?.Fail(error);
+
+    private void WaitFor(Task<AppendResult> outcome)
+    {
+        _outcome = outcome;
+        if (!outcome.IsCompleted)
+        {
+            _ = loop.NudgeAfter(outcome);
+        }
+    }
+
+    private async Task<AppendResult> Prove()
+    {
+        try
+        {
+            await tenure.Prove();
+            return new AppendResult(AppendOutcome.Durable);
+        }
+        catch (EtcdException error)
+        {
+            return new AppendResult(AppendOutcome.Unproven, error);
+        }
+        catch (Exception error)
+        {
+            return new AppendResult(AppendOutcome.Lost, error);
+        }
+    }
+
+    private async Task<AppendResult> ResolveInTime()
+    {
+        try
+        {
+            return await _resolving!.WaitAsync(options.RequestTimeout, time);
+        }
+        catch (TimeoutException)
+        {
+            return new AppendResult(AppendOutcome.StillUnknown);
+        }
+    }
+
+    private void Conclude(WriteBatch batch, AppendResult result)
+    {
+        switch (result.Outcome)
+        {
+            case AppendOutcome.Durable:
+                Publish(batch);
+                break;
+            case AppendOutcome.NotAppended:
+                log.LogWarning(result.Error, "An append did not happen; its writes are refused");
+                TakeBack(batch, EtcdErrors.TimedOut);
+                break;
+            case AppendOutcome.Unproven:
+                batch.Fail((EtcdException)result.Error!);
+                break;
+            case AppendOutcome.FoundDurable:
+                RaiseTerm();
+                Publish(batch);
+                break;
+            case AppendOutcome.FoundMissing:
+                TakeBack(batch, EtcdErrors.TimedOut);
+                RaiseTerm();
+                break;
+            case AppendOutcome.Unknown:
+                log.LogWarning(result.Error, "The answer to an append was lost; looking whether it landed");
+                loop.Move(WriterLife.OutcomeUnknown);
+                _resolving = tenure.Resolve(batch.Append);
+                WaitFor(ResolveInTime());
+                return;
+            case AppendOutcome.StillUnknown:
+                GiveUpWaiting(batch);
+                WaitFor(_resolving!);
+                return;
+            default:
+                loop.Lose(result.Error!, "The store does not let this writer go on");
+                return;
+        }
+
+        _batch = null;
+    }
+
+    // The epoch rose while it was asked what became of an append.
+    private void RaiseTerm()
+    {
+        loop.State.Renew(tenure.Token);
+        hub.Identity = new ReplyIdentity(local.Identity.ClusterId, local.Identity.MemberId, loop.State.Term);
+        loop.Move(WriterLife.Writing);
+    }
+
+    private void Publish(WriteBatch batch)
+    {
+        if (batch.Writes)
+        {
+            loop.State.MarkDurable(batch);
+            var before = view.State;
+            var published = new PublishedState(batch.Append.LastRevision, Math.Max(before.CompactRevision, batch.CompactRevision), loop.State.Term);
+            view.Publish(published);
+            var events = new EventBatch(before.Revision, published.Revision, published.CompactRevision, batch.Events);
+            hub.Publish(events);
+            loop.Published(events);
+            foreach (var action in batch.Published)
+            {
+                action();
+            }
+        }
+
+        foreach (var operation in batch.Operations)
+        {
+            operation.Answer(local.Values, options.RequestTimeout, time);
+        }
+
+        loop.State.Quota.Appended(batch.Append.Bytes);
+    }
+
+    // Undoes what was evaluated on top of the batch first, then the batch.
+    private void TakeBack(WriteBatch batch, EtcdException error)
+    {
+        var later = loop.State.Batch;
+        loop.State.Undo(later);
+        loop.State.Undo(batch);
+        later.Fail(error);
+        batch.Fail(error);
+    }
+
+    // Nobody waits for a store for ever. What may have landed is answered "timed out", which says that it may; the rest was never sent.
+    private void GiveUpWaiting(WriteBatch batch)
+    {
+        if (!loop.Move(WriterLife.StoreAway))
+        {
+            loop.End(EtcdErrors.ServerStopped); // a drain that the store does not let end
+            return;
+        }
+
+        batch.Operations.ForEach(static operation => operation.Fail(EtcdErrors.TimedOut));
+        var later = loop.State.Batch;
+        loop.State.Undo(later);
+        later.Fail(EtcdErrors.TimedOut);
+    }
+}
