@@ -1,14 +1,20 @@
+using System.CommandLine;
+using Kine.Host.Bench;
 using Kine.Host.Cli;
 using Kine.Host.Hosting;
+using Kine.Host.Transfer;
 
 namespace Kine.Host;
 
 /// <summary>The program <c>kine</c>.</summary>
 internal static class Program
 {
+    /// <summary>What it does beside serving.</summary>
+    public static IEnumerable<Command> Commands() => [BenchCommand.Create(), SnapshotCommand.Create(), MigrateCommand.Create()];
+
     private static Task<int> Main(string[] args)
     {
         var server = new ServerRun(ServerBackends.Create, Console.Out, Console.Error, TimeProvider.System);
-        return new KineCommand(Console.Out, Console.Error, Environment.GetEnvironmentVariable, server.Run).Run(args);
+        return new KineCommand(Console.Out, Console.Error, Environment.GetEnvironmentVariable, server.Run, Commands()).Run(args);
     }
 }

@@ -22,7 +22,8 @@ internal sealed class KineCommand
     /// <param name="error">For the sentence that says what is wrong.</param>
     /// <param name="variables">Environment variables by name.</param>
     /// <param name="serve">Runs the server and gives the exit code.</param>
-    public KineCommand(TextWriter output, TextWriter error, Func<string, string?> variables, Func<ServerOptions, Task<int>> serve)
+    /// <param name="commands">What the program does beside serving.</param>
+    public KineCommand(TextWriter output, TextWriter error, Func<string, string?> variables, Func<ServerOptions, Task<int>> serve, IEnumerable<Command> commands)
     {
         _output = output;
         _error = error;
@@ -45,7 +46,7 @@ internal sealed class KineCommand
             }
         }
 
-        foreach (var command in Subcommands())
+        foreach (var command in commands)
         {
             _root.Subcommands.Add(command);
         }
@@ -97,9 +98,6 @@ internal sealed class KineCommand
             return WrongUsage;
         }
     }
-
-    // The place where further commands join the program.
-    private static IEnumerable<Command> Subcommands() => [Bench.BenchCommand.Create(), Transfer.SnapshotCommand.Create(), Transfer.MigrateCommand.Create()];
 
     private static string CommandPath(Command command) =>
         command.Parents.OfType<Command>().FirstOrDefault() is { } parent and not RootCommand ? $"{CommandPath(parent)} {command.Name}" : $"kine {command.Name}";

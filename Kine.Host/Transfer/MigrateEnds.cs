@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Grpc.Core;
 using Kine.Backends;
-using Kine.Backends.Endpoints;
+using Kine.Backends.Stores;
 using Kine.Grains.Import;
 using Kine.Grains.Snapshots;
 using Kine.Host.Cli;

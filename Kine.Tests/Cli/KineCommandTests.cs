@@ -212,7 +212,7 @@ public sealed class KineCommandTests
         {
             read = options;
             return Task.FromResult(0);
-        });
+        }, Kine.Host.Program.Commands());
         Assert.True(await command.Run(args) == 0, error.ToString());
         return read!;
     }
@@ -221,7 +221,8 @@ public sealed class KineCommandTests
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var command = new KineCommand(output, error, name => Find(variables, name), _ => throw new InvalidOperationException("it was started"));
+        var command = new KineCommand(
+            output, error, name => Find(variables, name), _ => throw new InvalidOperationException("it was started"), Kine.Host.Program.Commands());
         return (await command.Run(args), output.ToString(), error.ToString());
     }
 

@@ -6,6 +6,7 @@ using Kine.Backends.Endpoints;
 using Kine.Backends.Identity;
 using Kine.Backends.MySql;
 using Kine.Backends.Postgres;
+using Kine.Backends.Stores;
 using Kine.Tests.Servers;
 using Microsoft.Extensions.Logging.Abstractions;
 

@@ -1,6 +1,7 @@
 using Kine.Backends;
 using Kine.Backends.Endpoints;
 using Kine.Backends.MySql;
+using Kine.Backends.Stores;
 using Npgsql;
 
 namespace Kine.Tests.Identity;

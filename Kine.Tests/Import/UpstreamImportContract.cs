@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using Google.Protobuf;
 using Kine.Backends;
-using Kine.Backends.Endpoints;
+using Kine.Backends.Stores;
 using Kine.Backends.Upstream;
 using Kine.Etcd;
 using Kine.Grains.Import;

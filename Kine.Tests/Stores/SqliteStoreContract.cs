@@ -1,5 +1,5 @@
 using Kine.Backends;
-using Kine.Backends.Endpoints;
+using Kine.Backends.Stores;
 
 namespace Kine.Tests.Stores;
 

@@ -1,6 +1,6 @@
 using Kine.Backends;
-using Kine.Backends.Endpoints;
 using Kine.Backends.Sqlite;
+using Kine.Backends.Stores;
 
 namespace Kine.Tests.Stores;
 

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text;
 using Kine.Backends;
-using Kine.Backends.Endpoints;
+using Kine.Backends.Stores;
 using Kine.Tests.Servers;
 
 namespace Kine.Tests.Stores.MySql;

@@ -1,5 +1,4 @@
-using Kine.Backends;
-using Kine.Backends.Endpoints;
+using Kine.Backends.Stores;
 using Kine.Tests.Servers;
 
 namespace Kine.Tests.Stores.MySql;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Kine.Backends;
-using Kine.Backends.Endpoints;
 using Kine.Backends.MySql;
+using Kine.Backends.Stores;
 using Kine.Tests.Faults;
 using Kine.Tests.Servers;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using Kine.Backends;
 using Kine.Backends.Endpoints;
 using Kine.Backends.MySql;
+using Kine.Backends.Stores;
 using Kine.Tests.Grpc;
 using Kine.Tests.Servers;
 using Microsoft.Extensions.Logging.Abstractions;

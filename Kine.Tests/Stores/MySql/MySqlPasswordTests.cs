@@ -1,7 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using Kine.Backends;
-using Kine.Backends.Endpoints;
 using Kine.Backends.MySql;
+using Kine.Backends.Stores;
 using Kine.Tests.Grpc;
 using Kine.Tests.Identity;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,6 +1,6 @@
 using Kine.Backends;
-using Kine.Backends.Endpoints;
 using Kine.Backends.MySql;
+using Kine.Backends.Stores;
 using Kine.Tests.Servers;
 
 namespace Kine.Tests.Stores.MySql;

@@ -1,4 +1,4 @@
-using Kine.Backends.Endpoints;
+using Kine.Backends.Stores;
 using Kine.Backends.Upstream;
 using Kine.Tests.Servers;
 

@@ -1,8 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using Kine.Backends;
-using Kine.Backends.Endpoints;
 using Kine.Backends.Nats;
+using Kine.Backends.Stores;
 using Kine.Tests.Faults;
 using Kine.Tests.Servers;
 

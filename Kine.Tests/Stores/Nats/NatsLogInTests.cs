@@ -1,5 +1,6 @@
 using Kine.Backends;
 using Kine.Backends.Endpoints;
+using Kine.Backends.Stores;
 using Kine.Tests.Grpc;
 using Kine.Tests.Servers;
 

@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Text.Json.Nodes;
 using Kine.Backends;
-using Kine.Backends.Endpoints;
 using Kine.Backends.Nats;
+using Kine.Backends.Stores;
 using NATS.Client.Core;
 using NATS.Client.JetStream;
 using NATS.Client.JetStream.Models;

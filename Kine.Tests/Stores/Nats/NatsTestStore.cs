@@ -1,6 +1,6 @@
 using Kine.Backends;
-using Kine.Backends.Endpoints;
 using Kine.Backends.Nats;
+using Kine.Backends.Stores;
 using NATS.Client.Core;
 using NATS.Client.JetStream;
 using NATS.Client.JetStream.Models;

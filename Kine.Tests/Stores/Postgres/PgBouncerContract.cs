@@ -1,5 +1,5 @@
 using Kine.Backends;
-using Kine.Backends.Endpoints;
+using Kine.Backends.Stores;
 using Kine.Tests.Servers;
 
 namespace Kine.Tests.Stores.Postgres;

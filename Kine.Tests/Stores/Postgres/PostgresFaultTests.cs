@@ -1,6 +1,7 @@
 using Kine.Backends;
 using Kine.Backends.Endpoints;
 using Kine.Backends.Postgres;
+using Kine.Backends.Stores;
 using Kine.Tests.Faults;
 using Kine.Tests.Servers;
 using Npgsql;

@@ -1,7 +1,6 @@
 using System.Text;
-using Kine.Backends.Endpoints;
 using Kine.Backends.Postgres;
-using Kine.Backends.Upstream;
+using Kine.Backends.Stores;
 using Kine.Tests.Servers;
 
 namespace Kine.Tests.Stores.Postgres;

@@ -1,8 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Kine.Backends.Nats;
 
-namespace Kine.Backends.Endpoints;
+namespace Kine.Backends.Nats;
 
 /// <summary>
 /// A context of the <c>nats</c> command-line program: a JSON file with url, user, password, token, creds, nkey, cert, key, ca, inbox_prefix,

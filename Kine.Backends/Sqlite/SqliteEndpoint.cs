@@ -1,7 +1,7 @@
 using System.Collections.ObjectModel;
-using Kine.Backends.Sqlite;
+using Kine.Backends.Endpoints;
 
-namespace Kine.Backends.Endpoints;
+namespace Kine.Backends.Sqlite;
 
 /// <summary>
 /// Reads what follows <c>sqlite://</c>: a path and the parameters of the Go driver that upstream kine uses (mattn/go-sqlite3). Parameters that

@@ -1,10 +1,11 @@
+using Kine.Backends.Endpoints;
 using Kine.Backends.Memory;
 using Kine.Backends.MySql;
 using Kine.Backends.Nats;
 using Kine.Backends.Postgres;
 using Kine.Backends.Sqlite;
 
-namespace Kine.Backends.Endpoints;
+namespace Kine.Backends.Stores;
 
 /// <summary>
 /// What <c>--endpoint</c> names, in upstream kine's forms: <c>sqlite://path?parameters</c>, <c>litestream://path</c>, <c>postgres://...</c>,

@@ -1,7 +1,7 @@
 using System.Globalization;
-using Kine.Backends.Nats;
+using Kine.Backends.Endpoints;
 
-namespace Kine.Backends.Endpoints;
+namespace Kine.Backends.Nats;
 
 /// <summary>
 /// Reads <c>nats://</c> and <c>jetstream://</c> endpoints as upstream kine does: URLs separated by commas, the first one's user and parameters count,

@@ -1,10 +1,10 @@
 using System.Collections.ObjectModel;
 using System.Globalization;
+using Kine.Backends.Endpoints;
 using Kine.Backends.Identity;
-using Kine.Backends.Postgres;
 using Npgsql;
 
-namespace Kine.Backends.Endpoints;
+namespace Kine.Backends.Postgres;
 
 /// <summary>
 /// Reads what follows <c>postgres://</c>: <c>user:password@host:port,host:port/database?parameters</c>, with the parameters and environment variables of the

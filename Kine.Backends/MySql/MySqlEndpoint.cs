@@ -1,8 +1,8 @@
 using System.Text.RegularExpressions;
+using Kine.Backends.Endpoints;
 using Kine.Backends.Identity;
-using Kine.Backends.MySql;
 
-namespace Kine.Backends.Endpoints;
+namespace Kine.Backends.MySql;
 
 /// <summary>
 /// Reads what follows <c>mysql://</c>: a data source name of go-sql-driver, <c>user:password@tcp(host:port)/database?parameters</c> or
