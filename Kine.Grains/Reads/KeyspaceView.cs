@@ -1,6 +1,5 @@
 using Kine.Backends;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Values;
 
 namespace Kine.Grains.Reads;

@@ -1,6 +1,6 @@
 using Kine.Etcd;
 
-namespace Kine.Grains.Keyspace;
+namespace Kine.Grains.Reads;
 
 /// <summary>
 /// Changes of the keyspace where the writer is in this process: from any thread, without a grain call. A caller that gives up learns no outcome; what it asked
