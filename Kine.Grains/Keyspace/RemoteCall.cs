@@ -36,7 +36,7 @@ internal static class RemoteCall
         {
             await call.WaitAsync(cancellationToken);
         }
-        catch (OperationCanceledException) when (!call.IsCompleted)
+        catch (OperationCanceledException)
         {
             _ = call.ContinueWith(static gone => gone.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             throw;
