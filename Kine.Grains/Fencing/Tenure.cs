@@ -32,7 +32,7 @@ internal sealed class Tenure(
     /// <summary>Called once the store has another writer, or can't be trusted any more, with what was found.</summary>
     public Action<Exception, string> Lost { get; set; } = static (_, _) => { };
 
-    /// <summary>Called when a proof that had lapsed holds again.</summary>
+    /// <summary>Called just before a proof that had lapsed holds again.</summary>
     public Action Regained { get; set; } = static () => { };
 
     /// <summary>What every append has to show.</summary>
@@ -254,13 +254,13 @@ internal sealed class Tenure(
             return;
         }
 
-        var lapsed = !proof.IsValid;
-        Volatile.Write(ref _aliveAt, time.GetTimestamp());
-        proof.Renew(sent, options.LeaseTime);
-        if (lapsed)
+        if (!proof.IsValid)
         {
             Regained();
         }
+
+        Volatile.Write(ref _aliveAt, time.GetTimestamp());
+        proof.Renew(sent, options.LeaseTime);
     }
 
     // Null = not known yet.

@@ -1,5 +1,4 @@
 using Kine.Backends;
-using Kine.Grains.Lease;
 using Kine.Grains.SideState;
 using Kine.Grains.Writing;
 
@@ -136,7 +135,7 @@ public sealed class LogImport : IAsyncDisposable
     {
         _batch.Side.AddRange(others);
         _batch.LastRevision = Math.Max(end.Revision, _batch.LastRevision);
-        _batch.Side.AddRange(end.Leases.Select(lease => new LeaseEntry(lease.Id, lease.Ttl).Row()));
+        _batch.Side.AddRange(end.Leases.Select(lease => LeaseEntry.Row(lease.Id, lease.Ttl)));
         _batch.Side.AddRange(end.Alarms.Select(alarm => AlarmRules.Row(alarm.Member, alarm.Alarm)));
         if (end.CompactRevision >= 0)
         {

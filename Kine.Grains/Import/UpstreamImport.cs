@@ -1,7 +1,7 @@
 using Kine.Backends;
 using Kine.Backends.Upstream;
-using Kine.Grains.Lease;
 using Kine.Grains.SideState;
+using Kine.Grains.Writing;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Grains.Import;

@@ -7,6 +7,7 @@ using Kine.Grains.Reads;
 using Kine.Grains.Requests;
 using Kine.Grains.Revision;
 using Kine.Grains.Watch;
+using Kine.Grains.Writing;
 
 namespace Kine.Grains.Keyspace;
 
@@ -168,19 +169,11 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
 
     /// <inheritdoc/>
     public Task<LeaseKeepAliveResponse> LeaseKeepAlive(LeaseKeepAliveRequest request, CancellationToken cancellationToken) =>
-        Until(grains.GetGrain<ILeaseGrain>(request.ID).KeepAlive(), cancellationToken);
+        Until(Clocks(request.ID).KeepAlive(request.ID), cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, CancellationToken cancellationToken)
-    {
-        var reply = await Until(_writer.LeaseTimeToLive(request), cancellationToken);
-        if (reply.TTL > 0)
-        {
-            reply.TTL = await Until(grains.GetGrain<ILeaseGrain>(request.ID).Remaining(reply.GrantedTTL), cancellationToken);
-        }
-
-        return reply;
-    }
+    public Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, CancellationToken cancellationToken) =>
+        Until(Clocks(request.ID).TimeToLive(request), cancellationToken);
 
     /// <inheritdoc/>
     public Task<LeaseLeasesResponse> LeaseLeases(LeaseLeasesRequest request, CancellationToken cancellationToken) =>
@@ -263,6 +256,8 @@ public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHu
             }
         }
     }
+
+    private ILeaseGrain Clocks(long lease) => grains.GetGrain<ILeaseGrain>(LeaseRun.ShareOf(lease));
 
     // The smallest key behind the given one.
     private static ByteString After(ByteString key) => UnsafeByteOperations.UnsafeWrap((byte[])[.. key.Span, 0]);

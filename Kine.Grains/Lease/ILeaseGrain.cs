@@ -1,19 +1,20 @@
 using Kine.Etcd;
+using Kine.Grains.Writing;
 
 namespace Kine.Grains.Lease;
 
-/// <summary>The clock of one lease, keyed by its id. Whether the lease exists is the RevisionGrain's word.</summary>
+/// <summary>The clocks of one share of the leases, keyed by its number. Which leases there are is the RevisionGrain's word.</summary>
 public interface ILeaseGrain : IGrainWithIntegerKey
 {
-    /// <summary>Starts the clock with its whole TTL in seconds.</summary>
-    Task Start(long ttl);
+    /// <summary>
+    /// Applies runs that the writer began. When <paramref name="beginning"/> is not that of the call before, the grain
+    /// asks the writer for all of its leases instead.
+    /// </summary>
+    Task Apply(Guid beginning, [Immutable] LeaseRun[] runs);
 
-    /// <summary>Stops the clock: the lease is gone.</summary>
-    Task Stop();
+    /// <summary>One message of etcd v3 API, Lease.LeaseKeepAlive.</summary>
+    Task<LeaseKeepAliveResponse> KeepAlive(long lease);
 
-    /// <summary>One message of etcd v3 API, Lease.LeaseKeepAlive: starts the clock anew. TTL 0 in the reply = no such lease.</summary>
-    Task<LeaseKeepAliveResponse> KeepAlive();
-
-    /// <summary>Whole seconds left, of a lease granted for <paramref name="ttl"/>.</summary>
-    Task<long> Remaining(long ttl);
+    /// <summary>etcd v3 API, Lease.LeaseTimeToLive.</summary>
+    Task<LeaseTimeToLiveResponse> TimeToLive([Immutable] LeaseTimeToLiveRequest request);
 }

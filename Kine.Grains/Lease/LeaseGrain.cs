@@ -1,116 +1,93 @@
 using Kine.Etcd;
 using Kine.Grains.Revision;
+using Kine.Grains.Writing;
 using Microsoft.Extensions.Logging;
+using Orleans.Placement;
 using Orleans.Runtime;
 
 namespace Kine.Grains.Lease;
 
 /// <summary>
-/// Owns a lease's clock. When it runs out, the RevisionGrain is asked to revoke; until that answers, the lease stands. Kept alive, since an
-/// activation collected as idle would take the clock with it.
-/// <code>
-/// Start(60) --- KeepAlive at 40 s ---> deadline 100 s --- nothing ---> Expire at 100 s ---> gone
-/// </code>
+/// Gives a <see cref="LeaseShare"/> a name in the cluster and its turns. An activation that is new learns its leases with the writer's next call.
 /// </summary>
-[Reentrant, KeepAlive]
-public sealed class LeaseGrain(TimeProvider time, ILogger<LeaseGrain> log) : Grain, ILeaseGrain
+[Reentrant, KeepAlive, PreferLocalPlacement]
+public sealed class LeaseGrain : Grain, ILeaseGrain
 {
-    private static readonly TimeSpan RetryRevoke = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(20); // timers end at 49 days
 
+    private readonly IRevisionGrain _writer;
+    private readonly LeaseShare _share;
     private IGrainTimer? _timer;
-    private long _startedAt;
-    private long _ttl;
+    private Guid _beginning;
 
-    private IRevisionGrain Writer => GrainFactory.GetGrain<IRevisionGrain>(RevisionGrain.Key);
-
-    private TimeSpan Left => TimeSpan.FromSeconds(_ttl) - time.GetElapsedTime(_startedAt);
+    /// <summary>No lease has a clock yet.</summary>
+    public LeaseGrain(IGrainFactory grains, TimeProvider time, ILogger<LeaseGrain> log)
+    {
+        _writer = grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
+        _share = new LeaseShare(_writer.RenewLeases, _writer.ExpireLeases, time, log);
+    }
 
     /// <inheritdoc/>
-    public Task Start(long ttl)
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        _ttl = ttl;
-        _startedAt = time.GetTimestamp();
-        if (_timer is null)
-        {
-            _timer = this.RegisterGrainTimer(
-                Tick,
-                new GrainTimerCreationOptions { DueTime = Wait(), Period = Timeout.InfiniteTimeSpan, Interleave = true, KeepAlive = true });
-        }
-        else
-        {
-            _timer.Change(Wait(), Timeout.InfiniteTimeSpan);
-        }
-
+        _timer = this.RegisterGrainTimer(
+            Expire,
+            new GrainTimerCreationOptions { DueTime = Timeout.InfiniteTimeSpan, Period = Timeout.InfiniteTimeSpan, Interleave = true, KeepAlive = true });
         return Task.CompletedTask;
     }
 
     /// <inheritdoc/>
-    public Task Stop()
+    public async Task Apply(Guid beginning, LeaseRun[] runs)
     {
-        _timer?.Dispose();
-        _timer = null;
-        DeactivateOnIdle();
-        return Task.CompletedTask;
+        if (beginning != _beginning)
+        {
+            _beginning = beginning;
+            try
+            {
+                runs = await _writer.LeaseRuns((int)this.GetPrimaryKeyLong());
+            }
+            catch
+            {
+                _beginning = Guid.Empty;
+                throw;
+            }
+        }
+
+        _share.Apply(runs);
+        SetTimer();
     }
 
     /// <inheritdoc/>
-    public async Task<LeaseKeepAliveResponse> KeepAlive()
+    public async Task<LeaseKeepAliveResponse> KeepAlive(long lease)
     {
-        var noted = await Writer.NoteKeepAlive(this.GetPrimaryKeyLong());
-        if (noted.TTL > 0)
-        {
-            await Start(noted.TTL);
-        }
-        else
-        {
-            await Stop();
-        }
-
-        return noted;
+        var reply = await _share.KeepAlive(lease);
+        SetTimer();
+        return reply;
     }
 
     /// <inheritdoc/>
-    public async Task<long> Remaining(long ttl)
+    public async Task<LeaseTimeToLiveResponse> TimeToLive(LeaseTimeToLiveRequest request)
     {
-        if (_timer is null)
+        var reply = await _writer.LeaseTimeToLive(request);
+        if (reply.TTL > 0)
         {
-            await Start(ttl);
+            reply.TTL = _share.Left(request.ID) ?? reply.TTL;
         }
 
-        return Math.Max(0, (long)Left.TotalSeconds);
+        return reply;
     }
 
-    private TimeSpan Wait() => Left <= TimeSpan.Zero ? TimeSpan.Zero : Left < LongestWait ? Left : LongestWait;
-
-    private async Task Tick(CancellationToken cancellationToken)
+    private async Task Expire(CancellationToken cancellationToken)
     {
-        if (Left > TimeSpan.Zero)
-        {
-            _timer?.Change(Wait(), Timeout.InfiniteTimeSpan);
-            return;
-        }
+        await _share.Expire();
+        SetTimer();
+    }
 
-        try
+    private void SetTimer()
+    {
+        if (_share.Next is { } next)
         {
-            if (await Writer.Expire(this.GetPrimaryKeyLong()) is { } left)
-            {
-                _startedAt = time.GetTimestamp() - (long)((_ttl - left.TotalSeconds) * time.TimestampFrequency);
-                _timer?.Change(Wait(), Timeout.InfiniteTimeSpan);
-            }
-            else
-            {
-                await Stop();
-            }
-        }
-        catch (EtcdException error) when (error.IsNoLeader)
-        {
-            await Stop(); // another process writes now; whoever writes next starts all clocks anew
-        }
-        catch (Exception error)
-        {
-            log.LogWarning(error, "An expired lease could not be revoked yet");
-            _timer?.Change(RetryRevoke, Timeout.InfiniteTimeSpan);
+            _timer?.Change(next < LongestWait ? next : LongestWait, Timeout.InfiniteTimeSpan);
         }
     }
 }

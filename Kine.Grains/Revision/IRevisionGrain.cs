@@ -3,6 +3,7 @@ using Kine.Grains.Index;
 using Kine.Grains.Reads;
 using Kine.Grains.Snapshots;
 using Kine.Grains.Watch;
+using Kine.Grains.Writing;
 
 namespace Kine.Grains.Revision;
 
@@ -39,11 +40,14 @@ public interface IRevisionGrain : IGrainWithStringKey
     /// <summary>etcd v3 API, Lease.LeaseGrant.</summary>
     Task<LeaseGrantResponse> LeaseGrant([Immutable] LeaseGrantRequest request);
 
-    /// <summary>
-    /// What a LeaseGrain says when its clock has run out: the lease is revoked, if it has run out as the writer sees it. Returns how long it still has to
-    /// live, or null when it is gone.
-    /// </summary>
-    Task<TimeSpan?> Expire(long lease);
+    /// <summary>Revokes the leases whose newest run is among these, which are due. Returns the newest run of each, in the same order.</summary>
+    Task<LeaseRun[]> ExpireLeases([Immutable] LeaseRun[] due);
+
+    /// <summary>Begins a new run of each lease, under the proof.</summary>
+    Task<LeaseRenewals> RenewLeases([Immutable] long[] leases);
+
+    /// <summary>The newest runs of the leases of one share.</summary>
+    Task<LeaseRun[]> LeaseRuns(int share);
 
     /// <summary>etcd v3 API, Lease.LeaseRevoke.</summary>
     Task<LeaseRevokeResponse> LeaseRevoke([Immutable] LeaseRevokeRequest request);
@@ -53,9 +57,6 @@ public interface IRevisionGrain : IGrainWithStringKey
 
     /// <summary>etcd v3 API, Lease.LeaseTimeToLive without the time left, which the LeaseGrain knows: TTL is the granted one, -1 when there is no such lease.</summary>
     Task<LeaseTimeToLiveResponse> LeaseTimeToLive([Immutable] LeaseTimeToLiveRequest request);
-
-    /// <summary>Notes that a lease's clock starts anew. The reply's TTL is the granted one, 0 when there is no such lease.</summary>
-    Task<LeaseKeepAliveResponse> NoteKeepAlive(long lease);
 
     /// <summary>etcd v3 API, Maintenance.Alarm.</summary>
     Task<AlarmResponse> Alarm([Immutable] AlarmRequest request);

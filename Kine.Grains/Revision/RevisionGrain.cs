@@ -47,7 +47,7 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
         _history = history;
         _time = time;
         _log = log;
-        _writer = new Writer(local, candidacy, hub, new LeaseGrainClocks(grains, log), options, time, log);
+        _writer = new Writer(local, candidacy, hub, new LeaseGrainClocks(grains, time, log), options, time, log);
         _snapshots = new SnapshotServer(_writer, local, options, time, log);
         _followers = new FollowerOutbox(time, log);
         _writer.Loop.Published = _followers.Send;
@@ -101,10 +101,13 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
     public Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request) => _writer.Leases.LeaseRevoke(request);
 
     /// <inheritdoc/>
-    public Task<TimeSpan?> Expire(long lease) => _writer.Leases.Expire(lease);
+    public Task<LeaseRun[]> ExpireLeases(LeaseRun[] due) => _writer.Leases.Expire(due);
 
     /// <inheritdoc/>
-    public Task<LeaseKeepAliveResponse> NoteKeepAlive(long lease) => _writer.Leases.NoteKeepAlive(lease);
+    public Task<LeaseRenewals> RenewLeases(long[] leases) => _writer.Leases.Renew(leases);
+
+    /// <inheritdoc/>
+    public Task<LeaseRun[]> LeaseRuns(int share) => _writer.Leases.Runs(share);
 
     /// <inheritdoc/>
     public Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request) => _writer.Leases.LeaseTimeToLive(request);

@@ -1,6 +1,5 @@
 using Kine.Backends;
 using Kine.Etcd;
-using Kine.Grains.Lease;
 using Kine.Grains.Reads;
 using Kine.Grains.SideState;
 using Microsoft.Extensions.Logging;

@@ -1,11 +1,15 @@
+
 namespace Kine.Grains.Writing;
 
-/// <summary>Who counts a lease's time down: told when a lease begins or begins anew, and when it is gone. Both return at once; what is not heard is found out later.</summary>
+/// <summary>Who runs the clocks of leases. Told by the writer's loop; no call waits.</summary>
 internal interface ILeaseClocks
 {
-    /// <summary>The lease has its whole TTL, in seconds.</summary>
-    void Start(long lease, long ttl);
+    /// <summary>All leases have new runs, which are to be asked for.</summary>
+    void Restart();
 
-    /// <summary>The lease is gone.</summary>
-    void Stop(long lease);
+    /// <summary>These runs began.</summary>
+    void Apply(LeaseRun[] runs);
+
+    /// <summary>Makes up for clocks that were lost with their process, and for calls that failed, until the writer ends.</summary>
+    Task Watch(CancellationToken ended);
 }

@@ -4,7 +4,6 @@ using System.Security.Cryptography;
 using Kine.Backends;
 using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
-using Kine.Grains.Lease;
 using Kine.Grains.Reads;
 using Kine.Grains.SideState;
 using Microsoft.Extensions.Logging;
@@ -118,7 +117,7 @@ internal sealed class LogLoader(LocalKeyspace local, FenceToken token, WriterOpt
         {
             if (row.Kind == SideKind.Lease)
             {
-                state.Leases.Add(BinaryPrimitives.ReadInt64BigEndian(row.Key), BinaryPrimitives.ReadInt64BigEndian(row.Value));
+                state.Leases.Add(new LeaseRun(BinaryPrimitives.ReadInt64BigEndian(row.Key), BinaryPrimitives.ReadInt64BigEndian(row.Value), 0, 0));
             }
             else if (row.Kind == SideKind.Alarm)
             {

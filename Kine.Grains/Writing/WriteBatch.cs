@@ -28,7 +28,10 @@ internal sealed class WriteBatch(FenceToken token, long previousRevision)
     public List<Action> Undo { get; } = [];
 
     /// <summary>Leases it takes away: put back before the records are undone, which attaches their keys again.</summary>
-    public List<Lease.LeaseEntry> Revoked { get; } = [];
+    public List<LeaseEntry> Revoked { get; } = [];
+
+    /// <summary>Runs of leases that begin with it.</summary>
+    public List<LeaseRun> LeaseRuns { get; } = [];
 
     /// <summary>What to do when the batch is published, after readers see it and before the callers are answered.</summary>
     public List<Action> Published { get; } = [];

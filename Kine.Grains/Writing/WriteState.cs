@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Kine.Backends;
 using Kine.Grains.Index;
-using Kine.Grains.Lease;
 using Kine.Grains.Reads;
 using Kine.Grains.Values;
 using Kine.Grains.Watch;

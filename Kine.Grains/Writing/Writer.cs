@@ -18,6 +18,7 @@ internal sealed class Writer : IKeyspaceWriter
     private readonly WatchHub _hub;
     private readonly WriterOptions _options;
     private readonly Candidacy _candidacy;
+    private readonly ILeaseClocks _clocks;
     private readonly ILogger _log;
     private readonly Tenure _tenure;
     private readonly CancellationTokenSource _ending = new();
@@ -31,11 +32,12 @@ internal sealed class Writer : IKeyspaceWriter
         _hub = hub;
         _options = options;
         _candidacy = candidacy;
+        _clocks = clocks;
         _log = log;
         _tenure = new Tenure(local.Store, local.Proof, candidacy, local.Values, options, time, log);
         Loop = new WriteLoop(local, _tenure, hub, options, time, log);
         _tenure.Lost = Loop.Lose;
-        Leases = new WriterLeases(Loop, clocks, options, time);
+        Leases = new WriterLeases(Loop, local.Proof, clocks, options);
         Compaction = new Compactor(Loop, local.Store, local.Pins, options, time, log);
         Maintenance = new WriterMaintenance(Loop, local, options, log);
     }
@@ -143,14 +145,14 @@ internal sealed class Writer : IKeyspaceWriter
         Loop.Begin(state, view);
         _hub.Identity = new ReplyIdentity(state.Identity.ClusterId, state.Identity.MemberId, state.Term);
         _hub.Load(Math.Min(tailFrom, view.State.Revision + 1), view.State.Revision, view.State.CompactRevision, tail);
-        Leases.RestartClocks(state);
+        Leases.Restart(state);
         _tenure.Regained = Regained;
         if (state.CompactRevision > 0)
         {
             Compaction.Start(state.CompactRevision); // what the last writer did not finish goes on
         }
 
-        _ = Leases.SweepClocks(_ending.Token);
+        _ = _clocks.Watch(_ending.Token);
         _ = Compaction.CompactByInterval(state.Revision);
         _ = EndWithLoop();
         if (!_local.Store.IsExclusive)
@@ -183,11 +185,7 @@ internal sealed class Writer : IKeyspaceWriter
     private void Regained()
     {
         _log.LogInformation("The store answers again; all leases have their whole time to live again");
-        _ = Loop.Call(state =>
-        {
-            Leases.RestartClocks(state);
-            return true;
-        });
+        _ = Leases.RestartInLoop();
     }
 
     private async Task EndWithLoop()

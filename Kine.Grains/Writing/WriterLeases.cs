@@ -1,17 +1,19 @@
 using System.Security.Cryptography;
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Grains.Lease;
+using Kine.Grains.Fencing;
 
 namespace Kine.Grains.Writing;
 
-/// <summary>Which leases exist and what is attached to them, decided in revision order.</summary>
-internal sealed class WriterLeases(WriteLoop loop, ILeaseClocks clocks, WriterOptions options, TimeProvider time)
+/// <summary>
+/// Which leases exist and what is attached to them, decided in revision order. Time is not known here: each grant and each keep-alive begins a new
+/// <see cref="LeaseRun"/>, and only the newest run of a lease can expire it.
+/// </summary>
+internal sealed class WriterLeases(WriteLoop loop, ReadProof proof, ILeaseClocks clocks, WriterOptions options)
 {
     private const long MaxLeaseTtl = 9_000_000_000; // seconds
-    private static readonly TimeSpan ClockDifference = TimeSpan.FromMilliseconds(100); // of two processes over one TTL
-    private static readonly TimeSpan ClockSlack = TimeSpan.FromSeconds(5);
-    private readonly Dictionary<long, Task> _revoking = [];
+    private volatile int _restarts; // that the loop has still to make
+    private long _runs; // the loop's alone
 
     /// <summary>etcd v3 API, Lease.LeaseGrant.</summary>
     public Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request) => loop.Submit(state =>
@@ -34,92 +36,31 @@ internal sealed class WriterLeases(WriteLoop loop, ILeaseClocks clocks, WriterOp
             throw EtcdErrors.LeaseExists;
         }
 
-        var lease = state.Leases.Add(id, Math.Max(request.TTL, options.MinimumLeaseTtl));
-        lease.NotedAt = time.GetTimestamp();
-        state.Batch.Append.Side.Add(lease.Row());
+        var run = NextRun(state, id, Math.Max(request.TTL, options.MinimumLeaseTtl));
+        state.Leases.Add(run);
+        state.Batch.Append.Side.Add(LeaseEntry.Row(id, run.Ttl));
         state.Batch.Undo.Add(() => state.Leases.Remove(id));
-        state.Batch.Published.Add(() => clocks.Start(lease.Id, lease.Ttl));
-        return new LeaseGrantResponse { Header = state.Header(), ID = id, TTL = lease.Ttl };
+        ApplyWhenPublished(state.Batch, run);
+        return new LeaseGrantResponse { Header = state.Header(), ID = id, TTL = run.Ttl };
     });
 
     /// <summary>etcd v3 API, Lease.LeaseRevoke.</summary>
-    public Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request)
+    public Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request) => loop.Submit(state =>
     {
-        var revoked = loop.Submit(state =>
-        {
-            var lease = state.Leases.Find(request.ID) ?? throw EtcdErrors.LeaseNotFound;
-            state.Begin();
-            foreach (var key in lease.Keys.ToArray())
-            {
-                if (state.TryGet(key.Span, out var version))
-                {
-                    state.Delete(key.Span, version);
-                }
-            }
+        Revoke(state, state.Leases.Find(request.ID) ?? throw EtcdErrors.LeaseNotFound);
+        return new LeaseRevokeResponse { Header = state.Header() };
+    });
 
-            state.End();
-            state.Leases.Remove(lease.Id);
-            state.Batch.Append.Side.Add(lease.Row() with { Value = null });
-            state.Batch.Revoked.Add(lease);
-            state.Batch.Published.Add(() => clocks.Stop(lease.Id));
-            return new LeaseRevokeResponse { Header = state.Header() };
-        });
-        lock (_revoking)
-        {
-            _revoking[request.ID] = revoked;
-        }
+    /// <summary>Revokes the leases whose newest run is among these, which are due. Returns the newest run of each.</summary>
+    public Task<LeaseRun[]> Expire(LeaseRun[] due) => Task.WhenAll(due.Select(Expire));
 
-        _ = ForgetRevoke(request.ID, revoked);
-        return revoked;
-    }
+    /// <summary>Begins a new run of each lease.</summary>
+    public Task<LeaseRenewals> Renew(long[] leases) => loop.Submit(state =>
+        new LeaseRenewals(state.Header(), Array.ConvertAll(leases, lease => state.Leases.Find(lease) is { } entry ? Renew(state, entry) : NextRun(state, lease, 0))));
 
-    /// <summary>Revokes a lease whose clock has run out, unless it was renewed since. Returns how long it still has to live, or null when it is gone.</summary>
-    public async Task<TimeSpan?> Expire(long lease)
-    {
-        // A clock may be older than this writer: another one may have answered keep-alives since.
-        var left = await loop.Call(state => Left(state.Leases.Find(lease)));
-        if (left is null || left > ClockDifference)
-        {
-            return left;
-        }
-
-        try
-        {
-            await LeaseRevoke(new LeaseRevokeRequest { ID = lease });
-        }
-        catch (EtcdException error) when (error.Code == StatusCode.NotFound)
-        {
-            // Revoked by a client at the same moment.
-        }
-
-        return null;
-    }
-
-    /// <summary>Notes that a lease's clock starts anew. The reply's TTL is the granted one, 0 when there is no such lease.</summary>
-    public async Task<LeaseKeepAliveResponse> NoteKeepAlive(long lease)
-    {
-        Task? revoked;
-        lock (_revoking)
-        {
-            _revoking.TryGetValue(lease, out revoked);
-        }
-
-        if (revoked is not null)
-        {
-            await revoked.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
-        }
-
-        return await loop.Submit(state =>
-        {
-            var entry = state.Leases.Find(lease);
-            if (entry is not null)
-            {
-                entry.NotedAt = time.GetTimestamp();
-            }
-
-            return new LeaseKeepAliveResponse { Header = state.Header(), ID = lease, TTL = entry?.Ttl ?? 0 };
-        });
-    }
+    /// <summary>The newest runs of a share's leases.</summary>
+    public Task<LeaseRun[]> Runs(int share) => loop.Call(state =>
+        state.Leases.All.Where(lease => LeaseRun.ShareOf(lease.Id) == share).Select(lease => lease.Run).ToArray());
 
     /// <summary>etcd v3 API, Lease.LeaseTimeToLive without the time left: TTL is the granted one, -1 when there is no such lease.</summary>
     public Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request) => loop.Submit(state =>
@@ -154,51 +95,74 @@ internal sealed class WriterLeases(WriteLoop loop, ILeaseClocks clocks, WriterOp
     });
 
     /// <summary>Gives every lease its whole TTL again, as etcd does at a change of leader. Runs in the loop, or before it begins.</summary>
-    public void RestartClocks(WriteState state)
+    public void Restart(WriteState state)
     {
         foreach (var lease in state.Leases.All)
         {
-            lease.NotedAt = time.GetTimestamp();
-            clocks.Start(lease.Id, lease.Ttl);
+            Renew(state, lease);
         }
+
+        clocks.Restart();
     }
 
-    /// <summary>Finds leases whose clock was lost with its process, until the writer ends.</summary>
-    public async Task SweepClocks(CancellationToken ended)
+    /// <summary>
+    /// The same, when nobody's keep-alives were answered for a while. Called before the proof holds again: from here on
+    /// nothing expires until it is done.
+    /// </summary>
+    public async Task RestartInLoop()
     {
-        while (!ended.IsCancellationRequested)
+        Interlocked.Increment(ref _restarts);
+        await ((Task)loop.Call(state =>
         {
-            await Task.Delay(ClockSlack, time, ended)
-                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-            await ((Task)loop.Call(SweepClocks)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        }
+            Restart(state);
+            return Interlocked.Decrement(ref _restarts);
+        })).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    private bool SweepClocks(WriteState state)
+    // Submit refuses by throwing: as a failed task here, so that none of the others is left alone.
+    private async Task<LeaseRun> Expire(LeaseRun due) => await loop.Submit(state =>
     {
-        foreach (var lease in state.Leases.All)
+        if (!proof.IsValid || _restarts > 0)
         {
-            if (time.GetElapsedTime(lease.NotedAt) > TimeSpan.FromSeconds(lease.Ttl) + ClockSlack)
+            throw EtcdErrors.TimedOut;
+        }
+
+        var lease = state.Leases.Find(due.Id);
+        return lease is null ? NextRun(state, due.Id, 0) : lease.Run == due ? Revoke(state, lease) : lease.Run;
+    });
+
+    private LeaseRun Revoke(WriteState state, LeaseEntry lease)
+    {
+        state.Begin();
+        foreach (var key in lease.Keys.ToArray())
+        {
+            if (state.TryGet(key.Span, out var version))
             {
-                lease.NotedAt = time.GetTimestamp();
-                clocks.Start(lease.Id, lease.Ttl);
+                state.Delete(key.Span, version);
             }
         }
 
-        return true;
+        state.End();
+        state.Leases.Remove(lease.Id);
+        state.Batch.Append.Side.Add(LeaseEntry.Row(lease.Id, lease.Ttl) with { Value = null });
+        state.Batch.Revoked.Add(lease);
+        var gone = NextRun(state, lease.Id, 0);
+        ApplyWhenPublished(state.Batch, gone);
+        return gone;
     }
 
-    private TimeSpan? Left(LeaseEntry? lease) => lease is null ? null : TimeSpan.FromSeconds(lease.Ttl) - time.GetElapsedTime(lease.NotedAt);
+    private LeaseRun Renew(WriteState state, LeaseEntry lease) => lease.Run = NextRun(state, lease.Id, lease.Ttl);
 
-    private async Task ForgetRevoke(long lease, Task revoked)
+    private LeaseRun NextRun(WriteState state, long lease, long ttl) => new(lease, ttl, state.Term, ++_runs);
+
+    // One call a batch, not one a lease.
+    private void ApplyWhenPublished(WriteBatch batch, LeaseRun run)
     {
-        await revoked.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
-        lock (_revoking)
+        if (batch.LeaseRuns.Count == 0)
         {
-            if (_revoking.TryGetValue(lease, out var latest) && latest == revoked)
-            {
-                _revoking.Remove(lease);
-            }
+            batch.Published.Add(() => clocks.Apply([.. batch.LeaseRuns]));
         }
+
+        batch.LeaseRuns.Add(run);
     }
 }

@@ -36,18 +36,15 @@ public class RoomTests
             "Prefix",
             "Revision",
             "Hosting"),
-        "Import -> Lease",
         "Keyspace -> Lease",
         "Keyspace -> Prefix",
         "Keyspace -> Revision",
         "Lease -> Revision",
         "Prefix -> Revision",
         "Snapshots -> Keyspace",
-        "Snapshots -> Lease",
         "Watch -> Keyspace",
         "Watch -> Revision",
-        "Writing -> Keyspace",
-        "Writing -> Lease");
+        "Writing -> Keyspace");
 
     [Fact]
     public void Rooms_of_the_program_do_not_look_back() => Check(

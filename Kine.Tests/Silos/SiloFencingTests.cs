@@ -137,6 +137,39 @@ public sealed class SiloFencingTests
         Assert.Empty(first.Fatal);
     }
 
+    [Fact]
+    public async Task Leases_expire_although_the_silo_that_ran_their_clocks_is_killed()
+    {
+        // The clocks go to the second silo, because it asks for them first, and the writer to the first.
+        var elsewhere = await HoldElsewhere();
+        await using var first = await FencedSilo.Start(_log, Options);
+        await using var second = await FencedSilo.Start(_log, Options, first);
+        long[] leases = [.. Enumerable.Range(1, 32)];
+        foreach (var lease in leases)
+        {
+            await Assert.ThrowsAsync<EtcdException>(() => second.Silo.Keyspace.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = lease }, default));
+        }
+
+        second.Connection.Cut = true;
+        await _log.Release(elsewhere, default);
+        await Eventually(() => first.Silo.Put("/registry/kind0/first", "v"));
+        second.Connection.Cut = false;
+        foreach (var lease in leases)
+        {
+            await Eventually(() => first.Silo.Keyspace.LeaseGrant(new LeaseGrantRequest { ID = lease, TTL = 8 }, default));
+        }
+
+        second.Kill();
+        var answer = await Eventually(() => first.Silo.Keyspace.LeaseLeases(new LeaseLeasesRequest(), default));
+        Assert.NotEmpty(answer.Leases);
+        var deadline = DateTime.UtcNow + Patience;
+        while ((await Eventually(() => first.Silo.Keyspace.LeaseLeases(new LeaseLeasesRequest(), default))).Leases.Count > 0)
+        {
+            Assert.True(DateTime.UtcNow < deadline, "the leases never expired");
+            await Task.Delay(100);
+        }
+    }
+
     private static ByteString Key(string text) => ByteString.CopyFromUtf8(text);
 
     private static Task Call(IKeyspace keyspace, int i) => (i % 8) switch

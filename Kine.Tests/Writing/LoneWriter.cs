@@ -14,9 +14,9 @@ namespace Kine.Tests.Writing;
 /// <summary>A writer on a store, without a silo, on the thread pool.</summary>
 internal sealed class LoneWriter : IAsyncDisposable
 {
-    private LoneWriter(IRevisionStore store, WriterOptions options)
+    private LoneWriter(IRevisionStore store, WriterOptions options, ProofClock clock)
     {
-        Local = new LocalKeyspace(store, options, new ProofClock());
+        Local = new LocalKeyspace(store, options, clock);
         Hub = new WatchHub(new EmptyHistory(), new WatchHubOptions(), TimeProvider.System);
         var candidacy = new Candidacy(store, options, TimeProvider.System, NullLogger<Candidacy>.Instance);
         Writer = new Writer(Local, candidacy, Hub, Clocks, options, TimeProvider.System, NullLogger.Instance);
@@ -32,9 +32,9 @@ internal sealed class LoneWriter : IAsyncDisposable
 
     public WriterLife Life => Writer.Loop.Life;
 
-    public static async Task<LoneWriter> Start(IRevisionStore store, WriterOptions? options = null)
+    public static async Task<LoneWriter> Start(IRevisionStore store, WriterOptions? options = null, ProofClock? clock = null)
     {
-        var writer = new LoneWriter(store, options ?? new WriterOptions());
+        var writer = new LoneWriter(store, options ?? new WriterOptions(), clock ?? new ProofClock());
         await writer.Writer.Start(static (fence, _) => Task.FromResult(fence), CancellationToken.None);
         return writer;
     }

@@ -3,12 +3,18 @@ using Kine.Grains.Writing;
 
 namespace Kine.Tests.Writing;
 
-/// <summary>What a writer said about its leases' clocks.</summary>
+/// <summary>What a writer told about the runs of its leases.</summary>
 internal sealed class RecordedClocks : ILeaseClocks
 {
-    public ConcurrentQueue<string> Said { get; } = [];
+    private int _restarts;
 
-    public void Start(long lease, long ttl) => Said.Enqueue($"start {lease} for {ttl}");
+    public ConcurrentQueue<LeaseRun> Runs { get; } = [];
 
-    public void Stop(long lease) => Said.Enqueue($"stop {lease}");
+    public int Restarts => Volatile.Read(ref _restarts);
+
+    public void Restart() => Interlocked.Increment(ref _restarts);
+
+    public void Apply(LeaseRun[] runs) => Array.ForEach(runs, Runs.Enqueue);
+
+    public Task Watch(CancellationToken ended) => Task.CompletedTask;
 }

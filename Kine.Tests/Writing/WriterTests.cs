@@ -251,21 +251,69 @@ public sealed class WriterTests
     }
 
     [Fact]
-    public async Task A_writer_that_loads_attaches_keys_to_leases_and_starts_their_clocks()
+    public async Task A_writer_that_loads_attaches_keys_to_leases_and_restarts_their_clocks()
     {
         await using (var earlier = await LoneWriter.Start(_log))
         {
             await earlier.Writer.Leases.LeaseGrant(new LeaseGrantRequest { ID = 7, TTL = 60 });
             await earlier.Writer.Put(new PutRequest { Key = GrainServer.Bytes("leased"), Lease = 7 }, CancellationToken.None);
-            Assert.Equal("start 7 for 60", Assert.Single(earlier.Clocks.Said));
+            var granted = Assert.Single(earlier.Clocks.Runs);
+            Assert.Equal((7, 60), (granted.Id, granted.Ttl));
         }
 
         await using var writer = await LoneWriter.Start(_log);
-        Assert.Equal("start 7 for 60", Assert.Single(writer.Clocks.Said));
+        Assert.Equal(1, writer.Clocks.Restarts);
+        Assert.Equal(60, Assert.Single(await writer.Writer.Leases.Runs(7)).Ttl);
         var left = await writer.Writer.Leases.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 7, Keys = true });
         Assert.Equal("leased", Assert.Single(left.Keys).ToStringUtf8());
         Assert.Equal(3, (await writer.Writer.Leases.LeaseRevoke(new LeaseRevokeRequest { ID = 7 })).Header.Revision);
-        Assert.Equal(["start 7 for 60", "stop 7"], writer.Clocks.Said);
+        Assert.True(Assert.Single(writer.Clocks.Runs).IsGone);
+    }
+
+    [Fact]
+    public async Task Only_its_newest_run_expires_a_lease()
+    {
+        await using var writer = await LoneWriter.Start(_log);
+        var leases = writer.Writer.Leases;
+        await leases.LeaseGrant(new LeaseGrantRequest { ID = 7, TTL = 60 });
+        await writer.Writer.Put(new PutRequest { Key = GrainServer.Bytes("leased"), Lease = 7 }, CancellationToken.None);
+        var granted = Assert.Single(writer.Clocks.Runs);
+        var renewed = (await leases.Renew([7, 8])).Runs;
+        Assert.True(renewed[0].IsNewerThan(granted) && renewed[1].IsGone);
+        Assert.Equal(renewed[0], Assert.Single(await leases.Expire([granted])));
+        Assert.Equal(2, (await writer.Put("k", "1")).Header.Revision - 1);
+        var gone = Assert.Single(await leases.Expire([renewed[0]]));
+        Assert.True(gone.IsGone && gone.IsNewerThan(renewed[0]));
+        Assert.True((await leases.Renew([7])).Runs[0].IsGone);
+        await leases.LeaseGrant(new LeaseGrantRequest { ID = 7, TTL = 60 });
+        Assert.False(Assert.Single(await leases.Expire([renewed[0]])).IsGone);
+        Assert.Equal(5, (await writer.Put("k", "2")).Header.Revision); // one for the expiry
+        Assert.Equal([false, true, false], writer.Clocks.Runs.Select(run => run.IsGone));
+    }
+
+    [Fact]
+    public async Task No_lease_expires_without_proof_and_once_it_is_back_all_have_new_runs()
+    {
+        var connection = new SharedStore(_log);
+        var clock = new ShiftedClock();
+        await using var writer = await LoneWriter.Start(connection, new WriterOptions { LeaseTime = TimeSpan.FromHours(1) }, clock);
+        var leases = writer.Writer.Leases;
+        await leases.LeaseGrant(new LeaseGrantRequest { ID = 7, TTL = 60 });
+        var granted = Assert.Single(writer.Clocks.Runs);
+        clock.Wall = TimeSpan.FromHours(1);
+        await AssertFails(EtcdErrors.TimedOut, leases.Expire([granted, granted]));
+        await writer.Put("k", "1"); // a sign of life
+        Assert.True(Assert.Single(await leases.Expire([granted])).IsNewerThan(granted));
+        Assert.Equal(2, writer.Clocks.Restarts);
+        await leases.LeaseRevoke(new LeaseRevokeRequest { ID = 7 });
+    }
+
+    [Fact]
+    public async Task Leases_that_cannot_begin_anew_because_the_writer_has_ended_are_no_fault()
+    {
+        var writer = await LoneWriter.Start(_log);
+        await writer.DisposeAsync();
+        await writer.Writer.Leases.RestartInLoop();
     }
 
     private static async Task AssertFails(EtcdException expected, Task call)
