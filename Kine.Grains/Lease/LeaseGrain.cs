@@ -41,16 +41,8 @@ public sealed class LeaseGrain : Grain, ILeaseGrain
     {
         if (beginning != _beginning)
         {
+            runs = await _writer.LeaseRuns((int)this.GetPrimaryKeyLong());
             _beginning = beginning;
-            try
-            {
-                runs = await _writer.LeaseRuns((int)this.GetPrimaryKeyLong());
-            }
-            catch
-            {
-                _beginning = Guid.Empty;
-                throw;
-            }
         }
 
         _share.Apply(runs);
@@ -85,9 +77,9 @@ public sealed class LeaseGrain : Grain, ILeaseGrain
 
     private void SetTimer()
     {
-        if (_share.Next is { } next)
+        if (_share.Wait is { } wait)
         {
-            _timer?.Change(next < LongestWait ? next : LongestWait, Timeout.InfiniteTimeSpan);
+            _timer?.Change(wait < LongestWait ? wait : LongestWait, Timeout.InfiniteTimeSpan);
         }
     }
 }

@@ -15,19 +15,43 @@ internal sealed class LeaseShare(
     Func<long[], Task<LeaseRenewals>> renew, Func<LeaseRun[], Task<LeaseRun[]>> expire, TimeProvider time, ILogger log)
 {
     private const int ExpireTogether = 1000; // leases
-    private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
 
-    private readonly LeaseClocks _clocks = new(time);
+    private readonly long _zero = time.GetTimestamp();
+    private readonly Dictionary<long, Clock> _clocks = [];
+    private readonly SortedSet<(TimeSpan Due, long Lease)> _queue = []; // of all clocks
     private List<long> _asked = []; // leases of the keep-alives that come into the next question
     private SharedQuestion<LeaseRenewals>? _question;
-    private TimeSpan _retry = FirstRetry;
+    private TimeSpan _pausedUntil; // nothing is expired before
 
-    /// <summary>How long until a run is due; null when there is none.</summary>
-    public TimeSpan? Next => _clocks.Next;
+    /// <summary>How long until leases have to be expired; null when there are none.</summary>
+    public TimeSpan? Wait => _queue.Count == 0 ? null : Until(_queue.Min.Due > _pausedUntil ? _queue.Min.Due : _pausedUntil);
 
-    /// <summary>Starts the clocks of runs that the writer began, and drops those of leases that are gone.</summary>
-    public void Apply(LeaseRun[] runs) => Array.ForEach(runs, _clocks.Apply);
+    private TimeSpan Now => time.GetElapsedTime(_zero);
+
+    /// <summary>
+    /// Starts the clocks of runs that the writer began, and drops those of leases that are gone. A run that is not newer
+    /// than the known one changes nothing: messages may overtake each other.
+    /// </summary>
+    public void Apply(LeaseRun[] runs)
+    {
+        foreach (var run in runs)
+        {
+            if (_clocks.TryGetValue(run.Id, out var known) && !run.IsNewerThan(known.Run))
+            {
+                continue;
+            }
+
+            _queue.Remove((known.Due, run.Id));
+            _clocks.Remove(run.Id);
+            if (!run.IsGone)
+            {
+                var due = Now + TimeSpan.FromSeconds(run.Ttl);
+                _clocks.Add(run.Id, new Clock(run, due));
+                _queue.Add((due, run.Id));
+            }
+        }
+    }
 
     /// <summary>One message of etcd v3 API, Lease.LeaseKeepAlive: begins a new run. TTL 0 in the reply = no such lease.</summary>
     public async Task<LeaseKeepAliveResponse> KeepAlive(long lease)
@@ -39,27 +63,39 @@ internal sealed class LeaseShare(
     }
 
     /// <summary>Whole seconds left of the lease; null when it has no clock here yet.</summary>
-    public long? Left(long lease) => (long?)_clocks.Left(lease)?.TotalSeconds;
+    public long? Left(long lease) => _clocks.TryGetValue(lease, out var clock) ? (long)Until(clock.Due).TotalSeconds : null;
 
-    /// <summary>Has all leases revoked whose run is due.</summary>
+    /// <summary>Has all leases revoked whose run is due. What the writer does not revoke is due once more a little later.</summary>
     public async Task Expire()
     {
-        while (_clocks.TakeDue(ExpireTogether) is { Length: > 0 } due)
+        while (Due() is { Length: > 0 } due)
         {
             try
             {
                 Apply(await expire(due));
-                _retry = FirstRetry;
             }
             catch (Exception error)
             {
                 // What a writer refuses it has logged itself.
                 log.Log(error is EtcdException ? LogLevel.Debug : LogLevel.Warning, error, "Expired leases could not be revoked yet");
-                Array.ForEach(due, run => _clocks.PutBack(run, _retry));
-                _retry = _retry * 2 < LongestRetry ? _retry * 2 : LongestRetry;
+            }
+
+            if (due.Any(run => _clocks.GetValueOrDefault(run.Id).Run == run))
+            {
+                _pausedUntil = Now + Retry;
             }
         }
     }
+
+    private LeaseRun[] Due()
+    {
+        var now = Now;
+        return now < _pausedUntil
+            ? []
+            : [.. _queue.TakeWhile(first => first.Due <= now).Take(ExpireTogether).Select(first => _clocks[first.Lease].Run)];
+    }
+
+    private TimeSpan Until(TimeSpan due) => due - Now is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero;
 
     private async Task<LeaseRenewals> Renew()
     {
@@ -69,4 +105,6 @@ internal sealed class LeaseShare(
         Apply(renewals.Runs);
         return renewals;
     }
+
+    private readonly record struct Clock(LeaseRun Run, TimeSpan Due);
 }

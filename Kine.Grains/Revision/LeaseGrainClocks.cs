@@ -8,22 +8,19 @@ namespace Kine.Grains.Revision;
 internal sealed class LeaseGrainClocks(IGrainFactory grains, TimeProvider time, ILogger log) : ILeaseClocks
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
-    private readonly Guid[] _beginnings = new Guid[LeaseRun.Shares]; // a share asks for all of its leases when its own is new
+    private Guid _beginning; // a share that sees a new one asks for all of its leases
 
     public void Restart()
     {
-        for (var share = 0; share < LeaseRun.Shares; share++)
-        {
-            _beginnings[share] = Guid.NewGuid();
-            _ = Apply(share, []);
-        }
+        _beginning = Guid.NewGuid();
+        CallAll();
     }
 
     public void Apply(LeaseRun[] runs)
     {
         foreach (var share in runs.GroupBy(run => LeaseRun.ShareOf(run.Id)))
         {
-            _ = Apply(share.Key, [.. share]);
+            _ = Call(share.Key, [.. share]);
         }
     }
 
@@ -31,25 +28,30 @@ internal sealed class LeaseGrainClocks(IGrainFactory grains, TimeProvider time, 
     {
         while (!ended.IsCancellationRequested)
         {
+            CallAll();
             await Task.Delay(Interval, time, ended)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-            for (var share = 0; share < LeaseRun.Shares && !ended.IsCancellationRequested; share++)
-            {
-                _ = Apply(share, []);
-            }
         }
     }
 
-    private async Task Apply(int share, LeaseRun[] runs)
+    private void CallAll()
+    {
+        for (var share = 0; share < LeaseRun.Shares; share++)
+        {
+            _ = Call(share, []);
+        }
+    }
+
+    private async Task Call(int share, LeaseRun[] runs)
     {
         try
         {
-            await grains.GetGrain<ILeaseGrain>(share).Apply(_beginnings[share], runs);
+            await grains.GetGrain<ILeaseGrain>(share).Apply(_beginning, runs);
         }
         catch (Exception error)
         {
             log.Log(error is EtcdException ? LogLevel.Debug : LogLevel.Warning, error, "The clocks of a share of the leases could not be reached");
-            _beginnings[share] = Guid.NewGuid();
+            _beginning = Guid.NewGuid(); // they may have missed something
         }
     }
 }

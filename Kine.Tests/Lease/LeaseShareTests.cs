@@ -25,7 +25,7 @@ public sealed class LeaseShareTests
     {
         Grant(1, 60);
         Grant(2, 30);
-        Assert.Equal(TimeSpan.FromSeconds(30), _share.Next);
+        Assert.Equal(TimeSpan.FromSeconds(30), _share.Wait);
         await Pass(29.9);
         Assert.Empty(_expired);
         Assert.Equal((0, 30), (_share.Left(2), _share.Left(1)));
@@ -34,7 +34,7 @@ public sealed class LeaseShareTests
         Assert.Null(_share.Left(2));
         await Pass(30);
         Assert.Equal([2, 1], _expired.Select(run => run.Id));
-        Assert.Null(_share.Next);
+        Assert.Null(_share.Wait);
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public sealed class LeaseShareTests
         await Pass(0.1);
         Assert.Single(_expired);
         Assert.Equal(0, (await _share.KeepAlive(1)).TTL);
-        Assert.Null(_share.Next);
+        Assert.Null(_share.Wait);
     }
 
     [Fact]
@@ -95,7 +95,7 @@ public sealed class LeaseShareTests
         Grant(1, 10);
         _share.Apply([Run(1, 0)]);
         Assert.Null(_share.Left(1));
-        Assert.Null(_share.Next);
+        Assert.Null(_share.Wait);
         await Pass(10);
         Assert.Empty(_expired);
     }
@@ -108,12 +108,27 @@ public sealed class LeaseShareTests
         await Pass(10);
         Assert.Single(_expired);
         Assert.Equal(0, _share.Left(1));
-        Assert.Equal(TimeSpan.FromSeconds(1), _share.Next);
+        Assert.Equal(TimeSpan.FromSeconds(1), _share.Wait);
         _beforeAnswer = static () => Task.CompletedTask;
         await Pass(1);
         Assert.Equal(2, _expired.Count);
         Assert.Empty(_newest);
-        Assert.Null(_share.Next);
+        Assert.Null(_share.Wait);
+    }
+
+    [Fact]
+    public async Task A_writer_that_knows_only_an_older_run_is_asked_again_a_second_later()
+    {
+        Grant(1, 10);
+        var newest = new LeaseRun(1, 10, 2, 1);
+        _share.Apply([newest]);
+        await Pass(10); // one that another has followed, but does not know it yet
+        Assert.Equal([newest], _expired);
+        Assert.Equal((0, TimeSpan.FromSeconds(1)), (_share.Left(1), _share.Wait));
+        _newest[1] = newest;
+        await Pass(1);
+        Assert.Empty(_newest);
+        Assert.Null(_share.Wait);
     }
 
     [Fact]
