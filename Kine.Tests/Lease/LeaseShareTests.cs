@@ -233,6 +233,6 @@ public sealed class LeaseShareTests
     private LeaseRun Gone(long lease)
     {
         _newest.Remove(lease);
-        return Run(lease, 0);
+        return new LeaseRun(lease, 0, 2, ++_runs);
     }
 }
