@@ -12,7 +12,6 @@ internal static class BenchCommand
     private const int WrongUsage = 2;
     private static readonly TimeSpan LineEvery = TimeSpan.FromSeconds(1);
 
-    /// <summary>Creates the command with its subcommands.</summary>
     public static Command Create()
     {
         var command = new Command("bench", "Measure an etcd v3 server (kine, etcd, ...), or compare two.");

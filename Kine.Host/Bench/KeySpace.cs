@@ -28,7 +28,6 @@ internal sealed class KeySpace
         End = ByteString.CopyFrom(directory);
     }
 
-    /// <summary>Length of every key in bytes.</summary>
     public int KeySize { get; }
 
     /// <summary>What all keys begin with.</summary>
@@ -43,7 +42,6 @@ internal sealed class KeySpace
     /// </summary>
     public static long Scattered(long place, int count) => place % count * Scatter % count;
 
-    /// <summary>A key.</summary>
     public ByteString Key(long number) => UnsafeByteOperations.UnsafeWrap(Write(new byte[KeySize], number));
 
     /// <summary>Where a page begins that goes on behind a key: the key and a zero byte.</summary>

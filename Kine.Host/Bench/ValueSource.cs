@@ -10,7 +10,6 @@ internal sealed class ValueSource
     private readonly byte[] _block;
     private readonly int _size;
 
-    /// <summary>Fills the block.</summary>
     public ValueSource(int size, long seed)
     {
         _size = size;
@@ -18,7 +17,6 @@ internal sealed class ValueSource
         new Random((int)seed).NextBytes(_block);
     }
 
-    /// <summary>A value.</summary>
     public ByteString Take(Random random) => UnsafeByteOperations.UnsafeWrap(Block(random));
 
     /// <summary>A value that begins with a stamp.</summary>

@@ -10,14 +10,12 @@ internal sealed class ServerArguments
     private readonly Option<string?> _keyFile = new("--key") { Description = "Key of the client certificate (PEM)." };
     private readonly Option<bool> _skipVerify = new("--insecure-skip-tls-verify") { Description = "Accept any server certificate." };
 
-    /// <summary>The options for the command.</summary>
     public IEnumerable<Option> All => [_caFile, _certFile, _keyFile, _skipVerify];
 
     /// <exception cref="FormatException">A certificate is wrong.</exception>
     public ClientTls Read(ParseResult parsed) =>
         ClientTls.Read(parsed.GetValue(_caFile), parsed.GetValue(_certFile), parsed.GetValue(_keyFile), parsed.GetValue(_skipVerify));
 
-    /// <summary>A channel to the server.</summary>
     /// <exception cref="FormatException">The endpoint or a certificate is wrong.</exception>
     public EtcdChannel Connect(string endpoint, ParseResult parsed) => new(endpoint, Read(parsed));
 }

@@ -16,7 +16,6 @@ internal sealed class LiveKeys
     /// <summary>Records in all.</summary>
     public long Records { get; private set; }
 
-    /// <summary>Live keys.</summary>
     public long Count => _index.LiveKeys;
 
     /// <summary>Reads the source once. <paramref name="progress"/> gets revisions.</summary>

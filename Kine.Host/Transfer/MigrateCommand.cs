@@ -10,7 +10,6 @@ namespace Kine.Host.Transfer;
 /// <summary>The command <c>kine migrate</c>: from a store, a server or a snapshot file into a store or a server.</summary>
 internal static class MigrateCommand
 {
-    /// <summary>Creates the command.</summary>
     public static Command Create()
     {
         var from = new Option<string>("--from")

@@ -17,13 +17,11 @@ internal sealed class MigrateEnds(ParseResult parsed, ServerArguments server, St
     /// <summary>True for the address of a running server.</summary>
     public static bool IsServer(string endpoint) => ServerSchemes.Any(scheme => endpoint.StartsWith(scheme, StringComparison.Ordinal));
 
-    /// <summary>A channel to a server.</summary>
     public EtcdChannel Connect(string endpoint) => server.Connect(endpoint, parsed);
 
     /// <summary>A store, not yet open.</summary>
     public IRevisionStore Store(string endpoint) => StoreEndpoint.Parse(endpoint, store.Read(parsed)).Create();
 
-    /// <summary>The source.</summary>
     public async Task<IHistorySource> Source(string from, CancellationToken cancellationToken)
     {
         if (IsServer(from))
@@ -45,7 +43,6 @@ internal sealed class MigrateEnds(ParseResult parsed, ServerArguments server, St
         return await StoreSource.Open(endpoint.Create(), TimeProvider.System, cancellationToken);
     }
 
-    /// <summary>A snapshot file as a source.</summary>
     public Task<IHistorySource> Snapshot(string path, CancellationToken cancellationToken) =>
         FileSource(SnapshotFile.Open(path), $"the snapshot file {path}", null, cancellationToken);
 

@@ -8,13 +8,11 @@ internal sealed class PairSum
 {
     private UInt128 _sum;
 
-    /// <summary>Pairs so far.</summary>
     public long Count { get; private set; }
 
     /// <summary>The sum in hexadecimal digits.</summary>
     public string Text => _sum.ToString("x32", System.Globalization.CultureInfo.InvariantCulture);
 
-    /// <summary>Adds a pair.</summary>
     public void Add(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

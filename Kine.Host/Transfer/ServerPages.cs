@@ -31,7 +31,6 @@ internal sealed class ServerPages
     /// <summary>The server's cluster id; 0 where it has none, as upstream kine.</summary>
     public ulong ClusterId { get; }
 
-    /// <summary>Number of keys.</summary>
     public long Count { get; }
 
     /// <summary>True when only keys that begin with a slash can be listed, as with upstream kine.</summary>

@@ -16,7 +16,6 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
     private const int InFlight = 32;
     private readonly Dictionary<long, long> _leases = []; // id in the source -> id in the target
 
-    /// <summary>Keys written by this run.</summary>
     public long Written => _written;
 
     private long _written;
@@ -38,29 +37,22 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
     public async Task<PairSum> Write(Action<long> progress, CancellationToken cancellationToken)
     {
         var sum = new PairSum();
-        var running = new HashSet<Task>();
-        await foreach (var record in source.Records(cancellationToken))
+        var limit = new ParallelOptions { MaxDegreeOfParallelism = InFlight, CancellationToken = cancellationToken };
+
+        // The source is read by one of the writers at a time.
+        var alive = source.Records(cancellationToken).Where(record =>
         {
             progress(record.Revision);
-            if (!live.IsLive(record))
-            {
-                continue;
-            }
-
-            if (record.Lease == 0)
+            var found = live.IsLive(record);
+            if (found && record.Lease == 0)
             {
                 sum.Add(record.Key.Span, record.Value.Span);
             }
 
-            var lease = record.Lease == 0 ? 0 : await Grant(record.Lease, again: false, cancellationToken);
-            running.Add(WriteKey(record, lease, cancellationToken));
-            if (running.Count >= InFlight)
-            {
-                await Finish(running, await Task.WhenAny(running));
-            }
-        }
-
-        await Task.WhenAll(running);
+            return found;
+        });
+        await Parallel.ForEachAsync(alive, limit, async (record, stopped) =>
+            await WriteKey(record, record.Lease == 0 ? 0 : await Grant(record.Lease, again: false, stopped), stopped));
         return sum;
     }
 
@@ -82,12 +74,6 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
             throw new ImportException(
                 $"the server at {channel.Endpoint.Authority} holds {found.Count} keys without a lease, sum {found.Text}; the source has {expected.Count}, sum {expected.Text}");
         }
-    }
-
-    private static async Task Finish(HashSet<Task> running, Task done)
-    {
-        running.Remove(done);
-        await done;
     }
 
     private async Task WriteKey(LogRecord record, long lease, CancellationToken cancellationToken)

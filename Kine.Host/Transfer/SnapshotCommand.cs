@@ -10,7 +10,6 @@ namespace Kine.Host.Transfer;
 /// <summary>The command <c>kine snapshot</c>: etcd snapshot files from a server, into a store, and what is in one.</summary>
 internal static class SnapshotCommand
 {
-    /// <summary>Creates the command with its subcommands.</summary>
     public static Command Create() => new("snapshot", "Save, inspect and restore etcd snapshot files (etcd 3.4 to 3.6, and kine).") { Save(), Status(), Restore() };
 
     private static Argument<string> FileArgument(string description) => new("file") { Description = description };

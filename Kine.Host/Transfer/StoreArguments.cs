@@ -11,7 +11,6 @@ internal sealed class StoreArguments(Func<string, string?> variables)
     private static readonly string[] Names = ["ca-file", "cert-file", "key-file", "skip-verify", "identity-provider"];
     private readonly ServerFlag[] _flags = [.. ServerFlags.All.Where(flag => Names.Contains(flag.Name))];
 
-    /// <summary>The options for the command.</summary>
     public IEnumerable<Option> All => _flags.Select(flag => flag.Option);
 
     /// <summary>The settings given.</summary>
