@@ -1,4 +1,6 @@
+using System.Data.Common;
 using System.Text;
+using Kine.Backends.Sql;
 using MySqlConnector;
 
 namespace Kine.Backends.MySql;
@@ -6,8 +8,8 @@ namespace Kine.Backends.MySql;
 /// <summary>The fence row in SQL.</summary>
 internal static class FenceRow
 {
-    /// <summary>The columns whose row <see cref="Read(MySqlDataReader)"/> expects, and their table.</summary>
-    public const string Columns = "epoch, holder, address, lease_ms, counter, last_revision FROM kine_fence WHERE one = 1";
+    /// <summary>Asks for the row that <see cref="Read(DbDataReader)"/> expects.</summary>
+    public const string Select = $"SELECT {SqlLogReader.FenceColumns} FROM kine_fence WHERE one = 1";
 
     /// <summary>
     /// Fails, and so ends the packet before anything behind it is run, unless the statement before changed one row: 2^63 is past a BIGINT, which is an
@@ -19,12 +21,12 @@ internal static class FenceRow
     public static async Task<Fence> Read(MySqlConnection connection)
     {
         Fence? fence = null;
-        await connection.Run($"SELECT {Columns}", row => fence = Read(row)).ConfigureAwait(false);
+        await connection.Run(Select, row => fence = Read(row)).ConfigureAwait(false);
         return fence ?? throw new StoreBrokenException("the fence row is gone from the table kine_fence");
     }
 
-    /// <summary>A row of <see cref="Columns"/>.</summary>
-    public static Fence Read(MySqlDataReader row) => new(
+    /// <summary>A row of <see cref="SqlLogReader.FenceColumns"/>.</summary>
+    public static Fence Read(DbDataReader row) => new(
         row.Long(0), new Guid(row.Bytes(1), bigEndian: true), Encoding.UTF8.GetString(row.Bytes(2)), TimeSpan.FromMilliseconds(row.Long(3)), row.Long(4), row.Long(5));
 
     /// <summary>

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Text;
 using Kine.Backends.Sql;
 using MySqlConnector;
@@ -6,24 +5,24 @@ using MySqlConnector;
 namespace Kine.Backends.MySql;
 
 /// <summary>
-/// The transactions of the fence's holder. Each is one packet that ends with its COMMIT; <see cref="FenceRow.Guard"/> fails where the fence does not match.
-/// A batch too long for a packet goes in several, the last with the COMMIT. Errors leave as the store's own exceptions.
+/// Each transaction is one packet that ends with its COMMIT; <see cref="FenceRow.Guard"/> fails where the fence does not match. A batch too long for a packet
+/// goes in several, the last with the COMMIT. Errors leave as the store's own exceptions.
 /// </summary>
-internal sealed class LogWriter(MySqlServer server, FencedWriter<Connection> writer)
+internal sealed class LogWriter(MySqlServer server, SlowStatements slow) : SqlLogWriter
 {
     /// <summary>Bytes that a record is counted with beside its key and value.</summary>
     public const int RowBytes = 64;
 
     private const int PacketBytes = 4 << 20;
+    private readonly FencedWriter<Connection> _writer = new(server, server.ConnectToWrite, server.Options.MaxLifetime, slow);
 
     // An answer never takes longer, unless the endpoint allows any time.
     private TimeSpan Limit => server.Options.ReadTimeout > TimeSpan.Zero ? server.Options.ReadTimeout : Timeout.InfiniteTimeSpan;
 
-    /// <summary>See <see cref="IRevisionStore.Append"/>.</summary>
-    public Task Append(AppendBatch batch)
+    /// <inheritdoc/>
+    public override Task Append(AppendBatch batch)
     {
-        batch.Check();
-        var bytes = Measure(batch, out var longest);
+        (var bytes, var longest) = Measure(batch, RowBytes);
         var most = server.Traits.MaxPacket - (64 << 10);
         if (2 * longest > most)
         {
@@ -53,23 +52,23 @@ internal sealed class LogWriter(MySqlServer server, FencedWriter<Connection> wri
         });
     }
 
-    /// <summary>See <see cref="IRevisionStore.TakeOver"/>.</summary>
-    public Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime) => Transact("a take-over", Limit, async connection =>
+    /// <inheritdoc/>
+    public override Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime) => Transact("a take-over", Limit, async connection =>
     {
         connection.Statement("UPDATE kine_fence SET epoch = epoch + 1, counter = counter + 1, holder = ").Add(Bytes(holder))
             .Add(", address = ").Add(Encoding.UTF8.GetBytes(address)).Add(", lease_ms = ").Add((long)leaseTime.TotalMilliseconds)
             .Add(" WHERE one = 1 AND epoch = ").Add(seen.Epoch).Add(" AND counter = ").Add(seen.Counter);
-        connection.Query($"SELECT {FenceRow.Columns} AND ROW_COUNT() = 1");
+        connection.Query($"{FenceRow.Select} AND ROW_COUNT() = 1");
         Fence? written = null;
         await connection.Commit(row => written = FenceRow.Read(row)).ConfigureAwait(false);
         return written;
     });
 
-    /// <summary>See <see cref="IRevisionStore.Renew"/>.</summary>
-    public Task Renew(FenceToken token) => Change("a renewal", "", token);
+    /// <inheritdoc/>
+    public override Task Renew(FenceToken token) => Change("a renewal", "", token);
 
-    /// <summary>See <see cref="IRevisionStore.Release"/>.</summary>
-    public Task Release(FenceToken token) => Change("a release", ", holder = x'00000000000000000000000000000000', address = ''", token);
+    /// <inheritdoc/>
+    public override Task Release(FenceToken token) => Change("a release", ", holder = x'00000000000000000000000000000000', address = ''", token);
 
     private Task Change(string what, string columns, FenceToken token) => Transact(what, Limit, async connection =>
     {
@@ -79,28 +78,6 @@ internal sealed class LogWriter(MySqlServer server, FencedWriter<Connection> wri
         await connection.Commit(row => changed = row.Long(0)).ConfigureAwait(false);
         return changed == 1 ? true : throw await Fenced(connection, $"{what} of epoch {token.Epoch}").ConfigureAwait(false);
     });
-
-    private static long Measure(AppendBatch batch, out long longest)
-    {
-        long bytes = 0;
-        longest = 0;
-        foreach (ref readonly var record in CollectionsMarshal.AsSpan(batch.Records))
-        {
-            long one = record.Key.Length + record.Value.Length + RowBytes;
-            longest = Math.Max(longest, one);
-            bytes += one;
-            if (!RecordKey.Fits(record.Id))
-            {
-                throw new ArgumentException($"record {record.Id} is past what this store can number ({RecordKey.MaxRevision}, {RecordKey.MaxSub})");
-            }
-        }
-        foreach (ref readonly var row in CollectionsMarshal.AsSpan(batch.Side))
-        {
-            longest = Math.Max(longest, row.Key.Length + (row.Value?.Length ?? 0) + RowBytes);
-        }
-
-        return bytes;
-    }
 
     private static async Task AddRecords(Connection connection, List<LogRecord> records, long room)
     {
@@ -175,7 +152,7 @@ internal sealed class LogWriter(MySqlServer server, FencedWriter<Connection> wri
         return new FencedException($"{server.Description} refused {what}: its fence is now {now}");
     }
 
-    private Task<T> Transact<T>(string what, TimeSpan limit, Func<Connection, Task<T>> transaction) => writer.Run(what, limit, async connection =>
+    private Task<T> Transact<T>(string what, TimeSpan limit, Func<Connection, Task<T>> transaction) => _writer.Run(what, limit, async connection =>
     {
         connection.Clear();
         try
@@ -218,4 +195,7 @@ internal sealed class LogWriter(MySqlServer server, FencedWriter<Connection> wri
             // The connection is lost, and the server rolls back by itself.
         }
     }
+
+    /// <inheritdoc/>
+    public override ValueTask DisposeAsync() => _writer.DisposeAsync();
 }

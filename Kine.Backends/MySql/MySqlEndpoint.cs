@@ -52,9 +52,8 @@ internal static partial class MySqlEndpoint
         };
         // One connection of the limit is the writer's.
         var readers = settings.MaxOpenConnections > 0 ? Math.Clamp(settings.MaxOpenConnections - 1, 1, MostReaders) : MostReaders;
-        var idle = settings.MaxIdleConnections == 0 ? 2 : Math.Max(settings.MaxIdleConnections, 0);
         var query = new EndpointQuery(parameters);
-        options = WithParameters(options with { Readers = readers, IdleReaders = Math.Min(idle, readers) }, query, flags);
+        options = WithParameters(options with { Readers = readers, KeepIdle = settings.MaxIdleConnections >= 0 }, query, flags);
         if (flags)
         {
             options = options with { Tls = settings.SkipVerify ? MySqlTls.SkipVerify : MySqlTls.Verify };

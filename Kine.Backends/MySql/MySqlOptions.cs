@@ -79,8 +79,8 @@ public sealed record MySqlOptions
     /// <summary>Connections that read; one more writes.</summary>
     public int Readers { get; init; } = 4;
 
-    /// <summary>Readers that keep their connection while idle.</summary>
-    public int IdleReaders { get; init; } = 4;
+    /// <summary>False = a connection that reads is closed after each use.</summary>
+    public bool KeepIdle { get; init; } = true;
 
     /// <summary>Age at which a connection is replaced before its next use; zero or less = never.</summary>
     public TimeSpan MaxLifetime { get; init; }

@@ -1,3 +1,5 @@
+using System.Data;
+using System.Data.Common;
 using System.Diagnostics;
 using System.Text;
 using Kine.Backends.Identity;
@@ -11,14 +13,15 @@ namespace Kine.Backends.MySql;
 /// The client library answers a cancellation or a command's time limit by KILL QUERY on a connection of its own, which could meet a commit. So no command
 /// is given a token. A read's time limit closes its connection instead (a cancellation time-out below 0 says so); writes have none, and are waited for outside.
 /// </remarks>
-internal sealed class MySqlServer : ISqlServer, IAsyncDisposable
+internal sealed class MySqlServer : ISqlServer
 {
     private const int LockWait = 5; // seconds
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(200);
     private readonly LoginGuard _guard;
-    private readonly MySqlDataSource _source;
-    private readonly IdleConnections _idle;
+    private readonly MySqlDataSource _single;
+    private readonly MySqlDataSource _writing;
+    private MySqlDataSource _pool;
     private ServerTraits? _traits;
     private int _generation;
 
@@ -29,8 +32,9 @@ internal sealed class MySqlServer : ISqlServer, IAsyncDisposable
     {
         Options = options;
         _guard = new LoginGuard(options);
-        _source = Source(options.Database);
-        _idle = new IdleConnections(options);
+        _single = Source(options.Database, () => Settings(writes: false));
+        _writing = Source(options.Database, () => Settings(writes: true));
+        _pool = Pool();
     }
 
     /// <summary>Settings of the store.</summary>
@@ -46,44 +50,60 @@ internal sealed class MySqlServer : ISqlServer, IAsyncDisposable
     public int Generation => Volatile.Read(ref _generation);
 
     /// <inheritdoc/>
+    public bool CancelsQueries => false;
+
+    /// <inheritdoc/>
     public SqlFailure Classify(Exception error) => MySqlError.Classify(error);
 
     /// <inheritdoc/>
     public string Text(Exception error) => MySqlError.Text(error);
 
+    /// <summary>What a caller is told whose work on the database failed.</summary>
+    public StoreUnavailableException Unavailable(Exception error) => new($"{Description} is not available: {MySqlError.Text(error)}", error);
+
+    // The library empties a data source's pool only at the end of the data source.
     /// <inheritdoc/>
-    public void Lost() => Interlocked.Increment(ref _generation);
+    public void Lost()
+    {
+        Interlocked.Increment(ref _generation);
+        var old = Interlocked.Exchange(ref _pool, Pool());
+        _ = Task.Run(() => old.DisposeAsync().AsTask());
+    }
 
     /// <summary>Learns what the server is like.</summary>
     public async Task Learn(MySqlConnection connection) => _traits = await ServerTraits.Read(connection).ConfigureAwait(false);
 
-    /// <summary>Gives a connection for queries and changes that commit by themselves. Throws <see cref="StoreUnavailableException"/> after that long.</summary>
-    public Task<PooledConnection> Connect(TimeSpan patience, CancellationToken cancellationToken) => Patiently(Take, patience, cancellationToken);
+    /// <inheritdoc/>
+    public async Task<DbConnection> Connect(TimeSpan patience, CancellationToken cancellationToken) =>
+        await Patiently(Take, patience, cancellationToken).ConfigureAwait(false);
 
     /// <summary>Connects for appends: nothing is kept without a COMMIT. Throws <see cref="StoreUnavailableException"/> after that long.</summary>
     public Task<Connection> ConnectToWrite(TimeSpan patience) => Patiently(OpenToWrite, patience, CancellationToken.None);
 
     /// <summary>Connects once for queries and changes that commit by themselves.</summary>
-    public Task<MySqlConnection> ConnectOnce() => Open(_source, Settings(writes: false));
+    public Task<MySqlConnection> ConnectOnce() => Open(_single);
 
     /// <summary>Connects outside of any database, to create it.</summary>
     public async Task<MySqlConnection> ConnectWithoutDatabase()
     {
-        var nowhere = Source("");
-        await using (nowhere.ConfigureAwait(false))
-        {
-            return await Open(nowhere, null).ConfigureAwait(false);
-        }
+        await using var nowhere = Source("", null);
+        return await Open(nowhere).ConfigureAwait(false);
     }
 
-    /// <summary>Takes back what <see cref="Connect"/> gave.</summary>
-    public ValueTask GiveBack(PooledConnection connection) => _idle.GiveBack(connection, Generation);
-
-    private async Task<PooledConnection> Take()
+    private async Task<MySqlConnection> Take()
     {
-        var generation = Generation;
-        return await _idle.Take(generation).ConfigureAwait(false)
-            ?? new PooledConnection(this, await ConnectOnce().ConfigureAwait(false), generation);
+        while (true)
+        {
+            var pool = Volatile.Read(ref _pool);
+            try
+            {
+                return await Open(pool, pooled: true).ConfigureAwait(false);
+            }
+            catch (ObjectDisposedException) when (pool != Volatile.Read(ref _pool))
+            {
+                // Somebody else lost a connection meanwhile.
+            }
+        }
     }
 
     private async Task<T> Patiently<T>(Func<Task<T>> open, TimeSpan patience, CancellationToken cancellationToken)
@@ -99,7 +119,7 @@ internal sealed class MySqlServer : ISqlServer, IAsyncDisposable
             {
                 if (!MySqlError.MayPass(error) || Stopwatch.GetElapsedTime(start) + wait > patience)
                 {
-                    throw new StoreUnavailableException($"{Description} is not available: {MySqlError.Text(error)}", error);
+                    throw Unavailable(error);
                 }
             }
             await Task.Delay(wait, cancellationToken).ConfigureAwait(false);
@@ -109,7 +129,7 @@ internal sealed class MySqlServer : ISqlServer, IAsyncDisposable
     private async Task<Connection> OpenToWrite()
     {
         var generation = Generation;
-        var connection = new Connection(await Open(_source, Settings(writes: true)).ConfigureAwait(false), generation, Traits.HasPeers);
+        var connection = new Connection(await Open(_writing).ConfigureAwait(false), generation, Traits.HasPeers);
         try
         {
             await FenceRow.CheckGuard(connection).ConfigureAwait(false);
@@ -122,29 +142,35 @@ internal sealed class MySqlServer : ISqlServer, IAsyncDisposable
         }
     }
 
-    private async Task<MySqlConnection> Open(MySqlDataSource source, string? settings)
+    private async Task<MySqlConnection> Open(MySqlDataSource source, bool pooled = false)
     {
         var connection = source.CreateConnection();
-        if (Options.PasswordProvider is { } provider)
+        if (Options.PasswordProvider is not null)
         {
-            var password = await PasswordRequest.Ask(provider, Options.ConnectTimeout, Options.Place, CancellationToken.None).ConfigureAwait(false);
-            connection.ProvidePasswordCallback = _ => password;
+            // The library takes an answer only on the spot, and a pool that has a connection needs none.
+            var password = pooled ? null : await Password().ConfigureAwait(false);
+            connection.ProvidePasswordCallback = _ => password ?? Password().GetAwaiter().GetResult();
         }
 
         var attempt = _guard.Begin();
         try
         {
             await connection.OpenAsync(CancellationToken.None).ConfigureAwait(false);
-            if (settings is not null)
-            {
-                await connection.Run(settings).ConfigureAwait(false);
-            }
-
             return connection;
         }
         catch (Exception error)
         {
+            if (pooled && connection.State == ConnectionState.Open)
+            {
+                Lost(); // the pool must not keep a session without the store's settings
+            }
+
             await connection.DisposeAsync().ConfigureAwait(false);
+            if (error is MySqlException { InnerException: StoreUnavailableException none })
+            {
+                throw new StoreUnavailableException(none.Message, none);
+            }
+
             if (error is MySqlException { SqlState: null, InnerException: null } && attempt.Reason is { } reason)
             {
                 throw new IOException(reason.Message, error);
@@ -154,7 +180,11 @@ internal sealed class MySqlServer : ISqlServer, IAsyncDisposable
         }
     }
 
-    private MySqlDataSource Source(string database)
+    private Task<string> Password() => PasswordRequest.Ask(Options.PasswordProvider!, Options.ConnectTimeout, Options.Place, CancellationToken.None);
+
+    private MySqlDataSource Pool() => Source(Options.Database, () => Settings(writes: false), Options.KeepIdle);
+
+    private MySqlDataSource Source(string database, Func<string>? settings, bool pooling = false)
     {
         var options = Options;
         var socket = options.Socket.Length > 0;
@@ -179,7 +209,11 @@ internal sealed class MySqlServer : ISqlServer, IAsyncDisposable
             CancellationTimeout = -1,
             Keepalive = socket ? 0u : 10u,
             AutoEnlist = false,
-            Pooling = false,
+            Pooling = pooling,
+            MaximumPoolSize = (uint)options.Readers,
+            ConnectionReset = false,
+            ConnectionIdleTimeout = Seconds(options.MaxIdleTime),
+            ConnectionLifeTime = Seconds(options.MaxLifetime),
             AllowUserVariables = true,
             UseAffectedRows = true,
             TreatTinyAsBoolean = false,
@@ -195,6 +229,17 @@ internal sealed class MySqlServer : ISqlServer, IAsyncDisposable
         if (options.CertFile.Length > 0 && options.Tls != MySqlTls.Off)
         {
             builder.UseClientCertificatesCallback(certificate.AddClient);
+        }
+
+        if (settings is not null)
+        {
+            builder.UseConnectionOpenedCallback(async (opened, _) =>
+            {
+                if (opened.Conditions.HasFlag(MySqlConnectionOpenedConditions.New))
+                {
+                    await opened.Connection.Run(settings()).ConfigureAwait(false);
+                }
+            });
         }
 
         return builder.Build();
@@ -225,7 +270,8 @@ internal sealed class MySqlServer : ISqlServer, IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await _idle.DisposeAsync().ConfigureAwait(false);
-        await _source.DisposeAsync().ConfigureAwait(false);
+        await _pool.DisposeAsync().ConfigureAwait(false);
+        await _single.DisposeAsync().ConfigureAwait(false);
+        await _writing.DisposeAsync().ConfigureAwait(false);
     }
 }

@@ -1,4 +1,3 @@
-using System.Text;
 using MySqlConnector;
 
 namespace Kine.Backends.MySql;
@@ -50,22 +49,5 @@ internal static class MySqlText
             }
             while (await reader.NextResultAsync(CancellationToken.None).ConfigureAwait(false));
         }
-    }
-
-    /// <summary>Bytes of a column, empty for NULL.</summary>
-    public static byte[] Bytes(this MySqlDataReader row, int column) => row.IsDBNull(column) ? [] : (byte[])row.GetValue(column);
-
-    /// <summary>Integer column, 0 for NULL.</summary>
-    public static long Long(this MySqlDataReader row, int column) => row.IsDBNull(column) ? 0 : row.GetInt64(column);
-
-    /// <summary>Adds numbers with commas in between, in parentheses.</summary>
-    public static StringBuilder AppendList(this StringBuilder text, ReadOnlySpan<long> values)
-    {
-        for (var i = 0; i < values.Length; i++)
-        {
-            text.Append(i == 0 ? '(' : ',').Append(values[i]);
-        }
-
-        return text.Append(')');
     }
 }

@@ -1,38 +1,39 @@
+using Kine.Backends.Sql;
 using Npgsql;
 
 namespace Kine.Backends.Postgres;
 
 /// <summary>Brings database and tables into being, by however many processes at once, and looks at what the server promises.</summary>
 /// <param name="servers">Where connections come from.</param>
-/// <param name="options">Names and limits.</param>
-internal sealed class DatabaseSetup(PostgresServers servers, PostgresOptions options)
+internal sealed class DatabaseSetup(PostgresServers servers)
 {
     private const int OldestServer = 12;
     private const int CreateAttempts = 20;
     private static readonly TimeSpan CreateWait = TimeSpan.FromMilliseconds(250);
+    private readonly PostgresOptions _options = servers.Options;
 
     /// <summary>Sets everything up; returns sentences about settings that give up what an acknowledged write promises. Throws <see cref="StoreRefusedException"/>.</summary>
     public async Task<List<string>> Run(CancellationToken cancellationToken)
     {
-        options.Kerberos?.Prepare();
+        _options.Kerberos?.Prepare();
         try
         {
             await using var connection = await ConnectOrCreate(cancellationToken).ConfigureAwait(false);
             if (connection.PostgreSqlVersion.Major < OldestServer)
             {
-                throw new StoreRefusedException($"{options.Description} is PostgreSQL {connection.PostgreSqlVersion}; {OldestServer} is the oldest that works");
+                throw new StoreRefusedException($"{_options.Description} is PostgreSQL {connection.PostgreSqlVersion}; {OldestServer} is the oldest that works");
             }
 
-            await PostgresSchema.Upgrade(connection, options.Database, cancellationToken).ConfigureAwait(false);
+            await PostgresSchema.Upgrade(connection, _options.Database, cancellationToken).ConfigureAwait(false);
             return await Warnings(connection, cancellationToken).ConfigureAwait(false);
         }
         catch (StoreUnavailableException error)
         {
             throw new StoreRefusedException(error.Message, error);
         }
-        catch (Exception error) when (PostgresError.IsFailure(error))
+        catch (Exception error) when (PostgresError.Classify(error) != SqlFailure.None)
         {
-            throw new StoreRefusedException($"{options.Description} could not be set up: {PostgresError.Text(error)}", error);
+            throw new StoreRefusedException($"{_options.Description} could not be set up: {PostgresError.Text(error)}", error);
         }
     }
 
@@ -40,13 +41,13 @@ internal sealed class DatabaseSetup(PostgresServers servers, PostgresOptions opt
     {
         try
         {
-            return await servers.Connect(options.OpenTimeout, cancellationToken).ConfigureAwait(false);
+            return await servers.Connect(_options.OpenTimeout, cancellationToken).ConfigureAwait(false);
         }
         catch (StoreUnavailableException error) when (PostgresError.IsUnknownDatabase(error.InnerException))
         {
             await Create(error, cancellationToken).ConfigureAwait(false);
             servers.Lost();
-            return await servers.Connect(options.OpenTimeout, cancellationToken).ConfigureAwait(false);
+            return await servers.Connect(_options.OpenTimeout, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -54,7 +55,7 @@ internal sealed class DatabaseSetup(PostgresServers servers, PostgresOptions opt
     private async Task Create(StoreUnavailableException missing, CancellationToken cancellationToken)
     {
         Exception? last = null;
-        foreach (var host in options.Hosts)
+        foreach (var host in _options.Hosts)
         {
             try
             {
@@ -62,18 +63,18 @@ internal sealed class DatabaseSetup(PostgresServers servers, PostgresOptions opt
                 await Create(connection, cancellationToken).ConfigureAwait(false);
                 return;
             }
-            catch (Exception error) when (PostgresError.IsFailure(error))
+            catch (Exception error) when (PostgresError.Classify(error) != SqlFailure.None)
             {
                 last = error;
             }
         }
         throw new StoreRefusedException(
-            $"database {options.Database} does not exist and could not be created: {PostgresError.Text(last ?? missing)}", last ?? missing);
+            $"database {_options.Database} does not exist and could not be created: {PostgresError.Text(last ?? missing)}", last ?? missing);
     }
 
     private async Task Create(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        var name = options.Database.Replace("\"", "\"\"", StringComparison.Ordinal);
+        var name = _options.Database.Replace("\"", "\"\"", StringComparison.Ordinal);
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -120,12 +121,12 @@ internal sealed class DatabaseSetup(PostgresServers servers, PostgresOptions opt
             warnings.Add($"the server's default is synchronous_commit={reader.GetString(2)}; kine asks for synchronous_commit=on for what it acknowledges");
         }
 
-        if (options is { PasswordProvider: not null, SslMode: SslMode.Require })
+        if (_options is { PasswordProvider: not null, SslMode: SslMode.Require })
         {
             warnings.Add("tokens of the identity provider go to a server whose certificate is not checked: use sslmode=verify-full, with its CA in --ca-file");
         }
 
-        if (options.Hosts.Count > 1 && (reader.IsDBNull(3) || reader.GetString(3).Length == 0))
+        if (_options.Hosts.Count > 1 && (reader.IsDBNull(3) || reader.GetString(3).Length == 0))
         {
             warnings.Add("several hosts are named, but synchronous_standby_names is empty: a switch to another host can take acknowledged writes back");
         }

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Kine.Backends.Sql;
 using Npgsql;
 
 namespace Kine.Backends.Postgres;
@@ -11,25 +12,18 @@ internal static class PostgresError
     public const string DatabaseInUse = "55006";
     private const string PoolerError = "08P01"; // protocol_violation, PgBouncer's code for everything
 
-    /// <summary>
-    /// True when the server itself refused, before anything was committed. Not so for what ends the session, for an operator's
-    /// intervention (class 57), which may come after the commit, or for what a pooler says of a lost server (class 08).
-    /// </summary>
-    public static bool IsRefusal(Exception error) =>
-        error is PostgresException { InvariantSeverity: "ERROR" } refusal && refusal.SqlState[..2] is not ("57" or "08");
-
-    /// <summary>True when the server rolled back because of others' transactions: the same statement may succeed at once.</summary>
-    public static bool IsConflict(Exception error) => error is PostgresException { SqlState: "40001" or "40P01" };
-
-    /// <summary>True when this session may not write: a standby, or default_transaction_read_only.</summary>
-    public static bool IsReadOnly(Exception error) => error is PostgresException { SqlState: "25006" };
-
-    /// <summary>True for everything by which Npgsql says that a connection or a statement failed.</summary>
-    public static bool IsFailure(Exception error) =>
-        error is NpgsqlException or IOException or SocketException or TimeoutException or InvalidOperationException or WrongServerException;
-
-    /// <summary>True when the time for a read ran out.</summary>
-    public static bool IsTimeout(Exception error) => error is PostgresException { SqlState: "57014" } or { InnerException: TimeoutException };
+    /// <summary>See <see cref="ISqlServer.Classify"/>.</summary>
+    public static SqlFailure Classify(Exception error) => error switch
+    {
+        PostgresException { SqlState: "40001" or "40P01" } => SqlFailure.Conflict,
+        PostgresException { SqlState: "25006" } => SqlFailure.ReadOnly, // a standby, or default_transaction_read_only
+        PostgresException { SqlState: "57014" } or NpgsqlException { InnerException: TimeoutException } => SqlFailure.TimedOut,
+        // Not what ends the session, nor an operator's intervention (class 57), which may come after the commit, nor what a pooler says of a lost
+        // server (class 08).
+        PostgresException { InvariantSeverity: "ERROR" } refusal when refusal.SqlState[..2] is not ("57" or "08") => SqlFailure.Refused,
+        NpgsqlException or IOException or SocketException or TimeoutException or InvalidOperationException or WrongServerException => SqlFailure.Lost,
+        _ => SqlFailure.None,
+    };
 
     /// <summary>True when connecting may succeed a moment later: nobody listens, starting up, too many connections, a standby being promoted.</summary>
     public static bool MayPass(Exception error) => error switch

@@ -1,5 +1,7 @@
+using System.Data.Common;
 using System.Diagnostics;
 using Kine.Backends.Identity;
+using Kine.Backends.Sql;
 using Npgsql;
 
 namespace Kine.Backends.Postgres;
@@ -13,7 +15,7 @@ namespace Kine.Backends.Postgres;
 /// statements would; they are used only where the server's own process id is the one that the connection was told at its start, which
 /// a pooler makes up.
 /// </remarks>
-internal sealed class PostgresServers : IAsyncDisposable
+internal sealed class PostgresServers : ISqlServer
 {
     private const string OnlyAsync = "connections are opened asynchronously";
     private const int MaxPrepared = 32;
@@ -21,7 +23,6 @@ internal sealed class PostgresServers : IAsyncDisposable
     private const int Forever = 10 * 365 * 86_400; // seconds
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(300);
-    private readonly PostgresOptions _options;
     private readonly Lock _lock = new();
     private NpgsqlDataSource[] _pools;
     private bool _prepare;
@@ -31,12 +32,21 @@ internal sealed class PostgresServers : IAsyncDisposable
     /// <summary>Connects to nothing yet.</summary>
     public PostgresServers(PostgresOptions options)
     {
-        _options = options;
+        Options = options;
         _prepare = options.Prepare ?? true;
         _pools = CreatePools();
     }
 
-    /// <summary>Moves whenever connections were lost: older ones had better be replaced.</summary>
+    /// <summary>Settings of the store.</summary>
+    public PostgresOptions Options { get; }
+
+    /// <inheritdoc/>
+    public string Description => Options.Description;
+
+    /// <inheritdoc/>
+    public bool CancelsQueries => true;
+
+    /// <inheritdoc/>
     public int Generation => Volatile.Read(ref _generation);
 
     /// <summary>
@@ -50,9 +60,9 @@ internal sealed class PostgresServers : IAsyncDisposable
         {
             var failures = new List<(PostgresHost Host, Exception Error)>();
             var first = Volatile.Read(ref _current);
-            for (var i = 0; i < _options.Hosts.Count; i++)
+            for (var i = 0; i < Options.Hosts.Count; i++)
             {
-                var host = (first + i) % _options.Hosts.Count;
+                var host = (first + i) % Options.Hosts.Count;
                 try
                 {
                     var connection = await OpenOn(host, cancellationToken).ConfigureAwait(false);
@@ -61,20 +71,36 @@ internal sealed class PostgresServers : IAsyncDisposable
                 }
                 catch (Exception error) when (error is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
                 {
-                    failures.Add((_options.Hosts[host], error));
+                    failures.Add((Options.Hosts[host], error));
                 }
             }
             if (Stopwatch.GetElapsedTime(start) + wait > patience || !failures.Exists(failure => PostgresError.MayPass(failure.Error)))
             {
                 var reasons = string.Join("; ", failures.Select(failure => $"{failure.Host}: {PostgresError.Text(failure.Error)}"));
                 var telling = failures.Find(failure => failure.Error is PostgresException).Error ?? failures[^1].Error;
-                throw new StoreUnavailableException($"no connection to database {_options.Database} at {reasons}", telling);
+                throw new StoreUnavailableException($"no connection to database {Options.Database} at {reasons}", telling);
             }
             await Task.Delay(wait, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    /// <summary>Says that a connection was lost, or leads to a server that no longer writes: idle ones are closed and not used again.</summary>
+    async Task<DbConnection> ISqlServer.Connect(TimeSpan patience, CancellationToken cancellationToken) =>
+        await Connect(patience, cancellationToken).ConfigureAwait(false);
+
+    /// <summary>Connects for appends. Throws <see cref="StoreUnavailableException"/> after that long.</summary>
+    public async Task<Connection> ConnectToWrite(TimeSpan patience)
+    {
+        var generation = Generation;
+        return new Connection(await Connect(patience, CancellationToken.None).ConfigureAwait(false), generation);
+    }
+
+    /// <inheritdoc/>
+    public SqlFailure Classify(Exception error) => PostgresError.Classify(error);
+
+    /// <inheritdoc/>
+    public string Text(Exception error) => PostgresError.Text(error);
+
+    /// <inheritdoc/>
     public void Lost()
     {
         Interlocked.Increment(ref _generation);
@@ -97,12 +123,12 @@ internal sealed class PostgresServers : IAsyncDisposable
             {
                 StopPreparing();
             }
-            catch (NpgsqlException error) when (_options.Kerberos is not null && PostgresError.IsKerberos(error))
+            catch (NpgsqlException error) when (Options.Kerberos is not null && PostgresError.IsKerberos(error))
             {
                 // The server's key, or our own, may be a new one.
-                if (renewed || !_options.Kerberos.Renew())
+                if (renewed || !Options.Kerberos.Renew())
                 {
-                    throw await Explained(error, _options.Kerberos, _options.Hosts[host]).ConfigureAwait(false);
+                    throw await Explained(error, Options.Kerberos, Options.Hosts[host]).ConfigureAwait(false);
                 }
 
                 renewed = true;
@@ -117,7 +143,7 @@ internal sealed class PostgresServers : IAsyncDisposable
     // Npgsql knows no more than that GSSAPI failed. Asking the KDC blocks.
     private async Task<NpgsqlException> Explained(NpgsqlException error, KerberosLogin kerberos, PostgresHost host)
     {
-        var reason = await Task.Run(() => kerberos.Explain(host.Name, _options.KerberosService)).ConfigureAwait(false);
+        var reason = await Task.Run(() => kerberos.Explain(host.Name, Options.KerberosService)).ConfigureAwait(false);
         return reason is null ? error : new NpgsqlException($"{PostgresError.Text(error)}: Kerberos as {kerberos}: {reason}");
     }
 
@@ -141,21 +167,21 @@ internal sealed class PostgresServers : IAsyncDisposable
         }
     }
 
-    private NpgsqlDataSource[] CreatePools() => [.. _options.Hosts.Select(CreatePool)];
+    private NpgsqlDataSource[] CreatePools() => [.. Options.Hosts.Select(CreatePool)];
 
-    private NpgsqlDataSource CreatePool(PostgresHost host) => CreateSource(host, ConnectionString(host, _options.Database, _prepare), _prepare);
+    private NpgsqlDataSource CreatePool(PostgresHost host) => CreateSource(host, ConnectionString(host, Options.Database, _prepare), _prepare);
 
     private NpgsqlDataSource CreateSource(PostgresHost host, NpgsqlConnectionStringBuilder settings, bool prepare)
     {
         var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
         builder.UsePhysicalConnectionInitializer(
             static _ => throw new NotSupportedException(OnlyAsync), connection => Initialize(connection, prepare));
-        if (_options.PasswordProvider is { } provider)
+        if (Options.PasswordProvider is { } provider)
         {
             // Npgsql's own time limit does not cover it.
             builder.UsePasswordProvider(
                 static _ => throw new NotSupportedException(OnlyAsync),
-                (_, cancellation) => new(PasswordRequest.Ask(given => provider(host, given), _options.ConnectTimeout, host.ToString(), cancellation)));
+                (_, cancellation) => new(PasswordRequest.Ask(given => provider(host, given), Options.ConnectTimeout, host.ToString(), cancellation)));
         }
         // All types used are built in, with fixed numbers.
         builder.ConfigureTypeLoading(static loading => loading.EnableTypeLoading(false));
@@ -171,12 +197,12 @@ internal sealed class PostgresServers : IAsyncDisposable
         await using (var reader = await command.ExecuteReaderAsync().ConfigureAwait(false))
         {
             await reader.ReadAsync().ConfigureAwait(false);
-            if (_options.Target != TargetSessionAttributes.Any && reader.GetBoolean(0))
+            if (Options.Target != TargetSessionAttributes.Any && reader.GetBoolean(0))
             {
                 throw new WrongServerException("is a standby");
             }
 
-            if (_options.Target == TargetSessionAttributes.ReadWrite && reader.GetString(1) != "off")
+            if (Options.Target == TargetSessionAttributes.ReadWrite && reader.GetString(1) != "off")
             {
                 throw new WrongServerException("is read-only (default_transaction_read_only)");
             }
@@ -185,7 +211,7 @@ internal sealed class PostgresServers : IAsyncDisposable
         }
         if (!direct)
         {
-            if (prepare && _options.Prepare is null)
+            if (prepare && Options.Prepare is null)
             {
                 throw new PoolerFoundException();
             }
@@ -213,33 +239,33 @@ internal sealed class PostgresServers : IAsyncDisposable
 
     private NpgsqlConnectionStringBuilder ConnectionString(PostgresHost host, string database, bool prepare)
     {
-        var idle = _options.MaxIdleTime > TimeSpan.Zero ? Seconds(_options.MaxIdleTime) : Forever;
+        var idle = Options.MaxIdleTime > TimeSpan.Zero ? Seconds(Options.MaxIdleTime) : Forever;
         var text = new NpgsqlConnectionStringBuilder
         {
             Host = host.Name,
             Port = host.Port,
             Database = database,
-            Username = _options.Username,
-            Password = _options.PasswordProvider is null ? _options.Password : null,
-            Passfile = _options.PasswordFile,
-            SslMode = _options.SslMode,
-            RootCertificate = _options.RootCertificate,
-            SslCertificate = _options.Certificate,
-            SslKey = _options.Key,
-            SslPassword = _options.KeyPassword,
-            KerberosServiceName = _options.KerberosService,
-            GssEncryptionMode = _options.GssEncryption,
-            ApplicationName = _options.ApplicationName,
-            SearchPath = _options.SearchPath,
-            Options = _options.SessionOptions,
-            Timeout = Seconds(_options.ConnectTimeout),
+            Username = Options.Username,
+            Password = Options.PasswordProvider is null ? Options.Password : null,
+            Passfile = Options.PasswordFile,
+            SslMode = Options.SslMode,
+            RootCertificate = Options.RootCertificate,
+            SslCertificate = Options.Certificate,
+            SslKey = Options.Key,
+            SslPassword = Options.KeyPassword,
+            KerberosServiceName = Options.KerberosService,
+            GssEncryptionMode = Options.GssEncryption,
+            ApplicationName = Options.ApplicationName,
+            SearchPath = Options.SearchPath,
+            Options = Options.SessionOptions,
+            Timeout = Seconds(Options.ConnectTimeout),
             CommandTimeout = 20,
             CancellationTimeout = 1000,
-            Pooling = _options.KeepIdle,
-            MaxPoolSize = _options.MaxConnections,
+            Pooling = Options.KeepIdle,
+            MaxPoolSize = Options.MaxConnections,
             ConnectionIdleLifetime = idle,
             ConnectionPruningInterval = Math.Min(idle, 10),
-            ConnectionLifetime = Seconds(_options.MaxLifetime),
+            ConnectionLifetime = Seconds(Options.MaxLifetime),
             NoResetOnClose = true,
             MaxAutoPrepare = prepare ? MaxPrepared : 0,
             AutoPrepareMinUsages = 2,
@@ -250,7 +276,7 @@ internal sealed class PostgresServers : IAsyncDisposable
             ReadBufferSize = BufferBytes,
             WriteBufferSize = BufferBytes,
         };
-        if (_options.SslNegotiation is { } negotiation)
+        if (Options.SslNegotiation is { } negotiation)
         {
             text.SslNegotiation = negotiation;
         }

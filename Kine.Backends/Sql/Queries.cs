@@ -1,15 +1,13 @@
+using System.Data.Common;
 using System.Diagnostics;
 
 namespace Kine.Backends.Sql;
 
 /// <summary>Short reads, each on any connection; one whose connection was lost is asked again on another.</summary>
-/// <param name="server">Says what errors mean.</param>
-/// <param name="connect">Gives a connection, or throws <see cref="StoreUnavailableException"/> after that long.</param>
+/// <param name="server">Gives the connections and says what errors mean.</param>
 /// <param name="most">How many may run at once.</param>
 /// <param name="slow">Notes how long things took.</param>
-internal sealed class Queries<TConnection>(
-    ISqlServer server, Func<TimeSpan, CancellationToken, Task<TConnection>> connect, int most, SlowStatements slow) : IDisposable
-    where TConnection : IAsyncDisposable
+internal sealed class Queries(ISqlServer server, int most, SlowStatements slow) : IDisposable
 {
     private const int Attempts = 4;
     private static readonly TimeSpan ConnectPatience = TimeSpan.FromSeconds(1);
@@ -17,22 +15,22 @@ internal sealed class Queries<TConnection>(
 
     /// <summary>Runs what may safely run twice. Throws <see cref="StoreUnavailableException"/>.</summary>
     /// <param name="what">Name of it for messages.</param>
-    /// <param name="query">Gets the connection.</param>
-    /// <param name="cancellationToken">Ends the wait for a connection, and what the query does with it.</param>
-    public async Task<T> Run<T>(string what, Func<TConnection, CancellationToken, Task<T>> query, CancellationToken cancellationToken)
+    /// <param name="query">Gets the connection, and the token where <see cref="ISqlServer.CancelsQueries"/>.</param>
+    /// <param name="cancellationToken">Ends the wait for a connection.</param>
+    public async Task Run(string what, Func<DbConnection, CancellationToken, Task> query, CancellationToken cancellationToken)
     {
         await _slots.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             for (var attempt = 1; ; attempt++)
             {
-                var connection = await connect(ConnectPatience, cancellationToken).ConfigureAwait(false);
+                var connection = await server.Connect(ConnectPatience, cancellationToken).ConfigureAwait(false);
                 var start = Stopwatch.GetTimestamp();
                 try
                 {
-                    var result = await query(connection, cancellationToken).ConfigureAwait(false);
+                    await query(connection, server.CancelsQueries ? cancellationToken : CancellationToken.None).ConfigureAwait(false);
                     slow.Note(what, start);
-                    return result;
+                    return;
                 }
                 catch (Exception error) when (!cancellationToken.IsCancellationRequested && server.Classify(error) != SqlFailure.None)
                 {

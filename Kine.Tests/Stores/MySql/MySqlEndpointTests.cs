@@ -77,15 +77,15 @@ public sealed class MySqlEndpointTests
     }
 
     [Theory]
-    [InlineData(0, 20, 4, 4)]
-    [InlineData(1, 20, 1, 1)]
-    [InlineData(3, 1, 2, 1)]
-    [InlineData(100, 0, 4, 2)]
-    [InlineData(0, -1, 4, 0)]
-    public void The_flags_for_connections_are_kept_with_one_connection_for_the_writer(int open, int idle, int readers, int idleReaders)
+    [InlineData(0, 20, 4, true)]
+    [InlineData(1, 20, 1, true)]
+    [InlineData(3, 1, 2, true)]
+    [InlineData(100, 0, 4, true)]
+    [InlineData(0, -1, 4, false)]
+    public void The_flags_for_connections_are_kept_with_one_connection_for_the_writer(int open, int idle, int readers, bool keepIdle)
     {
         var options = Parse("mysql://", new StoreSettings { MaxOpenConnections = open, MaxIdleConnections = idle });
-        Assert.Equal((readers, idleReaders), (options.Readers, options.IdleReaders));
+        Assert.Equal((readers, keepIdle), (options.Readers, options.KeepIdle));
     }
 
     [Theory]
