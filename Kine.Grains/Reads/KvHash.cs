@@ -1,3 +1,4 @@
+using System.Text;
 using Kine.Backends;
 using Kine.Grains.Index;
 using Kine.Grains.Values;
@@ -40,7 +41,7 @@ public readonly record struct KvHash(uint Hash, long Revision, long CompactRevis
     private static async Task<uint> Hashed(
         KeyIndex index, IRevisionStore store, long upTo, long compacted, bool whole, CancellationToken cancellationToken)
     {
-        var anyAlive = !whole && index.Count(KeyRange.All, upTo) > 0;
+        var anyAlive = !whole && index.Count(KeyRange.All, upTo) - await Replaced(store, upTo, cancellationToken) > 0;
         var crc = default(Crc32C);
         crc.Add("key"u8);
         var after = new RecordId(0, 0);
@@ -63,6 +64,31 @@ public readonly record struct KvHash(uint Hash, long Revision, long CompactRevis
 
             after = page[^1].Id;
         }
+    }
+
+    // Keys that the very revision deleted and then put: etcd does not find those when it looks for what a compaction would keep.
+    private static async Task<int> Replaced(IRevisionStore store, long revision, CancellationToken cancellationToken)
+    {
+        var deleted = new HashSet<string>();
+        var replaced = new HashSet<string>();
+        for (RecordId? last = new RecordId(revision - 1, int.MaxValue); last is { } after;)
+        {
+            last = await store.ScanMetadata(after, revision, PageRecords, (in RecordMetadata record, ReadOnlySpan<byte> key) =>
+            {
+                var name = Encoding.Latin1.GetString(key);
+                if (record.Tombstone)
+                {
+                    deleted.Add(name);
+                    replaced.Remove(name);
+                }
+                else if (deleted.Contains(name))
+                {
+                    replaced.Add(name);
+                }
+            }, cancellationToken);
+        }
+
+        return replaced.Count;
     }
 
     private static bool Counts(KeyIndex index, in LogRecord record, long upTo, long compacted, bool whole, bool anyAlive)
