@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings what the tests and figures run beside kine: strace, h2load, node, PostgreSQL, PgBouncer, MariaDB, NATS, a Kerberos KDC and Prometheus
-# from this system's packages, etcd 3.5 with etcdctl and etcdutl from a newer Debian release (unpacked into a folder of its own,
-# never installed), and the npm client etcd3. Does nothing when all of it is there.
+# from this system's packages, etcd 3.5 with etcdctl and etcdutl and MySQL 9 from a newer Debian release (unpacked into a folder of
+# their own, never installed), and the npm client etcd3. Does nothing when all of it is there.
 #
 #   deploy/test-tools.sh            prints the tool folder as its last line
 #   KINE_TEST_TOOLS=/some/folder    where the tools go; default ~/.cache/kine-test-tools
@@ -9,6 +9,7 @@ set -euo pipefail
 
 tools=${KINE_TEST_TOOLS:-${HOME:-/root}/.cache/kine-test-tools}
 etcd_series=3.5
+mysql_series=9
 npm_client=etcd3@1.1.2
 mkdir -p "$tools/bin"
 
@@ -67,31 +68,65 @@ has_etcd() {
   [ -x "$tools/bin/etcd" ] && [ -x "$tools/bin/etcdctl" ] && [ -x "$tools/bin/etcdutl" ] && "$tools/bin/etcd" --version 2> /dev/null | grep -q "^etcd Version: $etcd_series\."
 }
 
+libraries() {
+  local pkg
+  for pkg; do dpkg-deb -f "$pkg" Depends | tr ',' '\n' | grep -oE '^ *(lib|zlib)[a-z0-9.+-]*'; done | sort -u
+}
+
+# Unpacks packages of another Debian release into a folder, with the libraries that they name. The system's own never change.
+unpack() {
+  local release=$1 root=$2 uri state pkg
+  shift 2
+  uri=$(mirror)
+  [ -n "$uri" ] || { say "no Debian mirror in this machine's apt sources: put $* into $tools by hand"; return 1; }
+  state=$tools/apt-$release
+  rm -rf "$state" "$root"
+  mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/packages"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $release main" > "$state/sources.list"
+  local apt=(apt-get -qq
+    -o "Dir::Etc::sourcelist=$state/sources.list" -o Dir::Etc::sourceparts=/dev/null
+    -o "Dir::State::lists=$state/lists" -o "Dir::Cache=$state/cache" -o APT::Sandbox::User=root
+    -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
+  say "looking in Debian $release for $*"
+  local status=0
+  { "${apt[@]}" update >&2 && (cd "$state/packages" && "${apt[@]}" download "$@" >&2 && "${apt[@]}" download $(libraries *.deb) >&2); } || status=$?
+  if [ $status = 0 ]; then
+    for pkg in "$state"/packages/*.deb; do dpkg -x "$pkg" "$root"; done
+  fi
+  rm -rf "$state"
+  return $status
+}
+
 # Sid has 3.5.30; a stable release further on has an older 3.5, which will do if it has etcdutl.
 bring_etcd() {
-  local uri release state pkg
-  uri=$(mirror)
-  [ -n "$uri" ] || { say "no Debian mirror in this machine's apt sources: put etcd, etcdctl and etcdutl $etcd_series into $tools/bin"; return 1; }
+  local release
   for release in sid trixie; do
-    state=$tools/apt-$release
-    rm -rf "$state"
-    mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/packages"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $release main" > "$state/sources.list"
-    local apt=(apt-get -qq
-      -o "Dir::Etc::sourcelist=$state/sources.list" -o Dir::Etc::sourceparts=/dev/null
-      -o "Dir::State::lists=$state/lists" -o "Dir::Cache=$state/cache" -o APT::Sandbox::User=root
-      -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
-    say "looking for etcd $etcd_series in Debian $release"
-    if "${apt[@]}" update >&2 && (cd "$state/packages" && "${apt[@]}" download etcd-server etcd-client >&2); then
-      for pkg in "$state"/packages/*.deb; do dpkg -x "$pkg" "$state/root"; done
-      cp "$state"/root/usr/bin/etcd* "$tools/bin/"
-      rm -rf "$state"
+    if unpack $release "$tools/etcd" etcd-server etcd-client; then
+      cp "$tools"/etcd/usr/bin/etcd* "$tools/bin/"
+      rm -rf "$tools/etcd"
       if has_etcd; then return 0; fi
       say "Debian $release brought no etcdutl, or $("$tools/bin/etcd" --version 2>&1 | head -n 1), not $etcd_series"
     fi
-    rm -rf "$state"
   done
   return 1
+}
+
+has_mysql() {
+  [ -x "$tools/bin/mysqld" ] && "$tools/bin/mysqld" --version 2> /dev/null | grep -q "  Ver $mysql_series\."
+}
+
+# Its libraries come with it, the C library too: they are newer than the system's, and only it sees them.
+bring_mysql() {
+  unpack sid "$tools/mysql" mysql-server-core || return 1
+  cat > "$tools/bin/mysqld" <<'END'
+#!/bin/sh
+root=$(dirname "$0")/../mysql/usr
+for loader in "$root"/lib/*/ld-linux-*.so.*; do
+  exec "$loader" --library-path "$(dirname "$loader")" "$root/sbin/mysqld" "$@" --basedir="$root"
+done
+END
+  chmod +x "$tools/bin/mysqld"
+  has_mysql || { say "Debian sid brought $("$tools/bin/mysqld" --version 2>&1 | head -n 1), not MySQL $mysql_series"; return 1; }
 }
 
 bring_npm_client() {
@@ -103,6 +138,7 @@ bring_npm_client() {
 
 install_missing
 has_etcd || bring_etcd
+has_mysql || bring_mysql
 bring_npm_client
-say "$("$tools/bin/etcd" --version | head -n 1), node $(node --version), $(strace --version | head -n 1)"
+say "$("$tools/bin/etcd" --version | head -n 1), $("$tools/bin/mysqld" --version | grep -o 'Ver [0-9.]*'), node $(node --version), $(strace --version | head -n 1)"
 echo "$tools"

@@ -12,6 +12,9 @@ public static class TestTools
 
     public static string Etcdutl => Tool("bin/etcdutl");
 
+    /// <summary>MySQL's server, which brings its own libraries.</summary>
+    public static string MySql => Tool("bin/mysqld");
+
     /// <summary>The folder whose node_modules holds the npm client.</summary>
     public static string NpmFolder => Path.GetDirectoryName(Tool("js/package.json"))!;
 

@@ -3,9 +3,9 @@ using Kine.Backends.Stores;
 
 namespace Kine.Tests.Stores.MySql;
 
-/// <summary>The contract on a new database of a MariaDB.</summary>
-[Collection(MariaDbCollection.Name)]
-public sealed class MySqlStoreContract(MariaDbFixture fixture) : StoreContract
+/// <summary>The contract on a new database of a MySQL.</summary>
+[Collection(MySqlCollection.Name)]
+public sealed class MySqlStoreContract(MySqlFixture fixture) : StoreContract
 {
     private readonly string _endpoint = fixture.Server.NewEndpoint();
 
