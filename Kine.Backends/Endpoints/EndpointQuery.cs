@@ -70,15 +70,38 @@ internal sealed class EndpointQuery
             : throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{value}\"; it is a whole number");
     }
 
-    private static string Unescape(string text)
+    /// <summary>The value as a duration; null when absent.</summary>
+    public TimeSpan? Duration(string name)
+    {
+        if (Get(name) is not { } value)
+        {
+            return null;
+        }
+
+        return GoDuration.TryParse(value, out var duration) && duration >= TimeSpan.Zero
+            ? duration
+            : throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{value}\"; it is a duration such as 500ms, 5s or 1m30s");
+    }
+
+    /// <summary>A port number. Throws <see cref="StoreRefusedException"/> for anything else, without the text: it may be part of a password.</summary>
+    public static int Port(ReadOnlySpan<char> text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is >= 1 and <= 65_535
+            ? port
+            : throw new StoreRefusedException(
+                "a port of the endpoint is no number from 1 to 65535; special characters in user, password or token need percent-encoding, such as %2F for /");
+
+    /// <summary>Text without its percent-encoding. Throws <see cref="StoreRefusedException"/> where that is not well formed.</summary>
+    public static string Decode(string text)
     {
         for (var i = text.IndexOf('%'); i >= 0; i = text.IndexOf('%', i + 1))
         {
             if (i + 2 >= text.Length || !char.IsAsciiHexDigit(text[i + 1]) || !char.IsAsciiHexDigit(text[i + 2]))
             {
-                throw new StoreRefusedException("an endpoint parameter has a % that is not followed by two hexadecimal digits; write % as %25");
+                throw new StoreRefusedException("the endpoint has a % that is not followed by two hexadecimal digits; write % as %25");
             }
         }
-        return Uri.UnescapeDataString(text.Replace('+', ' '));
+        return Uri.UnescapeDataString(text);
     }
+
+    private static string Unescape(string text) => Decode(text.Replace('+', ' '));
 }

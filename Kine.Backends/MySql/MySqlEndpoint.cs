@@ -139,12 +139,7 @@ internal static partial class MySqlEndpoint
         var bare = address[0] != '[' && colon != address.IndexOf(':'); // an IPv6 address without brackets
         var hasPort = !bare && colon > address.LastIndexOf(']');
         var host = (hasPort ? address[..colon] : address).Trim('[', ']');
-        var port = DefaultPort;
-        if (hasPort && (!int.TryParse(address[(colon + 1)..], out port) || port is < 1 or > 65535))
-        {
-            throw new StoreRefusedException($"the port \"{address[(colon + 1)..]}\" of the mysql:// endpoint is no port number");
-        }
-
+        var port = hasPort ? EndpointQuery.Port(address.AsSpan(colon + 1)) : DefaultPort;
         return options with { Host = host.Length == 0 ? "127.0.0.1" : host, Port = port };
     }
 
@@ -192,9 +187,8 @@ internal static partial class MySqlEndpoint
         var value => throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{value}\"; it is true or false"),
     };
 
-    private static TimeSpan Time(EndpointQuery query, string name) => GoDuration.TryParse(query.Get(name) ?? "", out var time) && time >= TimeSpan.Zero
-        ? time
-        : throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{query.Get(name)}\"; it is a duration such as 5s or 1m30s");
+    private static TimeSpan Time(EndpointQuery query, string name) =>
+        query.Duration(name) ?? throw new StoreRefusedException($"endpoint parameter {name} has no value; it is a duration such as 5s or 1m30s");
 
     private static string Variable(string name, string value) => VariableName().IsMatch(name) && value.Length > 0 && !value.Contains(';')
         ? $"{name}={value}"

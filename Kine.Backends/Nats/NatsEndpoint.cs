@@ -28,7 +28,7 @@ internal static class NatsEndpoint
             Servers = [],
             Bucket = Bucket(query),
             Replicas = Between(query, "replicas", 1, 5) ?? 1,
-            SlowMethod = Duration(query, "slowMethod") ?? TimeSpan.FromMilliseconds(500),
+            SlowMethod = query.Duration("slowMethod") ?? TimeSpan.FromMilliseconds(500),
             CredentialsFile = query.Get("credsFile"),
             CaFile = NullIfEmpty(settings.CaFile),
             CertFile = NullIfEmpty(settings.CertFile),
@@ -106,10 +106,7 @@ internal static class NatsEndpoint
         if (colon >= 0 && !text.EndsWith(']'))
         {
             host = text[..colon];
-            if (!int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port) || port is < 1 or > 65535)
-            {
-                throw new StoreRefusedException("a nats endpoint has a port that is not a number from 1 to 65535; a user, password or token with special characters needs percent-encoding");
-            }
+            port = EndpointQuery.Port(text.AsSpan(colon + 1));
         }
         if (host.Contains(':') && !host.StartsWith('['))
         {
@@ -155,18 +152,6 @@ internal static class NatsEndpoint
         return value >= least && value <= most
             ? (int)value
             : throw new StoreRefusedException($"endpoint parameter {name} cannot be {value}; it is a number from {least} to {most}");
-    }
-
-    private static TimeSpan? Duration(EndpointQuery query, string name)
-    {
-        if (query.Get(name) is not { } text)
-        {
-            return null;
-        }
-
-        return GoDuration.TryParse(text, out var duration)
-            ? duration
-            : throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{text}\"; it is a duration such as 500ms or 1m30s");
     }
 
     private static NatsOptions CheckTls(NatsOptions options) => options.CertFile is null == options.KeyFile is null

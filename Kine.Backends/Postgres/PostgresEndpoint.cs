@@ -83,7 +83,7 @@ internal static class PostgresEndpoint
         var place = mark < 0 ? rest : rest[..mark];
         var slash = place.IndexOf('/');
         var authority = slash < 0 ? place : place[..slash];
-        var path = slash < 0 ? "" : Unescape(place[(slash + 1)..]);
+        var path = slash < 0 ? "" : EndpointQuery.Decode(place[(slash + 1)..]);
         var at = authority.LastIndexOf('@');
         (var user, var password) = UserInfo(at < 0 ? "" : authority[..at]);
         if (place.IndexOf('@', at + 1) >= 0 || query.Names.Any(name => name.Contains('@')))
@@ -218,7 +218,7 @@ internal static class PostgresEndpoint
         }
 
         var colon = text.IndexOf(':');
-        return colon < 0 ? (Given(Unescape(text)), null) : (Given(Unescape(text[..colon])), Given(Unescape(text[(colon + 1)..])));
+        return colon < 0 ? (Given(EndpointQuery.Decode(text)), null) : (Given(EndpointQuery.Decode(text[..colon])), Given(EndpointQuery.Decode(text[(colon + 1)..])));
     }
 
     // One port for all, one for each, or none; as libpq has it.
@@ -254,13 +254,7 @@ internal static class PostgresEndpoint
             name = "localhost";
         }
 
-        var number = DefaultPort;
-        if (port is { Length: > 0 } && (!int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out number) || number is 0 or > 65_535))
-        {
-            throw new StoreRefusedException($"a port of the endpoint is no number from 1 to 65535{Encode}");
-        }
-
-        return new PostgresHost(Unescape(name), number);
+        return new PostgresHost(EndpointQuery.Decode(name), port is { Length: > 0 } ? EndpointQuery.Port(port) : DefaultPort);
     }
 
     private static TargetSessionAttributes TargetOf(string? variable) =>
@@ -289,16 +283,4 @@ internal static class PostgresEndpoint
 
     // In libpq's options a backslash keeps the space after it inside a value.
     private static string Escape(string value) => value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(" ", "\\ ", StringComparison.Ordinal);
-
-    private static string Unescape(string text)
-    {
-        for (var i = text.IndexOf('%'); i >= 0; i = text.IndexOf('%', i + 1))
-        {
-            if (i + 2 >= text.Length || !char.IsAsciiHexDigit(text[i + 1]) || !char.IsAsciiHexDigit(text[i + 2]))
-            {
-                throw new StoreRefusedException("the endpoint has a % that is not followed by two hexadecimal digits; write % as %25");
-            }
-        }
-        return Uri.UnescapeDataString(text);
-    }
 }
