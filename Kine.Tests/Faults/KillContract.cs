@@ -69,7 +69,8 @@ public abstract class KillContract(ITestOutputHelper output)
             Assert.Equal((10_000, $"/leased/{round}"), (ttl.GrantedTTL, Assert.Single(ttl.Keys).ToStringUtf8()));
             Assert.Equal(leased, (await after.Get($"/leased/{round}"))!.ModRevision);
             var hash = await after.HashKV();
-            Assert.True(hash.CompactRevision >= compacted, $"compacted {hash.CompactRevision}, but {compacted} was acknowledged");
+            // A busy machine may have had no time for the first one; then the hash says -1.
+            Assert.True(compacted == 0 || hash.CompactRevision >= compacted, $"compacted {hash.CompactRevision}, but {compacted} was acknowledged");
             var events = await History.Read(after, Math.Max(2, hash.CompactRevision + 1), hash.Header.Revision);
             load.AssertHolds(events, Math.Max(2, hash.CompactRevision + 1));
             var fingerprint = await History.Fingerprint(after);
