@@ -24,7 +24,7 @@ internal sealed class DatabaseSetup(PostgresServers servers)
                 throw new StoreRefusedException($"{_options.Description} is PostgreSQL {connection.PostgreSqlVersion}; {OldestServer} is the oldest that works");
             }
 
-            await PostgresSchema.Upgrade(connection, _options.Database, cancellationToken).ConfigureAwait(false);
+            await PostgresSchema.Upgrade(connection, _options.Connection.Database!, cancellationToken).ConfigureAwait(false);
             return await Warnings(connection, cancellationToken).ConfigureAwait(false);
         }
         catch (StoreUnavailableException error)
@@ -69,12 +69,12 @@ internal sealed class DatabaseSetup(PostgresServers servers)
             }
         }
         throw new StoreRefusedException(
-            $"database {_options.Database} does not exist and could not be created: {PostgresError.Text(last ?? missing)}", last ?? missing);
+            $"database {_options.Connection.Database} does not exist and could not be created: {PostgresError.Text(last ?? missing)}", last ?? missing);
     }
 
     private async Task Create(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        var name = _options.Database.Replace("\"", "\"\"", StringComparison.Ordinal);
+        var name = _options.Connection.Database!.Replace("\"", "\"\"", StringComparison.Ordinal);
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -121,7 +121,7 @@ internal sealed class DatabaseSetup(PostgresServers servers)
             warnings.Add($"the server's default is synchronous_commit={reader.GetString(2)}; kine asks for synchronous_commit=on for what it acknowledges");
         }
 
-        if (_options is { PasswordProvider: not null, SslMode: SslMode.Require })
+        if (_options is { PasswordProvider: not null, Connection.SslMode: SslMode.Require })
         {
             warnings.Add("tokens of the identity provider go to a server whose certificate is not checked: use sslmode=verify-full, with its CA in --ca-file");
         }

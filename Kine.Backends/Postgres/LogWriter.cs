@@ -51,8 +51,9 @@ internal sealed class LogWriter : SqlLogWriter
     {
         _options = servers.Options;
         // A sign of life, or a take-over, does not wait for an append that hangs.
-        _appends = new FencedWriter<Connection>(servers, servers.ConnectToWrite, _options.MaxLifetime, slow);
-        _claims = new FencedWriter<Connection>(servers, servers.ConnectToWrite, _options.MaxLifetime, slow);
+        var lifetime = TimeSpan.FromSeconds(_options.Connection.ConnectionLifetime);
+        _appends = new FencedWriter<Connection>(servers, servers.ConnectToWrite, lifetime, slow);
+        _claims = new FencedWriter<Connection>(servers, servers.ConnectToWrite, lifetime, slow);
     }
 
     /// <summary>

@@ -17,6 +17,8 @@ internal static class PostgresEndpoint
     private const string Encode = "; write / as %2F, ? as %3F and @ as %40 in user and password"; // the part in question may be one of these
     private const int DefaultPort = 5432;
     private const int DefaultMaxConnections = 20;
+    private const int DefaultConnectTimeout = 5; // seconds
+    private const int Forever = 10 * 365 * 86_400; // seconds
     private const int LeastConnections = 4; // appends, signs of life, and reads beside them
 
     private static readonly ReadOnlyDictionary<string, SslMode> SslModes = new Dictionary<string, SslMode>
@@ -96,35 +98,43 @@ internal static class PostgresEndpoint
         string? Setting(string name, string variable) => query.Get(name) ?? (environment(variable) is { Length: > 0 } value ? value : null);
         var database = query.Get("dbname", "database") ?? path;
         var hosts = query.Get("host") ?? (authority.Length > at + 1 ? authority[(at + 1)..] : environment("PGHOST") ?? "");
-        var maxOpen = settings.MaxOpenConnections > 0 ? Math.Max(settings.MaxOpenConnections, LeastConnections) : DefaultMaxConnections;
         var login = query.Get("user") ?? user ?? Setting("user", "PGUSER") ?? Environment.UserName;
         var kerberos = KerberosLogin.From(login, Text(query, "krb5_keytab"), Text(query, "krb5_ccache"), environment);
-        return WithTokens(settings, query, Secure(query, settings, environment, new PostgresOptions
+        var idle = settings.ConnectionMaxIdleTime > TimeSpan.Zero ? Seconds(settings.ConnectionMaxIdleTime) : Forever;
+        var connection = new NpgsqlConnectionStringBuilder
         {
-            Hosts = Hosts(hosts, Setting("port", "PGPORT")),
             // Unquoted names are lower case in PostgreSQL, and so upstream makes this one.
             Database = database.Length == 0 ? DefaultDatabase : database.ToLowerInvariant(),
             Username = kerberos?.Role ?? login,
             Password = query.Get("password") ?? password,
-            PasswordFile = query.Get("passfile"),
-            Kerberos = kerberos,
-            GssEncryption = query.Choice(GssEncryptions, "gssencmode") ?? GssEncryptionMode.Disable,
-            KerberosService = query.Get("krbsrvname") ?? "postgres",
+            Passfile = query.Get("passfile"),
+            GssEncryptionMode = query.Choice(GssEncryptions, "gssencmode") ?? GssEncryptionMode.Disable,
+            KerberosServiceName = query.Get("krbsrvname") ?? "postgres",
             ApplicationName = Setting("application_name", "PGAPPNAME") ?? "kine",
-            Target = query.Choice(Targets, "target_session_attrs") ?? TargetOf(environment("PGTARGETSESSIONATTRS")),
             SearchPath = query.Get("search_path"),
-            SessionOptions = SessionOptions(query, environment),
-            ConnectTimeout = ConnectTimeout(Setting("connect_timeout", "PGCONNECT_TIMEOUT")),
+            Options = SessionOptions(query, environment),
+            Timeout = ConnectTimeout(Setting("connect_timeout", "PGCONNECT_TIMEOUT")),
+            Pooling = settings.MaxIdleConnections >= 0,
+            MaxPoolSize = settings.MaxOpenConnections > 0 ? Math.Max(settings.MaxOpenConnections, LeastConnections) : DefaultMaxConnections,
+            ConnectionIdleLifetime = idle,
+            ConnectionPruningInterval = Math.Min(idle, 10),
+            ConnectionLifetime = Seconds(settings.ConnectionMaxLifetime),
+        };
+        Secure(query, settings, environment, connection);
+        return WithTokens(settings, query, new PostgresOptions
+        {
+            Hosts = Hosts(hosts, Setting("port", "PGPORT")),
+            Connection = connection,
+            Kerberos = kerberos,
+            Target = query.Choice(Targets, "target_session_attrs") ?? TargetOf(environment("PGTARGETSESSIONATTRS")),
             Prepare = query.Integer("statement_cache_capacity") == 0 ? false : query.Choice(QueryModes, "default_query_exec_mode"),
-            MaxConnections = maxOpen,
-            KeepIdle = settings.MaxIdleConnections >= 0,
-            MaxIdleTime = settings.ConnectionMaxIdleTime > TimeSpan.Zero ? settings.ConnectionMaxIdleTime : TimeSpan.Zero,
-            MaxLifetime = settings.ConnectionMaxLifetime > TimeSpan.Zero ? settings.ConnectionMaxLifetime : TimeSpan.Zero,
             SlowSqlThreshold = settings.SlowSqlThreshold,
             SlowSqlWarningThreshold = settings.SlowSqlWarningThreshold,
             Logging = settings.Logging,
-        }));
+        });
     }
+
+    private static int Seconds(TimeSpan time) => (int)Math.Clamp(Math.Ceiling(time.TotalSeconds), 0, int.MaxValue / 1000);
 
     // Absent is something else than empty.
     private static string? Text(EndpointQuery query, string name) => query.Names.Contains(name) ? query.Get(name) ?? "" : null;
@@ -147,13 +157,11 @@ internal static class PostgresEndpoint
             throw new StoreRefusedException($"sslmode=disable cannot go with identity provider {settings.IdentityProvider}: its tokens have to be encrypted on their way");
         }
 
-        var passwords = options.Hosts.Distinct().ToDictionary(host => host, host => identity.PasswordFor(host.Name, host.Port, options.Username));
-        return options with
-        {
-            Password = null,
-            PasswordProvider = (host, cancellation) => passwords[host](cancellation),
-            SslMode = options.SslMode is SslMode.VerifyCA or SslMode.VerifyFull ? options.SslMode : SslMode.Require,
-        };
+        var connection = options.Connection;
+        var passwords = options.Hosts.Distinct().ToDictionary(host => host, host => identity.PasswordFor(host.Name, host.Port, connection.Username!));
+        connection.Password = null;
+        connection.SslMode = connection.SslMode is SslMode.VerifyCA or SslMode.VerifyFull ? connection.SslMode : SslMode.Require;
+        return options with { PasswordProvider = (host, cancellation) => passwords[host](cancellation) };
     }
 
     private static void Refuse(EndpointQuery query)
@@ -175,7 +183,7 @@ internal static class PostgresEndpoint
     }
 
     // Flags count where the endpoint says nothing else, and ask for verify-full, as upstream has it.
-    private static PostgresOptions Secure(EndpointQuery query, StoreSettings settings, Func<string, string?> environment, PostgresOptions options)
+    private static void Secure(EndpointQuery query, StoreSettings settings, Func<string, string?> environment, NpgsqlConnectionStringBuilder connection)
     {
         var root = query.Get("sslrootcert") ?? Given(settings.CaFile);
         var certificate = query.Get("sslcert") ?? Given(settings.CertFile);
@@ -196,16 +204,17 @@ internal static class PostgresEndpoint
             (mode, root) = (SslMode.VerifyFull, null);
         }
 
-        var encrypted = mode != SslMode.Disable;
-        return options with
+        connection.SslMode = mode;
+        connection.RootCertificate = mode is SslMode.VerifyCA or SslMode.VerifyFull ? root : null;
+        if (mode != SslMode.Disable)
         {
-            SslMode = mode,
-            SslNegotiation = query.Choice(SslNegotiations, "sslnegotiation"),
-            RootCertificate = mode is SslMode.VerifyCA or SslMode.VerifyFull ? root : null,
-            Certificate = encrypted ? certificate : null,
-            Key = encrypted ? key : null,
-            KeyPassword = encrypted ? query.Get("sslpassword") : null,
-        };
+            (connection.SslCertificate, connection.SslKey, connection.SslPassword) = (certificate, key, query.Get("sslpassword"));
+        }
+
+        if (query.Choice(SslNegotiations, "sslnegotiation") is { } negotiation)
+        {
+            connection.SslNegotiation = negotiation;
+        }
     }
 
     private static string? Given(string text) => text.Length > 0 ? text : null;
@@ -260,15 +269,15 @@ internal static class PostgresEndpoint
     private static TargetSessionAttributes TargetOf(string? variable) =>
         variable is not null && Targets.TryGetValue(variable.ToUpperInvariant(), out var target) ? target : TargetSessionAttributes.Primary;
 
-    private static TimeSpan ConnectTimeout(string? text)
+    private static int ConnectTimeout(string? text)
     {
         if (text is null)
         {
-            return TimeSpan.FromSeconds(5);
+            return DefaultConnectTimeout;
         }
 
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds <= 1024
-            ? TimeSpan.FromSeconds(seconds)
+            ? seconds
             : throw new StoreRefusedException($"connect_timeout cannot be \"{text}\"; it is a number of seconds up to 1024");
     }
 

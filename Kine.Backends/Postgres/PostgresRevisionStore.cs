@@ -19,7 +19,7 @@ public sealed class PostgresRevisionStore : SqlRevisionStore
     }
 
     private PostgresRevisionStore(PostgresServers servers, SlowStatements slow)
-        : this(servers, new LogReader(new Queries(servers, servers.Options.MaxConnections - Writers, slow)), slow)
+        : this(servers, new LogReader(new Queries(servers, servers.Options.Connection.MaxPoolSize - Writers, slow)), slow)
     {
     }
 

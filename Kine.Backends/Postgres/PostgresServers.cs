@@ -20,7 +20,6 @@ internal sealed class PostgresServers : ISqlServer
     private const string OnlyAsync = "connections are opened asynchronously";
     private const int MaxPrepared = 32;
     private const int BufferBytes = 32 << 10;
-    private const int Forever = 10 * 365 * 86_400; // seconds
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(300);
     private readonly Lock _lock = new();
@@ -78,7 +77,7 @@ internal sealed class PostgresServers : ISqlServer
             {
                 var reasons = string.Join("; ", failures.Select(failure => $"{failure.Host}: {PostgresError.Text(failure.Error)}"));
                 var telling = failures.Find(failure => failure.Error is PostgresException).Error ?? failures[^1].Error;
-                throw new StoreUnavailableException($"no connection to database {Options.Database} at {reasons}", telling);
+                throw new StoreUnavailableException($"no connection to database {Options.Connection.Database} at {reasons}", telling);
             }
             await Task.Delay(wait, cancellationToken).ConfigureAwait(false);
         }
@@ -143,7 +142,7 @@ internal sealed class PostgresServers : ISqlServer
     // Npgsql knows no more than that GSSAPI failed. Asking the KDC blocks.
     private async Task<NpgsqlException> Explained(NpgsqlException error, KerberosLogin kerberos, PostgresHost host)
     {
-        var reason = await Task.Run(() => kerberos.Explain(host.Name, Options.KerberosService)).ConfigureAwait(false);
+        var reason = await Task.Run(() => kerberos.Explain(host.Name, Options.Connection.KerberosServiceName)).ConfigureAwait(false);
         return reason is null ? error : new NpgsqlException($"{PostgresError.Text(error)}: Kerberos as {kerberos}: {reason}");
     }
 
@@ -169,7 +168,7 @@ internal sealed class PostgresServers : ISqlServer
 
     private NpgsqlDataSource[] CreatePools() => [.. Options.Hosts.Select(CreatePool)];
 
-    private NpgsqlDataSource CreatePool(PostgresHost host) => CreateSource(host, ConnectionString(host, Options.Database, _prepare), _prepare);
+    private NpgsqlDataSource CreatePool(PostgresHost host) => CreateSource(host, ConnectionString(host, _prepare), _prepare);
 
     private NpgsqlDataSource CreateSource(PostgresHost host, NpgsqlConnectionStringBuilder settings, bool prepare)
     {
@@ -231,60 +230,29 @@ internal sealed class PostgresServers : ISqlServer
     /// <summary>A single connection to another database of the server in use, outside of the pools.</summary>
     public async Task<NpgsqlConnection> ConnectOnce(PostgresHost host, string database, CancellationToken cancellationToken)
     {
-        var settings = ConnectionString(host, database, prepare: false);
-        settings.Pooling = false;
+        var settings = ConnectionString(host, prepare: false);
+        (settings.Database, settings.Pooling) = (database, false);
         await using var source = CreateSource(host, settings, prepare: false);
         return await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private NpgsqlConnectionStringBuilder ConnectionString(PostgresHost host, string database, bool prepare)
+    private NpgsqlConnectionStringBuilder ConnectionString(PostgresHost host, bool prepare) => new(Options.Connection.ConnectionString)
     {
-        var idle = Options.MaxIdleTime > TimeSpan.Zero ? Seconds(Options.MaxIdleTime) : Forever;
-        var text = new NpgsqlConnectionStringBuilder
-        {
-            Host = host.Name,
-            Port = host.Port,
-            Database = database,
-            Username = Options.Username,
-            Password = Options.PasswordProvider is null ? Options.Password : null,
-            Passfile = Options.PasswordFile,
-            SslMode = Options.SslMode,
-            RootCertificate = Options.RootCertificate,
-            SslCertificate = Options.Certificate,
-            SslKey = Options.Key,
-            SslPassword = Options.KeyPassword,
-            KerberosServiceName = Options.KerberosService,
-            GssEncryptionMode = Options.GssEncryption,
-            ApplicationName = Options.ApplicationName,
-            SearchPath = Options.SearchPath,
-            Options = Options.SessionOptions,
-            Timeout = Seconds(Options.ConnectTimeout),
-            CommandTimeout = 20,
-            CancellationTimeout = 1000,
-            Pooling = Options.KeepIdle,
-            MaxPoolSize = Options.MaxConnections,
-            ConnectionIdleLifetime = idle,
-            ConnectionPruningInterval = Math.Min(idle, 10),
-            ConnectionLifetime = Seconds(Options.MaxLifetime),
-            NoResetOnClose = true,
-            MaxAutoPrepare = prepare ? MaxPrepared : 0,
-            AutoPrepareMinUsages = 2,
-            Enlist = false,
-            TcpKeepAlive = true,
-            TcpKeepAliveTime = 10,
-            TcpKeepAliveInterval = 5,
-            ReadBufferSize = BufferBytes,
-            WriteBufferSize = BufferBytes,
-        };
-        if (Options.SslNegotiation is { } negotiation)
-        {
-            text.SslNegotiation = negotiation;
-        }
-
-        return text;
-    }
-
-    private static int Seconds(TimeSpan time) => (int)Math.Clamp(Math.Ceiling(time.TotalSeconds), 0, int.MaxValue / 1000);
+        Host = host.Name,
+        Port = host.Port,
+        Password = Options.PasswordProvider is null ? Options.Connection.Password : null,
+        CommandTimeout = 20,
+        CancellationTimeout = 1000,
+        NoResetOnClose = true,
+        MaxAutoPrepare = prepare ? MaxPrepared : 0,
+        AutoPrepareMinUsages = 2,
+        Enlist = false,
+        TcpKeepAlive = true,
+        TcpKeepAliveTime = 10,
+        TcpKeepAliveInterval = 5,
+        ReadBufferSize = BufferBytes,
+        WriteBufferSize = BufferBytes,
+    };
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

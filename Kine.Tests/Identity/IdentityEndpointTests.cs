@@ -22,7 +22,7 @@ public sealed class IdentityEndpointTests
     {
         var options = StoreEndpoint.Parse("postgres://kine:ignored@db.abc.eu-central-1.rds.amazonaws.com/db" + parameters, Aws).Postgres!;
 
-        Assert.Equal((expected, null), (options.SslMode, options.Password));
+        Assert.Equal((expected, null), (options.Connection.SslMode, options.Connection.Password));
         Assert.NotNull(options.PasswordProvider);
     }
 
@@ -52,7 +52,7 @@ public sealed class IdentityEndpointTests
     {
         var unverified = Aws with { SkipVerify = true, CaFile = "ca.pem" };
 
-        Assert.Equal(SslMode.Require, StoreEndpoint.Parse("postgres://kine@db/db", unverified).Postgres!.SslMode);
+        Assert.Equal(SslMode.Require, StoreEndpoint.Parse("postgres://kine@db/db", unverified).Postgres!.Connection.SslMode);
         Assert.Throws<StoreRefusedException>(() => StoreEndpoint.Parse("mysql://kine@tcp(db)/db", unverified));
     }
 
@@ -70,6 +70,6 @@ public sealed class IdentityEndpointTests
     {
         var options = StoreEndpoint.Parse(endpoint).Postgres!;
 
-        Assert.Equal((role, kerberos, null), (options.Username, options.Kerberos?.ToString(), options.SessionOptions));
+        Assert.Equal((role, kerberos, null), (options.Connection.Username, options.Kerberos?.ToString(), options.Connection.Options));
     }
 }

@@ -33,7 +33,8 @@ public class PostgresEndpointTests
     public void Servers_roles_and_database_are_read_as_upstream_reads_them(string rest, string expected)
     {
         var options = Parse(rest);
-        Assert.Equal(expected, $"{options.Username}:{options.Password}@{string.Join(',', options.Hosts)}/{options.Database}");
+        var connection = options.Connection;
+        Assert.Equal(expected, $"{connection.Username}:{connection.Password}@{string.Join(',', options.Hosts)}/{connection.Database}");
     }
 
     public static TheoryData<string, string, SslMode, string?, string?, string?> Encryption => new()
@@ -69,8 +70,8 @@ public class PostgresEndpointTests
             CertFile = flags.Contains("cert") ? "CERT" : "",
             KeyFile = flags.Contains("key") ? "KEY" : "",
             SkipVerify = flags.Contains("skip"),
-        });
-        Assert.Equal((mode, root, certificate, key), (options.SslMode, options.RootCertificate, options.Certificate, options.Key));
+        }).Connection;
+        Assert.Equal((mode, root, certificate, key), (options.SslMode, options.RootCertificate, options.SslCertificate, options.SslKey));
     }
 
     [Fact]
@@ -79,12 +80,12 @@ public class PostgresEndpointTests
         var options = Parse(
             "h/db?application_name=cp1&connect_timeout=7&target_session_attrs=read-write&search_path=a,b&passfile=/p&krbsrvname=pg&sslpassword=q"
             + "&sslnegotiation=direct&statement_cache_capacity=100&min_read_buffer_size=1&client_encoding=UTF8");
-        Assert.Equal("cp1", options.ApplicationName);
-        Assert.Equal(TimeSpan.FromSeconds(7), options.ConnectTimeout);
+        var connection = options.Connection;
+        Assert.Equal(("cp1", 7), (connection.ApplicationName, connection.Timeout));
         Assert.Equal(TargetSessionAttributes.ReadWrite, options.Target);
-        Assert.Equal(("a,b", "/p", "pg", "q"), (options.SearchPath, options.PasswordFile, options.KerberosService, options.KeyPassword));
-        Assert.Equal(SslNegotiation.Direct, options.SslNegotiation);
-        Assert.Null(options.SessionOptions);
+        Assert.Equal(("a,b", "/p", "pg", "q"), (connection.SearchPath, connection.Passfile, connection.KerberosServiceName, connection.SslPassword));
+        Assert.Equal(SslNegotiation.Direct, connection.SslNegotiation);
+        Assert.Null(connection.Options);
         Assert.Null(options.Prepare);
     }
 
@@ -100,23 +101,24 @@ public class PostgresEndpointTests
     [InlineData("options=-c%20geqo%3Doff&work_mem=1MB", "-c geqo=off -c work_mem=1MB")]
     [InlineData("statement_timeout=60000&role=kine%20writer", "-c role=kine\\ writer -c statement_timeout=60000")]
     public void Other_parameters_are_settings_of_the_session(string parameters, string expected) =>
-        Assert.Equal(expected, Parse($"h/db?{parameters}").SessionOptions);
+        Assert.Equal(expected, Parse($"h/db?{parameters}").Connection.Options);
 
     [Fact]
     public void Pool_flags_keep_their_meaning()
     {
-        var usual = Parse("h/db");
-        Assert.Equal((20, true, TimeSpan.FromMinutes(2), TimeSpan.Zero), (usual.MaxConnections, usual.KeepIdle, usual.MaxIdleTime, usual.MaxLifetime));
+        var usual = Parse("h/db").Connection;
+        Assert.Equal((20, true, 120, 0), (usual.MaxPoolSize, usual.Pooling, usual.ConnectionIdleLifetime, usual.ConnectionLifetime));
         var set = Parse("h/db", new StoreSettings
         {
             MaxOpenConnections = 50,
             MaxIdleConnections = -1,
             ConnectionMaxIdleTime = TimeSpan.FromSeconds(30),
             ConnectionMaxLifetime = TimeSpan.FromHours(1),
-        });
-        Assert.Equal((50, false, TimeSpan.FromSeconds(30), TimeSpan.FromHours(1)), (set.MaxConnections, set.KeepIdle, set.MaxIdleTime, set.MaxLifetime));
-        Assert.Equal(4, Parse("h/db", new StoreSettings { MaxOpenConnections = 1 }).MaxConnections);
-        Assert.Equal(TimeSpan.Zero, Parse("h/db", new StoreSettings { ConnectionMaxIdleTime = TimeSpan.FromSeconds(-1) }).MaxIdleTime);
+        }).Connection;
+        Assert.Equal((50, false, 30, 3600), (set.MaxPoolSize, set.Pooling, set.ConnectionIdleLifetime, set.ConnectionLifetime));
+        Assert.Equal(4, Parse("h/db", new StoreSettings { MaxOpenConnections = 1 }).Connection.MaxPoolSize);
+        var years = Parse("h/db", new StoreSettings { ConnectionMaxIdleTime = TimeSpan.FromSeconds(-1) }).Connection.ConnectionIdleLifetime / 86_400 / 365;
+        Assert.Equal(10, years); // never
     }
 
     [Fact]
@@ -134,13 +136,13 @@ public class PostgresEndpointTests
             ["PGOPTIONS"] = "-c geqo=off",
         };
         var open = PostgresEndpoint.Parse("/db", Plain, environment.GetValueOrDefault);
-        Assert.Equal("envuser@envhost:7000/db", $"{open.Username}@{open.Hosts[0]}/{open.Database}");
-        Assert.Equal((SslMode.VerifyFull, "envname", TimeSpan.FromSeconds(9)), (open.SslMode, open.ApplicationName, open.ConnectTimeout));
-        Assert.Equal((TargetSessionAttributes.Any, "-c geqo=off"), (open.Target, open.SessionOptions));
+        Assert.Equal("envuser@envhost:7000/db", $"{open.Connection.Username}@{open.Hosts[0]}/{open.Connection.Database}");
+        Assert.Equal((SslMode.VerifyFull, "envname", 9), (open.Connection.SslMode, open.Connection.ApplicationName, open.Connection.Timeout));
+        Assert.Equal((TargetSessionAttributes.Any, "-c geqo=off"), (open.Target, open.Connection.Options));
 
         var said = PostgresEndpoint.Parse("u@h:1/db?sslmode=disable&application_name=a", Plain, environment.GetValueOrDefault);
-        Assert.Equal("u@h:1/db", $"{said.Username}@{said.Hosts[0]}/{said.Database}");
-        Assert.Equal((SslMode.Disable, "a"), (said.SslMode, said.ApplicationName));
+        Assert.Equal("u@h:1/db", $"{said.Connection.Username}@{said.Hosts[0]}/{said.Connection.Database}");
+        Assert.Equal((SslMode.Disable, "a"), (said.Connection.SslMode, said.Connection.ApplicationName));
     }
 
     [Theory]
