@@ -74,6 +74,11 @@ internal sealed class TokenCache(string service, Func<CancellationToken, Task<Id
         {
             throw new StoreUnavailableException(failure.Message, failure);
         }
+        catch (StoreUnavailableException failure)
+        {
+            // An exception of its own for each: one object thrown by many would mix up their stack traces.
+            throw new StoreUnavailableException(failure.Message);
+        }
     }
 
     private async Task<IdentityToken> Fetch()

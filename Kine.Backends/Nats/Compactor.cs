@@ -22,7 +22,7 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
         await _maintenance.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            var token = Holding();
+            var token = HeldToken();
             await Bury(token, ids).ConfigureAwait(false);
             var index = State.Index;
             if (index.DeadBytes > Math.Max(SmallGarbage, index.LiveBytes / 2))
@@ -47,7 +47,7 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
         await _maintenance.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            var token = Holding();
+            var token = HeldToken();
             await MoveSparse(token, cancellationToken).ConfigureAwait(false);
             await Tidy(token, cancellationToken).ConfigureAwait(false);
         }
@@ -57,7 +57,7 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
         }
     }
 
-    private FenceToken Holding() => replica.Held ?? throw new FencedException("this process does not hold the log");
+    private FenceToken HeldToken() => replica.Held ?? throw new FencedException("this process does not hold the log");
 
     private async Task Bury(FenceToken token, ReadOnlyMemory<RecordId> ids)
     {

@@ -27,9 +27,9 @@ internal sealed class LogReplica(Connector connector, LogStream stream, HeaderRe
     }
 
     /// <summary>True when the state is the stream's: the holder applies every message itself, and nobody else's counts.</summary>
-    public bool IsCurrent => !_behind && Held is { } held && Holds(held);
+    public bool IsCurrent => !_behind && Held is { } held && IsHolder(held);
 
-    public bool Holds(FenceToken token) => token.Epoch == _state.Tail.Epoch && token.Holder == _state.Fence.Holder;
+    public bool IsHolder(FenceToken token) => token.Epoch == _state.Tail.Epoch && token.Holder == _state.Fence.Holder;
 
     /// <summary>Catches up with the stream unless this process is the one that writes it.</summary>
     public async Task Refresh(CancellationToken cancellationToken)

@@ -113,7 +113,7 @@ internal sealed class LogState
 
                 if (tail.Part == _pending.Count)
                 {
-                    Hold(tail, content);
+                    Buffer(tail, content);
                 }
                 else
                 {
@@ -132,8 +132,8 @@ internal sealed class LogState
                     throw new StoreBrokenException($"message {tail.Sequence} of the log ends an append of which {tail.Part - _pending.Count} parts are missing");
                 }
 
-                Hold(tail, content);
-                Settle();
+                Buffer(tail, content);
+                ApplyPending();
                 break;
             case MessageKind.Deletion:
                 Bury(content);
@@ -221,7 +221,7 @@ internal sealed class LogState
         (Covered, _checkpointPieces, SinceCheckpoint) = (covered, pieces, 0);
     }
 
-    private void Hold(LogTail tail, ReadOnlySpan<byte> content)
+    private void Buffer(LogTail tail, ReadOnlySpan<byte> content)
     {
         var reader = new ByteReader(content);
         var entry = ReadEntry(tail.Sequence, ref reader, content.Length);
@@ -235,7 +235,7 @@ internal sealed class LogState
         _pendingSequences.Add(tail.Sequence);
     }
 
-    private void Settle()
+    private void ApplyPending()
     {
         var chunks = 0;
         for (var i = _pending.Count - 1; i >= 0; i--)

@@ -115,7 +115,7 @@ internal sealed class LogWriter(Connector connector, LogStream stream, LogReplic
                     await replica.CatchUp(CancellationToken.None).ConfigureAwait(false);
                 }
 
-                if (!replica.Holds(token))
+                if (!replica.IsHolder(token))
                 {
                     throw new FencedException($"epoch {token.Epoch} was refused: the fence is now {State.ToFence()}");
                 }

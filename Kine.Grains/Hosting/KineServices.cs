@@ -1,7 +1,9 @@
 using Kine.Backends;
+using Kine.Grains.Cluster;
 using Kine.Grains.Fencing;
 using Kine.Grains.Keyspace;
 using Kine.Grains.Watch;
+using Kine.Grains.Writing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -20,10 +22,10 @@ public static class KineServices
             .AddSingleton(writer)
             .AddSingleton(watches)
             .AddSingleton<Candidacy>()
-            .AddSingleton<LocalKeyspace>()
+            .AddSingleton<ProcessState>()
             .AddSingleton<IEventHistory, EventHistory>()
             .AddSingleton<WatchHub>()
             .AddSingleton<FollowerFeed>()
-            .AddSingleton<IKeyspace, Keyspace.Keyspace>();
+            .AddSingleton<IKeyspace, EtcdApi>();
     }
 }

@@ -1,9 +1,10 @@
 using Kine.Backends;
+using Kine.Grains.Cluster;
 using Kine.Grains.Fencing;
 using Kine.Grains.Import;
 using Kine.Grains.Keyspace;
-using Kine.Grains.Revision;
 using Kine.Grains.Watch;
+using Kine.Grains.Writing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -88,7 +89,7 @@ public sealed class ServerBackend : IServerBackend
         }
         catch (EtcdException error) when (!_store.IsExclusive && error.Code == StatusCode.Unavailable)
         {
-            var local = _services.GetRequiredService<LocalKeyspace>();
+            var local = _services.GetRequiredService<ProcessState>();
             _services.GetRequiredService<WatchHub>().LoseLeader(() => local.Writer is null);
         }
         catch (Exception error) when (error is StoreRefusedException or ImportException)
@@ -107,7 +108,7 @@ public sealed class ServerBackend : IServerBackend
         try
         {
             await _services.GetRequiredService<FollowerFeed>().Stop();
-            if (_services.GetRequiredService<LocalKeyspace>().Writer is not null)
+            if (_services.GetRequiredService<ProcessState>().Writer is not null)
             {
                 await _services.GetRequiredService<IGrainFactory>().GetGrain<IRevisionGrain>(RevisionGrain.Key).Stop().WaitAsync(cancellationToken);
             }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Kine.Backends;
+using Kine.Grains.SideState;
 using Kine.Grains.Values;
 
 namespace Kine.Grains.Import;

@@ -1,6 +1,5 @@
 using Kine.Backends;
 using Kine.Grains.SideState;
-using Kine.Grains.Writing;
 
 namespace Kine.Grains.Import;
 
@@ -135,11 +134,11 @@ public sealed class LogImport : IAsyncDisposable
     {
         _batch.Side.AddRange(others);
         _batch.LastRevision = Math.Max(end.Revision, _batch.LastRevision);
-        _batch.Side.AddRange(end.Leases.Select(lease => LeaseEntry.Row(lease.Id, lease.Ttl)));
-        _batch.Side.AddRange(end.Alarms.Select(alarm => AlarmRules.Row(alarm.Member, alarm.Alarm)));
+        _batch.Side.AddRange(end.Leases.Select(lease => LeaseRow.Of(lease.Id, lease.Ttl)));
+        _batch.Side.AddRange(end.Alarms.Select(alarm => AlarmRow.Of(alarm.Member, alarm.Alarm)));
         if (end.CompactRevision >= 0)
         {
-            _batch.Side.Add(new SideRow(SideKind.Meta, MetaRow.CompactRevision, LeaseEntry.RowKey(end.CompactRevision)));
+            _batch.Side.Add(MetaRow.Of(MetaRow.CompactRevision, end.CompactRevision));
         }
 
         _batch.Side.Add(ImportMark.Removal);

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using Kine.Backends;
 using Kine.Backends.Upstream;
@@ -127,6 +126,6 @@ public sealed class StoreSource : IHistorySource
     private static ImportEnd ReadEnd(Fence held, List<SideRow> side) => new(
         held.LastRevision,
         MetaRow.Read(side, MetaRow.CompactRevision) ?? -1,
-        [.. side.Where(row => row.Kind == SideKind.Lease).Select(row => (BinaryPrimitives.ReadInt64BigEndian(row.Key), BinaryPrimitives.ReadInt64BigEndian(row.Value)))],
+        [.. side.Where(row => row.Kind == SideKind.Lease).Select(row => LeaseRow.Read(row))],
         []);
 }

@@ -1,7 +1,6 @@
 using Kine.Backends;
 using Kine.Backends.Upstream;
 using Kine.Grains.SideState;
-using Kine.Grains.Writing;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Grains.Import;
@@ -73,7 +72,7 @@ public static class UpstreamImport
         var last = Math.Max(rows.LastId, 1);
         await import.End(
             new ImportEnd(last, rows.CompactRevision, rows.Leases, []),
-            new SideRow(SideKind.Meta, MetaRow.UpstreamId, LeaseEntry.RowKey(rows.LastId)));
+            MetaRow.Of(MetaRow.UpstreamId, rows.LastId));
         log.LogInformation(
             "Imported {Source}: {Rows} rows gave {Records} records, revision {Revision}, compacted at {Compacted}; the table was left as it is",
             Source, rows.Rows, import.Records, last, rows.CompactRevision);

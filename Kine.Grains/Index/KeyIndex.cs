@@ -1,5 +1,3 @@
-using Kine.Backends;
-
 namespace Kine.Grains.Index;
 
 /// <summary>

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Kine.Backends;
 
 namespace Kine.Grains.Index;
 

@@ -1,5 +1,4 @@
 using Kine.Etcd;
-using Kine.Grains.Keyspace;
 
 namespace Kine.Grains.Reads;
 

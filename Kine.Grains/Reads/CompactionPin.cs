@@ -1,5 +1,3 @@
-using Kine.Grains.Keyspace;
-
 namespace Kine.Grains.Reads;
 
 /// <summary>A read that compaction waits for; disposing it lets compaction go on.</summary>

@@ -1,5 +1,3 @@
-using Kine.Grains.Keyspace;
-
 namespace Kine.Grains.Reads;
 
 /// <summary>

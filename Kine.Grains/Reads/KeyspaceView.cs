@@ -1,4 +1,3 @@
-using Kine.Backends;
 using Kine.Grains.Index;
 using Kine.Grains.Values;
 

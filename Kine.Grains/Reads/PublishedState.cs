@@ -1,5 +1,3 @@
-using Kine.Grains.Keyspace;
-
 namespace Kine.Grains.Reads;
 
 /// <summary>What readers may see: immutable, swapped whole, so that revision and compaction mark always belong together.</summary>

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using Kine.Etcd;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Values;
 
 namespace Kine.Grains.Reads;

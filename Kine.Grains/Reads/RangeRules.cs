@@ -1,6 +1,5 @@
 using Kine.Etcd;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
 
 namespace Kine.Grains.Reads;
 

@@ -19,6 +19,9 @@ internal static class MetaRow
     /// <summary>Last id of upstream kine's table when it was imported.</summary>
     public static readonly byte[] UpstreamId = Encoding.ASCII.GetBytes("upstream_id");
 
+    /// <summary>The row that keeps a value.</summary>
+    public static SideRow Of(byte[] name, long value) => new(SideKind.Meta, name, BigEndian(value));
+
     /// <summary>The value of that name among the rows of side state; null when there is none.</summary>
     public static long? Read(List<SideRow> side, byte[] name)
     {
@@ -31,5 +34,13 @@ internal static class MetaRow
         }
 
         return null;
+    }
+
+    /// <summary>A number as 8 bytes.</summary>
+    internal static byte[] BigEndian(long number)
+    {
+        var bytes = new byte[8];
+        BinaryPrimitives.WriteInt64BigEndian(bytes, number);
+        return bytes;
     }
 }

@@ -1,5 +1,4 @@
 using Kine.Backends;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Reads;
 using Kine.Grains.Writing;
 using Microsoft.Extensions.Logging;
@@ -7,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace Kine.Grains.Snapshots;
 
 /// <summary>Snapshots of a writer's state at one evaluated revision, read in the background, piece by piece as their readers ask.</summary>
-internal sealed class SnapshotServer(Writer writer, LocalKeyspace local, WriterOptions options, TimeProvider time, ILogger log)
+internal sealed class SnapshotServer(Writer writer, ProcessState local, WriterOptions options, TimeProvider time, ILogger log)
 {
     private readonly SnapshotReaders _readers = new(time);
 

@@ -1,6 +1,5 @@
 using System.Numerics;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
 
 namespace Kine.Grains.Values;
 

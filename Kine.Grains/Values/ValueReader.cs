@@ -1,5 +1,4 @@
 using Kine.Backends;
-using Kine.Grains.Keyspace;
 
 namespace Kine.Grains.Values;
 

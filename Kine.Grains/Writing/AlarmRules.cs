@@ -1,10 +1,9 @@
-using System.Buffers.Binary;
-using Kine.Backends;
 using Kine.Etcd;
+using Kine.Grains.SideState;
 
 namespace Kine.Grains.Writing;
 
-/// <summary>Alarms as side state: one row each, 8-byte member and 4-byte type, big-endian (etcd v3 API, Maintenance.Alarm).</summary>
+/// <summary>Raises alarms and takes them back (etcd v3 API, Maintenance.Alarm).</summary>
 internal static class AlarmRules
 {
     /// <summary>Raises an alarm, unless it is active already.</summary>
@@ -17,7 +16,7 @@ internal static class AlarmRules
         }
 
         state.Alarms = before.Add((member, alarm));
-        state.Batch.Append.Side.Add(Row(member, alarm));
+        state.Batch.Append.Side.Add(AlarmRow.Of(member, alarm));
         state.Batch.Undo.Add(() => state.Alarms = before);
     }
 
@@ -31,23 +30,8 @@ internal static class AlarmRules
         }
 
         state.Alarms = before.Remove((member, alarm));
-        state.Batch.Append.Side.Add(new SideRow(SideKind.Alarm, RowKey(member, alarm), null));
+        state.Batch.Append.Side.Add(AlarmRow.Of(member, alarm) with { Value = null });
         state.Batch.Undo.Add(() => state.Alarms = before);
         return true;
-    }
-
-    /// <summary>The alarm that a row of side state holds.</summary>
-    public static (ulong Member, AlarmType Alarm) Read(SideRow row) =>
-        (BinaryPrimitives.ReadUInt64BigEndian(row.Key), (AlarmType)BinaryPrimitives.ReadInt32BigEndian(row.Key.AsSpan(8)));
-
-    /// <summary>The row of side state that keeps an active alarm.</summary>
-    public static SideRow Row(ulong member, AlarmType alarm) => new(SideKind.Alarm, RowKey(member, alarm), []);
-
-    private static byte[] RowKey(ulong member, AlarmType alarm)
-    {
-        var key = new byte[12];
-        BinaryPrimitives.WriteUInt64BigEndian(key, member);
-        BinaryPrimitives.WriteInt32BigEndian(key.AsSpan(8), (int)alarm);
-        return key;
     }
 }

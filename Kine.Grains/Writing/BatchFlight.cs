@@ -1,5 +1,4 @@
 using Kine.Grains.Fencing;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Reads;
 using Kine.Grains.Watch;
 using Microsoft.Extensions.Logging;
@@ -16,7 +15,7 @@ namespace Kine.Grains.Writing;
 /// </code>
 /// </summary>
 internal sealed class BatchFlight(
-    WriteLoop loop, LocalKeyspace local, KeyspaceView view, Tenure tenure, WatchHub hub, WriterOptions options, TimeProvider time, ILogger log)
+    WriteLoop loop, ProcessState local, KeyspaceView view, Tenure tenure, WatchHub hub, WriterOptions options, TimeProvider time, ILogger log)
 {
     private static readonly Task<AppendResult> ProvenBatch = Task.FromResult(new AppendResult(AppendOutcome.Durable));
 

@@ -41,7 +41,7 @@ internal sealed class Compactor(WriteLoop loop, IRevisionStore store, Compaction
             var before = state.CompactRevision;
             state.CompactRevision = request.Revision;
             state.Batch.CompactRevision = request.Revision;
-            state.Batch.Append.Side.Add(new SideRow(SideKind.Meta, MetaRow.CompactRevision, LeaseEntry.RowKey(request.Revision)));
+            state.Batch.Append.Side.Add(MetaRow.Of(MetaRow.CompactRevision, request.Revision));
             state.Batch.Undo.Add(() => state.CompactRevision = before);
             state.Batch.Published.Add(() => Start(request.Revision));
             return new CompactionResponse { Header = state.Header() };

@@ -1,4 +1,3 @@
-
 namespace Kine.Grains.Writing;
 
 /// <summary>Who runs the clocks of leases. Told by the writer's loop; no call waits.</summary>

@@ -1,9 +1,7 @@
-using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Kine.Backends;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Reads;
 using Kine.Grains.SideState;
 using Microsoft.Extensions.Logging;
@@ -11,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace Kine.Grains.Writing;
 
 /// <summary>From the rows of a store that was taken over to the state that a writer begins with.</summary>
-internal sealed class LogLoader(LocalKeyspace local, FenceToken token, WriterOptions options, ILogger log)
+internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOptions options, ILogger log)
 {
     /// <summary>Events of the log's tail that watches keep in memory.</summary>
     public const int TailEvents = 4096;
@@ -64,7 +62,7 @@ internal sealed class LogLoader(LocalKeyspace local, FenceToken token, WriterOpt
             "The store lost data: revision {Published} was published here, but its log ends at {Last}. Going on at revision {Next}; all watches are cancelled",
             published, fence.LastRevision, last);
         var append = new AppendBatch { Token = token, ExpectedRevision = fence.LastRevision, LastRevision = last };
-        append.Side.Add(new SideRow(SideKind.Meta, MetaRow.CompactRevision, LeaseEntry.RowKey(last)));
+        append.Side.Add(MetaRow.Of(MetaRow.CompactRevision, last));
         await _store.Append(append);
         return last;
     }
@@ -117,11 +115,12 @@ internal sealed class LogLoader(LocalKeyspace local, FenceToken token, WriterOpt
         {
             if (row.Kind == SideKind.Lease)
             {
-                state.Leases.Add(new LeaseRun(BinaryPrimitives.ReadInt64BigEndian(row.Key), BinaryPrimitives.ReadInt64BigEndian(row.Value), 0, 0));
+                (var id, var ttl) = LeaseRow.Read(row);
+                state.Leases.Add(new LeaseRun(id, ttl, 0, 0));
             }
             else if (row.Kind == SideKind.Alarm)
             {
-                state.Alarms = state.Alarms.Add(AlarmRules.Read(row));
+                state.Alarms = state.Alarms.Add(AlarmRow.Read(row));
             }
         }
     }
@@ -152,8 +151,8 @@ internal sealed class LogLoader(LocalKeyspace local, FenceToken token, WriterOpt
 
         var identity = new ClusterIdentity(RandomId(), RandomId());
         var append = new AppendBatch { Token = token, ExpectedRevision = lastRevision, LastRevision = lastRevision };
-        append.Side.Add(new SideRow(SideKind.Meta, MetaRow.ClusterId, LeaseEntry.RowKey((long)identity.ClusterId)));
-        append.Side.Add(new SideRow(SideKind.Meta, MetaRow.MemberId, LeaseEntry.RowKey((long)identity.MemberId)));
+        append.Side.Add(MetaRow.Of(MetaRow.ClusterId, (long)identity.ClusterId));
+        append.Side.Add(MetaRow.Of(MetaRow.MemberId, (long)identity.MemberId));
         await _store.Append(append);
         return identity;
     }

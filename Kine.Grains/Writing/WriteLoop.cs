@@ -1,7 +1,6 @@
 using System.Threading.Channels;
 using Kine.Backends;
 using Kine.Grains.Fencing;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Reads;
 using Kine.Grains.Watch;
 using Microsoft.Extensions.Logging;
@@ -19,7 +18,7 @@ namespace Kine.Grains.Writing;
 /// <see cref="Submit{TReply}(WriteOperation{TReply}, CancellationToken)"/> may be called from any thread. The loop runs on the task scheduler that called
 /// <see cref="Begin"/>.
 /// </summary>
-internal sealed class WriteLoop(LocalKeyspace local, Tenure tenure, WatchHub hub, WriterOptions options, TimeProvider time, ILogger log)
+internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub, WriterOptions options, TimeProvider time, ILogger log)
 {
     private const long MaxWaitingBytes = 64 << 20;
     private const int MaxWaiting = 100_000;

@@ -1,7 +1,6 @@
 using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains.Fencing;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Reads;
 using Kine.Grains.Watch;
 using Microsoft.Extensions.Logging;
@@ -14,7 +13,7 @@ namespace Kine.Grains.Writing;
 /// </summary>
 internal sealed class Writer : IKeyspaceWriter
 {
-    private readonly LocalKeyspace _local;
+    private readonly ProcessState _local;
     private readonly WatchHub _hub;
     private readonly WriterOptions _options;
     private readonly Candidacy _candidacy;
@@ -26,7 +25,7 @@ internal sealed class Writer : IKeyspaceWriter
     private volatile bool _stopping;
 
     /// <summary>Nothing happens before <see cref="Start"/>.</summary>
-    public Writer(LocalKeyspace local, Candidacy candidacy, WatchHub hub, ILeaseClocks clocks, WriterOptions options, TimeProvider time, ILogger log)
+    public Writer(ProcessState local, Candidacy candidacy, WatchHub hub, ILeaseClocks clocks, WriterOptions options, TimeProvider time, ILogger log)
     {
         _local = local;
         _hub = hub;

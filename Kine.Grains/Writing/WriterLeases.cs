@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains.Fencing;
+using Kine.Grains.SideState;
 
 namespace Kine.Grains.Writing;
 
@@ -38,7 +39,7 @@ internal sealed class WriterLeases(WriteLoop loop, ReadProof proof, ILeaseClocks
 
         var run = NextRun(state, id, Math.Max(request.TTL, options.MinimumLeaseTtl));
         state.Leases.Add(run);
-        state.Batch.Append.Side.Add(LeaseEntry.Row(id, run.Ttl));
+        state.Batch.Append.Side.Add(LeaseRow.Of(id, run.Ttl));
         state.Batch.Undo.Add(() => state.Leases.Remove(id));
         ApplyWhenPublished(state.Batch, run);
         return new LeaseGrantResponse { Header = state.Header(), ID = id, TTL = run.Ttl };
@@ -144,7 +145,7 @@ internal sealed class WriterLeases(WriteLoop loop, ReadProof proof, ILeaseClocks
 
         state.End();
         state.Leases.Remove(lease.Id);
-        state.Batch.Append.Side.Add(LeaseEntry.Row(lease.Id, lease.Ttl) with { Value = null });
+        state.Batch.Append.Side.Add(LeaseRow.Of(lease.Id, lease.Ttl) with { Value = null });
         state.Batch.Revoked.Add(lease);
         var gone = NextRun(state, lease.Id, 0);
         ApplyWhenPublished(state.Batch, gone);

@@ -1,13 +1,12 @@
 using Kine.Backends;
 using Kine.Etcd;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Reads;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Grains.Writing;
 
 /// <summary>What operators ask of the writer (etcd v3 API, Maintenance and Cluster).</summary>
-internal sealed class WriterMaintenance(WriteLoop loop, LocalKeyspace local, WriterOptions options, ILogger log)
+internal sealed class WriterMaintenance(WriteLoop loop, ProcessState local, WriterOptions options, ILogger log)
 {
     /// <summary>Storage version of the etcd that is emulated: 3.6.0 for 3.6.11; releases before 3.6 report none.</summary>
     public string StorageVersion { get; } = Version.TryParse(options.EtcdVersion, out var parsed) && parsed >= new Version(3, 6) ? $"{parsed.Major}.{parsed.Minor}.0" : "";

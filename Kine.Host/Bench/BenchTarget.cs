@@ -22,8 +22,8 @@ internal sealed class BenchTarget : IDisposable
         Process = pid is { } id ? new ServerProcess(id) : null;
         _values = new ValueSource(options.ValueSize, options.Seed);
         Keys = options.Mode == BenchMode.Create
-            ? new KeySpace(options.Prefix, $"c{(uint)options.Seed:x8}", options.KeySize)
-            : new KeySpace(options.Prefix, $"k{options.KeySize}v{options.ValueSize}", options.KeySize);
+            ? new BenchKeys(options.Prefix, $"c{(uint)options.Seed:x8}", options.KeySize)
+            : new BenchKeys(options.Prefix, $"k{options.KeySize}v{options.ValueSize}", options.KeySize);
         _channels = [.. Enumerable.Range(0, options.Connections).Select(_ => new EtcdChannel(endpoint, options.Tls))];
         Clients = [.. Enumerable.Range(0, options.Clients).Select(index => new BenchClient(index, ChannelOf(index), options.Seed))];
     }
@@ -37,7 +37,7 @@ internal sealed class BenchTarget : IDisposable
 
     public BenchClient[] Clients { get; }
 
-    public KeySpace Keys { get; }
+    public BenchKeys Keys { get; }
 
     /// <summary>A channel has its own connection.</summary>
     public EtcdChannel ChannelOf(int client) => _channels[client % _channels.Length];

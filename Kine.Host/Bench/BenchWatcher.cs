@@ -20,7 +20,7 @@ internal sealed class BenchWatcher
     private BenchWatcher(AsyncDuplexStreamingCall<WatchRequest, WatchResponse> call) => _call = call;
 
     /// <exception cref="RpcException">The watch was refused.</exception>
-    public static async Task<BenchWatcher> Open(EtcdChannel channel, KeySpace keys, CancellationToken cancellationToken)
+    public static async Task<BenchWatcher> Open(EtcdChannel channel, BenchKeys keys, CancellationToken cancellationToken)
     {
         var call = channel.Watch.Watch(new Metadata { { "hasleader", "true" } }, cancellationToken: CancellationToken.None);
         var create = new WatchCreateRequest { Key = keys.Directory, RangeEnd = keys.End };
@@ -48,7 +48,7 @@ internal sealed class BenchWatcher
     }
 
     /// <summary>True when the watch came to a revision, or broke.</summary>
-    public bool Reached(long revision)
+    public bool WaitFor(long revision)
     {
         lock (_gate)
         {

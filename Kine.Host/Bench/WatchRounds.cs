@@ -7,7 +7,7 @@ namespace Kine.Host.Bench;
 internal sealed class WatchRounds(BenchTarget target, BenchOptions options)
 {
     private const double DefaultRate = 1000; // writes a second
-    private static readonly TimeSpan Settle = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
 
     private readonly List<BenchWatcher> _watchers = [];
@@ -43,7 +43,7 @@ internal sealed class WatchRounds(BenchTarget target, BenchOptions options)
 
         result.AddErrors(writes.Errors);
         var settling = Stopwatch.StartNew();
-        while (settling.Elapsed < Settle && !_watchers.TrueForAll(watcher => watcher.Reached(workload.LastRevision)))
+        while (settling.Elapsed < LongestWait && !_watchers.TrueForAll(watcher => watcher.WaitFor(workload.LastRevision)))
         {
             await Task.Delay(Look);
         }

@@ -13,10 +13,10 @@ public sealed class BenchPartsTests
     [InlineData(99_991)]
     public void The_scattered_order_takes_every_key_once(int count)
     {
-        var seen = Enumerable.Range(0, count).Select(place => KeySpace.Scattered(place, count)).ToHashSet();
+        var seen = Enumerable.Range(0, count).Select(place => BenchKeys.Scattered(place, count)).ToHashSet();
         Assert.Equal(count, seen.Count);
         Assert.True(seen.Min() == 0 && seen.Max() == count - 1);
-        Assert.Equal(KeySpace.Scattered(0, count), KeySpace.Scattered(count, count));
+        Assert.Equal(BenchKeys.Scattered(0, count), BenchKeys.Scattered(count, count));
     }
 
     [Fact]

@@ -11,7 +11,7 @@ public sealed class WorkloadTests : IDisposable
 {
     private const int ValueSize = 700;
 
-    private readonly KeySpace _keys = new("/registry/bench/", "x", 64);
+    private readonly BenchKeys _keys = new("/registry/bench/", "x", 64);
     private readonly ValueSource _values = new(ValueSize, 3);
     private readonly EtcdChannel _channel = new("http://127.0.0.1:1");
     private readonly BenchClient _client;
@@ -177,7 +177,7 @@ public sealed class WorkloadTests : IDisposable
 
     [Fact]
     public void A_key_size_without_room_for_a_number_is_refused() =>
-        Assert.Contains("--key-size 20", Assert.Throws<BenchException>(() => new KeySpace("/registry/bench/", "x", 20)).Message);
+        Assert.Contains("--key-size 20", Assert.Throws<BenchException>(() => new BenchKeys("/registry/bench/", "x", 20)).Message);
 
     private static RangeResponse Page(long revision, long count, bool more, params string[] found)
     {

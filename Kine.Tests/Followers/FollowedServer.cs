@@ -3,13 +3,13 @@ using Google.Protobuf;
 using Kine.Backends.Memory;
 using Kine.Etcd;
 using Kine.Grains;
+using Kine.Grains.Cluster;
 using Kine.Grains.Hosting;
 using Kine.Grains.Index;
 using Kine.Grains.Keyspace;
-using Kine.Grains.Prefix;
 using Kine.Grains.Reads;
-using Kine.Grains.Revision;
 using Kine.Grains.Watch;
+using Kine.Grains.Writing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -47,7 +47,7 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
     public WatchHub Hub => _services.GetRequiredService<WatchHub>();
 
     /// <summary>What the writer itself reads from.</summary>
-    public KeyspaceView View => _services.GetRequiredService<LocalKeyspace>().Writer!;
+    public KeyspaceView View => _services.GetRequiredService<ProcessState>().Writer!;
 
     /// <summary>Awaited before a piece of the index is read.</summary>
     public Func<Task>? BeforePiece { get; set; }

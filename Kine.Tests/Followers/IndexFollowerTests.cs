@@ -2,7 +2,7 @@ using System.Text;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Grains.Prefix;
+using Kine.Grains.Cluster;
 using Kine.Grains.Reads;
 using Kine.Grains.Values;
 

@@ -1,6 +1,6 @@
 using System.Text;
+using Kine.Grains.Cluster;
 using Kine.Grains.Index;
-using Kine.Grains.Prefix;
 
 namespace Kine.Tests.Followers;
 

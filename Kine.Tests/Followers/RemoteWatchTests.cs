@@ -1,10 +1,11 @@
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
+using Kine.Grains.Cluster;
 using Kine.Grains.Fencing;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Reads;
 using Kine.Grains.Watch;
+using Kine.Grains.Writing;
 using Kine.Tests.Watch;
 
 namespace Kine.Tests.Followers;
@@ -22,7 +23,7 @@ public sealed class RemoteWatchTests
     {
         var random = Draw.From(seed);
         await using var server = await FollowedServer.Start();
-        var remote = new LocalKeyspace(server.Store, new WriterOptions(), new ProofClock());
+        var remote = new ProcessState(server.Store, new WriterOptions(), new ProofClock());
         using var hub = new WatchHub(new EventHistory(remote, server.Grains), SmallRing, TimeProvider.System);
         for (var i = 0; i < 50; i++)
         {
@@ -83,7 +84,7 @@ public sealed class RemoteWatchTests
     public async Task A_gap_that_is_compacted_cancels_the_watches_that_missed_it()
     {
         await using var server = await FollowedServer.Start();
-        var remote = new LocalKeyspace(server.Store, new WriterOptions(), new ProofClock());
+        var remote = new ProcessState(server.Store, new WriterOptions(), new ProofClock());
         using var hub = new WatchHub(new EventHistory(remote, server.Grains), SmallRing, TimeProvider.System);
         remote.Advance(await server.Current());
         hub.Load(2, 1, 0, []);
@@ -106,7 +107,7 @@ public sealed class RemoteWatchTests
     public async Task A_watch_begins_behind_what_its_process_has_told_its_clients()
     {
         await using var server = await FollowedServer.Start();
-        var remote = new LocalKeyspace(server.Store, new WriterOptions(), new ProofClock());
+        var remote = new ProcessState(server.Store, new WriterOptions(), new ProofClock());
         using var hub = new WatchHub(new EventHistory(remote, server.Grains), SmallRing, TimeProvider.System);
         remote.Advance(await server.Current());
         hub.Load(2, 1, 0, []);
@@ -119,7 +120,7 @@ public sealed class RemoteWatchTests
         Assert.Equal(["3 /registry/pods/a=next"], await stream.Events(1));
     }
 
-    private static void Hear(LocalKeyspace remote, WatchHub hub, EventBatch batch)
+    private static void Hear(ProcessState remote, WatchHub hub, EventBatch batch)
     {
         remote.Advance(new PublishedState(batch.LastRevision, batch.CompactRevision, 0));
         hub.Publish(batch);

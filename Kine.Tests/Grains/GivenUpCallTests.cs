@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Cluster;
 
 namespace Kine.Tests.Grains;
 

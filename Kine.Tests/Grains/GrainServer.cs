@@ -3,6 +3,7 @@ using Google.Protobuf;
 using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains;
+using Kine.Grains.Cluster;
 using Kine.Grains.Fencing;
 using Kine.Grains.Hosting;
 using Kine.Grains.Keyspace;

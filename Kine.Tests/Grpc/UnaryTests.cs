@@ -1,7 +1,7 @@
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Cluster;
 using Kine.Grains.Reads;
 using Xunit;
 

@@ -2,7 +2,7 @@ using System.Net;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Cluster;
 using Kine.Grains.Reads;
 using Kine.Tests.Metrics;
 using Xunit;

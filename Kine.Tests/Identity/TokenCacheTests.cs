@@ -113,6 +113,21 @@ public sealed class TokenCacheTests
     }
 
     [Fact]
+    public async Task Log_ins_that_share_a_question_which_fails_get_an_error_each()
+    {
+        var answer = new TaskCompletionSource<IdentityToken>();
+        _service = () => answer.Task;
+        var cache = Cache();
+        Task[] gets = [cache.Get(default).AsTask(), cache.Get(default).AsTask()];
+        answer.SetException(new InvalidOperationException("nobody there"));
+
+        var first = await Assert.ThrowsAsync<StoreUnavailableException>(() => gets[0]);
+        var second = await Assert.ThrowsAsync<StoreUnavailableException>(() => gets[1]);
+        Assert.NotSame(first, second);
+        Assert.Equal("the cloud gave no token: nobody there", second.Message);
+    }
+
+    [Fact]
     public async Task A_caller_that_gives_up_does_not_stop_the_question_of_the_others()
     {
         var answer = new TaskCompletionSource<IdentityToken>();

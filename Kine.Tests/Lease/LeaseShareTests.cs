@@ -1,6 +1,6 @@
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Grains.Lease;
+using Kine.Grains.Cluster;
 using Kine.Grains.Writing;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;

@@ -1,9 +1,9 @@
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
+using Kine.Grains.Cluster;
 using Kine.Grains.Hosting;
 using Kine.Grains.Index;
-using Kine.Grains.Revision;
 using Kine.Grains.Watch;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans;

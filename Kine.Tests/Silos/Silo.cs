@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains;
+using Kine.Grains.Cluster;
 using Kine.Grains.Hosting;
 using Kine.Grains.Keyspace;
 using Kine.Grains.Values;

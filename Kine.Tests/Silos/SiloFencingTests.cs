@@ -4,6 +4,7 @@ using Kine.Backends;
 using Kine.Backends.Memory;
 using Kine.Etcd;
 using Kine.Grains;
+using Kine.Grains.Cluster;
 using Kine.Grains.Keyspace;
 
 namespace Kine.Tests.Silos;

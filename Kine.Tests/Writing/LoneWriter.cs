@@ -3,7 +3,6 @@ using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Fencing;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Watch;
 using Kine.Grains.Writing;
 using Kine.Tests.Grpc;
@@ -16,13 +15,13 @@ internal sealed class LoneWriter : IAsyncDisposable
 {
     private LoneWriter(IRevisionStore store, WriterOptions options, ProofClock clock)
     {
-        Local = new LocalKeyspace(store, options, clock);
+        Local = new ProcessState(store, options, clock);
         Hub = new WatchHub(new EmptyHistory(), new WatchHubOptions(), TimeProvider.System);
         var candidacy = new Candidacy(store, options, TimeProvider.System, NullLogger<Candidacy>.Instance);
         Writer = new Writer(Local, candidacy, Hub, Clocks, options, TimeProvider.System, NullLogger.Instance);
     }
 
-    public LocalKeyspace Local { get; }
+    public ProcessState Local { get; }
 
     public WatchHub Hub { get; }
 

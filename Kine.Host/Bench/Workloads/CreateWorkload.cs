@@ -3,7 +3,7 @@ using Kine.Etcd;
 namespace Kine.Host.Bench.Workloads;
 
 /// <summary>Creates keys that were never there, as a kube-apiserver does.</summary>
-internal sealed class CreateWorkload(KeySpace keys, ValueSource values) : TxnWorkload
+internal sealed class CreateWorkload(BenchKeys keys, ValueSource values) : TxnWorkload
 {
     private long _next = -1;
 

@@ -3,7 +3,7 @@ using Kine.Etcd;
 namespace Kine.Host.Bench.Workloads;
 
 /// <summary>Pages as a kube-apiserver asks for them, each going on behind a random key (key + '\0').</summary>
-internal sealed class ListWorkload(KeySpace keys, int keyCount, int limit, bool serializable) : RangeWorkload
+internal sealed class ListWorkload(BenchKeys keys, int keyCount, int limit, bool serializable) : RangeWorkload
 {
     public override RangeRequest Request(BenchClient client)
     {

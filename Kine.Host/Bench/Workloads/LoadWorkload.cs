@@ -3,7 +3,7 @@ using Kine.Etcd;
 namespace Kine.Host.Bench.Workloads;
 
 /// <summary>Writes all keys once, many in a transaction.</summary>
-internal sealed class LoadWorkload(KeySpace keys, int keyCount, ValueSource values, int valueSize) : TxnWorkload
+internal sealed class LoadWorkload(BenchKeys keys, int keyCount, ValueSource values, int valueSize) : TxnWorkload
 {
     private const int LargestBatch = 100; // etcd allows 128 operations
     private const int LargestRequest = 1_000_000; // bytes; etcd allows 1.5 MiB
@@ -25,7 +25,7 @@ internal sealed class LoadWorkload(KeySpace keys, int keyCount, ValueSource valu
         var request = new TxnRequest();
         for (var place = first; place < Math.Min(first + _batch, keyCount); place++)
         {
-            request.Success.Add(Put(keys.Key(KeySpace.Scattered(place, keyCount)), values.Take(client.Random)));
+            request.Success.Add(Put(keys.Key(BenchKeys.Scattered(place, keyCount)), values.Take(client.Random)));
         }
 
         return request;

@@ -4,7 +4,7 @@ using Kine.Etcd;
 namespace Kine.Host.Bench.Workloads;
 
 /// <summary>Puts whose values say when they were sent.</summary>
-internal sealed class StampedPutWorkload(KeySpace keys, int keyCount, ValueSource values, long round)
+internal sealed class StampedPutWorkload(BenchKeys keys, int keyCount, ValueSource values, long round)
     : Workload<PutRequest, PutResponse>((channel, request) => channel.Kv.PutAsync(request))
 {
     private long _lastRevision;

@@ -6,7 +6,7 @@ namespace Kine.Host.Bench.Workloads;
 /// Updates random keys, each by the mod revision this run knows of it. Each client has keys of its own, so a compare only fails when
 /// somebody else writes here; then the revision is learned from the Else branch.
 /// </summary>
-internal sealed class UpdateWorkload(KeySpace keys, long[] modRevisions, int clients, ValueSource values) : TxnWorkload
+internal sealed class UpdateWorkload(BenchKeys keys, long[] modRevisions, int clients, ValueSource values) : TxnWorkload
 {
     public override TxnRequest Request(BenchClient client)
     {

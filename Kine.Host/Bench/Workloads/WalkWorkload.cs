@@ -4,7 +4,7 @@ using Kine.Etcd;
 namespace Kine.Host.Bench.Workloads;
 
 /// <summary>Reads all keys once per client and round, as a client does that lists a whole resource: pages of one revision, each behind the last key.</summary>
-internal sealed class WalkWorkload(KeySpace keys, int limit, int clients) : RangeWorkload
+internal sealed class WalkWorkload(BenchKeys keys, int limit, int clients) : RangeWorkload
 {
     private readonly Walk[] _walks = [.. Enumerable.Range(0, clients).Select(_ => new Walk())];
 

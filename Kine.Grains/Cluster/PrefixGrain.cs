@@ -2,16 +2,15 @@ using System.Buffers.Text;
 using Kine.Etcd;
 using Kine.Grains.Fencing;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Reads;
-using Kine.Grains.Revision;
 using Kine.Grains.Watch;
+using Kine.Grains.Writing;
 
-namespace Kine.Grains.Prefix;
+namespace Kine.Grains.Cluster;
 
 /// <summary>See <see cref="IPrefixGrain"/>.</summary>
 [Reentrant]
-public sealed class PrefixGrain(LocalKeyspace local, FollowerFeed feed, WriterOptions options) : Grain, IPrefixGrain, IFollowedWriter
+public sealed class PrefixGrain(ProcessState local, FollowerFeed feed, WriterOptions options) : Grain, IPrefixGrain, IFollowedWriter
 {
     private IndexFollower? _follower;
     private Task? _loaded;

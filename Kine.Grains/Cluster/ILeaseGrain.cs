@@ -1,7 +1,7 @@
 using Kine.Etcd;
 using Kine.Grains.Writing;
 
-namespace Kine.Grains.Lease;
+namespace Kine.Grains.Cluster;
 
 /// <summary>The clocks of one share of the leases, keyed by its number. Which leases there are is the RevisionGrain's word.</summary>
 public interface ILeaseGrain : IGrainWithIntegerKey

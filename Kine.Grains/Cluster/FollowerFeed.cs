@@ -1,15 +1,15 @@
-using Kine.Grains.Keyspace;
 using Kine.Grains.Reads;
-using Kine.Grains.Revision;
+using Kine.Grains.Watch;
+using Kine.Grains.Writing;
 using Microsoft.Extensions.Logging;
 
-namespace Kine.Grains.Watch;
+namespace Kine.Grains.Cluster;
 
 /// <summary>
 /// One a process: brings the writer's event batches into a process that does not hold the writer, to its watches and its prefix grains. It subscribes anew
 /// every second or sooner, which finds a writer that moved and tells the watches of what got lost at the end.
 /// </summary>
-public sealed class FollowerFeed(LocalKeyspace local, WatchHub hub, IGrainFactory grains, WriterOptions options, TimeProvider time, ILogger<FollowerFeed> log)
+public sealed class FollowerFeed(ProcessState local, WatchHub hub, IGrainFactory grains, WriterOptions options, TimeProvider time, ILogger<FollowerFeed> log)
     : IEventObserver, IAsyncDisposable
 {
     private static readonly TimeSpan LongestRenewal = TimeSpan.FromSeconds(1);

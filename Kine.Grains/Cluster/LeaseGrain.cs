@@ -1,11 +1,10 @@
 using Kine.Etcd;
-using Kine.Grains.Revision;
 using Kine.Grains.Writing;
 using Microsoft.Extensions.Logging;
 using Orleans.Placement;
 using Orleans.Runtime;
 
-namespace Kine.Grains.Lease;
+namespace Kine.Grains.Cluster;
 
 /// <summary>
 /// Gives a <see cref="LeaseShare"/> a name in the cluster and its turns. An activation that is new learns its leases with the writer's next call.

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using Kine.Backends;
 
-namespace Kine.Grains.Import;
+namespace Kine.Grains.SideState;
 
 /// <summary>
 /// How far an import has come, kept in the store by the appends themselves: a store that has one is not whole and must not be served. The row's value is

@@ -1,6 +1,6 @@
 using Kine.Grains.Index;
 
-namespace Kine.Grains.Prefix;
+namespace Kine.Grains.Cluster;
 
 /// <summary>How keys are divided among prefix grains: up to the third slash, so that <c>/registry/pods/</c> is one.</summary>
 public static class KeyPrefix

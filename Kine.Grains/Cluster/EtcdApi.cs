@@ -2,17 +2,16 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Grains.Lease;
+using Kine.Grains.Keyspace;
 using Kine.Grains.Reads;
 using Kine.Grains.Requests;
-using Kine.Grains.Revision;
 using Kine.Grains.Watch;
 using Kine.Grains.Writing;
 
-namespace Kine.Grains.Keyspace;
+namespace Kine.Grains.Cluster;
 
 /// <summary>The front end's way to the grains. Requests that are wrong whatever the state end here, on the caller's thread.</summary>
-public sealed class Keyspace(LocalKeyspace local, WriterOptions options, WatchHub watches, IGrainFactory grains, TimeProvider time) : IKeyspace
+public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub watches, IGrainFactory grains, TimeProvider time) : IKeyspace
 {
     private const int FirstChunkKeys = 10;
     private const long RequestLimit = 3 << 19; // 1.5 MiB, etcd's limit of a request

@@ -1,8 +1,7 @@
-using Kine.Grains.Lease;
 using Kine.Grains.Writing;
 using Microsoft.Extensions.Logging;
 
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.Cluster;
 
 /// <summary>The clocks of leases, which the LeaseGrains run.</summary>
 internal sealed class LeaseGrainClocks(IGrainFactory grains, TimeProvider time, ILogger log) : ILeaseClocks

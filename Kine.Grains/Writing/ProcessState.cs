@@ -3,16 +3,16 @@ using Kine.Grains.Fencing;
 using Kine.Grains.Reads;
 using Kine.Grains.Values;
 
-namespace Kine.Grains.Keyspace;
+namespace Kine.Grains.Writing;
 
 /// <summary>One a process: what reads share here, and the writer's view when the RevisionGrain lives in this process.</summary>
-public sealed class LocalKeyspace
+public sealed class ProcessState
 {
     private KeyspaceView? _writer;
     private PublishedState _remote = new(0, -1, 0);
 
     /// <summary>Nothing is read yet.</summary>
-    public LocalKeyspace(IRevisionStore store, WriterOptions options, ProofClock clock)
+    public ProcessState(IRevisionStore store, WriterOptions options, ProofClock clock)
     {
         Store = store;
         Proof = new ReadProof(clock, store.IsExclusive);

@@ -6,7 +6,7 @@ namespace Kine.Host.Bench;
 
 /// <summary>The keys of a run: a directory and a number, filled up with zeros to the key size.</summary>
 /// <example><c>/registry/bench/k64v512/000000000000000000000000000000000000042</c></example>
-internal sealed class KeySpace
+internal sealed class BenchKeys
 {
     private const int FewestDigits = 9;
 
@@ -14,7 +14,7 @@ internal sealed class KeySpace
 
     /// <summary>Creates the keys <c>prefix + name + '/' + number</c>.</summary>
     /// <exception cref="BenchException">The key size leaves less than nine digits for the number.</exception>
-    public KeySpace(string prefix, string name, int keySize)
+    public BenchKeys(string prefix, string name, int keySize)
     {
         var directory = Encoding.UTF8.GetBytes(prefix + name + "/");
         if (keySize - directory.Length < FewestDigits)

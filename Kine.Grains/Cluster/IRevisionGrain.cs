@@ -5,7 +5,7 @@ using Kine.Grains.Snapshots;
 using Kine.Grains.Watch;
 using Kine.Grains.Writing;
 
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.Cluster;
 
 /// <summary>
 /// The single writer, one activation under the key <see cref="RevisionGrain.Key"/>: every change of the keyspace, of leases and of alarms goes through it, and

@@ -1,7 +1,7 @@
 using Kine.Etcd;
 using Kine.Grains.Reads;
 
-namespace Kine.Grains.Prefix;
+namespace Kine.Grains.Cluster;
 
 /// <summary>
 /// Reads of one key prefix, keyed by the prefix in base64url. Where the writer is in the same process it reads the writer's index; elsewhere it follows the

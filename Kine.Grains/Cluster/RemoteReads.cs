@@ -3,18 +3,17 @@ using System.Runtime.CompilerServices;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains.Index;
-using Kine.Grains.Prefix;
 using Kine.Grains.Reads;
-using Kine.Grains.Revision;
 using Kine.Grains.Values;
+using Kine.Grains.Writing;
 
-namespace Kine.Grains.Keyspace;
+namespace Kine.Grains.Cluster;
 
 /// <summary>
 /// Ranges in a process that does not hold the writer: one inside a prefix goes to that prefix's grain, any other to the writer, which reads it at one
 /// revision.
 /// </summary>
-internal sealed class RemoteReads(LocalKeyspace local, IGrainFactory grains)
+internal sealed class RemoteReads(ProcessState local, IGrainFactory grains)
 {
     private const int MaxPrefixes = 1024; // further ones are read at the writer, so that strange keys do not make grains without end
 

@@ -1,7 +1,7 @@
 using Kine.Grains.Watch;
 using Microsoft.Extensions.Logging;
 
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.Cluster;
 
 /// <summary>
 /// Sends published batches to the processes that follow the writer. A batch may get lost: followers pull what is missing, and subscribe anew every second.

@@ -1,16 +1,15 @@
-using Kine.Backends;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Reads;
-using Kine.Grains.Revision;
 using Kine.Grains.Values;
+using Kine.Grains.Watch;
+using Kine.Grains.Writing;
 
-namespace Kine.Grains.Watch;
+namespace Kine.Grains.Cluster;
 
 /// <summary>
 /// The past as a process reads it. Where the writer is: records from the store, what was before them from the index. Elsewhere: events from the writer, values from
 /// this process's cache and store.
 /// </summary>
-public sealed class EventHistory(LocalKeyspace local, IGrainFactory grains) : IEventHistory
+public sealed class EventHistory(ProcessState local, IGrainFactory grains) : IEventHistory
 {
     private PublishedState State => local.Writer?.State ?? local.Remote;
 

@@ -3,7 +3,7 @@ using Kine.Grains.Fencing;
 using Kine.Grains.Writing;
 using Microsoft.Extensions.Logging;
 
-namespace Kine.Grains.Lease;
+namespace Kine.Grains.Cluster;
 
 /// <summary>
 /// The clocks of one share of the leases. Answers keep-alives, and has the writer revoke what is not kept alive. It

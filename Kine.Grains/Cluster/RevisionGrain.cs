@@ -3,7 +3,6 @@ using Kine.Etcd;
 using Kine.Grains.Fencing;
 using Kine.Grains.Import;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Reads;
 using Kine.Grains.Snapshots;
 using Kine.Grains.Watch;
@@ -11,7 +10,7 @@ using Kine.Grains.Writing;
 using Microsoft.Extensions.Logging;
 using Orleans.Placement;
 
-namespace Kine.Grains.Revision;
+namespace Kine.Grains.Cluster;
 
 /// <summary>Gives the <see cref="Writer"/> a name in the cluster and its turns.</summary>
 [Reentrant, KeepAlive, PreferLocalPlacement]
@@ -24,7 +23,7 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
     private const int PullEvents = 2000;
     private const long PullBytes = 2 << 20;
 
-    private readonly LocalKeyspace _local;
+    private readonly ProcessState _local;
     private readonly IEventHistory _history;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
@@ -34,7 +33,7 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
 
     /// <summary>Takes the store over when it is activated.</summary>
     public RevisionGrain(
-        LocalKeyspace local,
+        ProcessState local,
         Candidacy candidacy,
         WatchHub hub,
         IEventHistory history,

@@ -1,6 +1,6 @@
 using Orleans.Runtime;
 
-namespace Kine.Grains.Keyspace;
+namespace Kine.Grains.Cluster;
 
 /// <summary>Calls to grains, which may be in another process.</summary>
 internal static class RemoteCall

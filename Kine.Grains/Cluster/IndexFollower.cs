@@ -4,7 +4,7 @@ using Kine.Grains.Reads;
 using Kine.Grains.Values;
 using Kine.Grains.Watch;
 
-namespace Kine.Grains.Prefix;
+namespace Kine.Grains.Cluster;
 
 /// <summary>What a follower asks of the writer.</summary>
 public interface IFollowedWriter
