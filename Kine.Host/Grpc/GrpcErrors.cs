@@ -1,60 +1,73 @@
 using System.Globalization;
+using Grpc.Core;
 using Kine.Grains;
+using StatusCode = Grpc.Core.StatusCode;
 
 namespace Kine.Host.Grpc;
 
-/// <summary>Errors of the frame layer, with the codes and texts that clients of etcd's server (grpc-go) know.</summary>
+/// <summary>Errors of gRPC itself, with the codes and texts that clients of etcd's server (grpc-go) know.</summary>
 internal static class GrpcErrors
 {
-    public static EtcdException MessageTooLarge(long length, int limit) =>
-        new(StatusCode.ResourceExhausted, Invariant($"grpc: received message larger than max ({length} vs. {limit})"));
+    /// <summary>The text of a deadline that has passed, wherever it is noticed.</summary>
+    public const string DeadlineText = "context deadline exceeded";
 
-    public static EtcdException DecompressedTooLarge(long length, int limit) =>
-        new(StatusCode.ResourceExhausted, Invariant($"grpc: received message after decompression larger than max ({length} vs. {limit})"));
+    public static RpcException MessageTooLarge(long length, int limit) =>
+        New(StatusCode.ResourceExhausted, Invariant($"grpc: received message larger than max ({length} vs. {limit})"));
 
-    public static EtcdException ReplyTooLarge(long length) =>
-        new(StatusCode.ResourceExhausted, Invariant($"grpc: trying to send message larger than max ({length} vs. {int.MaxValue})"));
+    public static RpcException DecompressedTooLarge(long length, int limit) =>
+        New(StatusCode.ResourceExhausted, Invariant($"grpc: received message after decompression larger than max ({length} vs. {limit})"));
 
-    public static EtcdException UnexpectedEnd => new(StatusCode.Internal, "unexpected EOF");
+    public static RpcException ReplyTooLarge(long length) =>
+        New(StatusCode.ResourceExhausted, Invariant($"grpc: trying to send message larger than max ({length} vs. {int.MaxValue})"));
 
-    public static EtcdException NoRequestMessage => new(StatusCode.Internal, "cardinality violation: received no request message from non-client-streaming RPC");
+    public static RpcException UnexpectedEnd => New(StatusCode.Internal, "unexpected EOF");
 
-    public static EtcdException SecondRequestMessage =>
-        new(StatusCode.Internal, "cardinality violation: received multiple request messages for non-client-streaming RPC");
+    public static RpcException NoRequestMessage =>
+        New(StatusCode.Internal, "cardinality violation: received no request message from non-client-streaming RPC");
 
-    public static EtcdException BadPayloadFormat(byte flag) => new(StatusCode.Internal, Invariant($"grpc: received unexpected payload format {flag}"));
+    public static RpcException SecondRequestMessage =>
+        New(StatusCode.Internal, "cardinality violation: received multiple request messages for non-client-streaming RPC");
 
-    public static EtcdException CompressedWithoutEncoding => new(StatusCode.Internal, "grpc: compressed flag set with identity or empty encoding");
+    public static RpcException BadPayloadFormat(byte flag) => New(StatusCode.Internal, Invariant($"grpc: received unexpected payload format {flag}"));
 
-    public static EtcdException UnknownEncoding(string encoding) =>
-        new(StatusCode.Unimplemented, $"grpc: Decompressor is not installed for grpc-encoding \"{encoding}\"");
+    public static RpcException CompressedWithoutEncoding => New(StatusCode.Internal, "grpc: compressed flag set with identity or empty encoding");
 
-    public static EtcdException BadCompression(string reason) => new(StatusCode.Internal, $"grpc: failed to decompress the received message: {reason}");
+    public static RpcException UnknownEncoding(string encoding) =>
+        New(StatusCode.Unimplemented, $"grpc: Decompressor is not installed for grpc-encoding \"{encoding}\"");
 
-    public static EtcdException BadRequestMessage(string reason) => new(StatusCode.Internal, $"grpc: error unmarshalling request: {reason}");
+    public static RpcException BadCompression(string reason) => New(StatusCode.Internal, $"grpc: failed to decompress the received message: {reason}");
 
-    public static EtcdException BadStreamMessage(string reason) => new(StatusCode.Internal, $"grpc: failed to unmarshal the received message: {reason}");
+    public static RpcException BadRequestMessage(string reason) => New(StatusCode.Internal, $"grpc: error unmarshalling request: {reason}");
 
-    public static EtcdException BadTimeout(string value) => new(StatusCode.Internal, $"malformed grpc-timeout: \"{value}\"");
+    public static RpcException BadStreamMessage(string reason) => New(StatusCode.Internal, $"grpc: failed to unmarshal the received message: {reason}");
 
-    public static EtcdException BadContentType(string value) => new(StatusCode.InvalidArgument, $"invalid gRPC request content-type \"{value}\"");
+    public static RpcException BadTimeout(string value) => New(StatusCode.Internal, $"malformed grpc-timeout: \"{value}\"");
 
-    public static EtcdException BadVerb(string verb) =>
-        new(StatusCode.Internal, $"Received a HEADERS frame with :method \"{verb}\" which should be POST");
+    public static RpcException BadContentType(string value) => New(StatusCode.InvalidArgument, $"invalid gRPC request content-type \"{value}\"");
 
-    public static EtcdException BadPath(string path) => new(StatusCode.Unimplemented, $"malformed method name: \"{path}\"");
+    public static RpcException BadVerb(string verb) =>
+        New(StatusCode.Internal, $"Received a HEADERS frame with :method \"{verb}\" which should be POST");
 
-    public static EtcdException UnknownService(string service) => new(StatusCode.Unimplemented, $"unknown service {service}");
+    public static RpcException BadPath(string path) => New(StatusCode.Unimplemented, $"malformed method name: \"{path}\"");
 
-    public static EtcdException UnknownMethod(string service, string method) =>
-        new(StatusCode.Unimplemented, $"unknown method {method} for service {service}");
+    public static RpcException UnknownService(string service) => New(StatusCode.Unimplemented, $"unknown service {service}");
 
-    public static EtcdException DeadlineExceeded => new(StatusCode.DeadlineExceeded, "context deadline exceeded");
+    public static RpcException UnknownMethod(string service, string method) =>
+        New(StatusCode.Unimplemented, $"unknown method {method} for service {service}");
 
-    public static EtcdException Cancelled => new(StatusCode.Cancelled, "context canceled");
+    public static RpcException Unimplemented(string reason) => New(StatusCode.Unimplemented, reason);
+
+    public static RpcException DeadlineExceeded => New(StatusCode.DeadlineExceeded, DeadlineText);
+
+    public static RpcException Cancelled => New(StatusCode.Cancelled, "context canceled");
 
     /// <summary>What a fault of our own tells the client: nothing but that there was one. The log has the rest.</summary>
-    public static EtcdException Fault => new(StatusCode.Internal, "etcdserver: internal error, see the server's log");
+    public static RpcException Fault => New(StatusCode.Internal, "etcdserver: internal error, see the server's log");
+
+    /// <summary>An error of the API as gRPC carries it.</summary>
+    public static RpcException Of(EtcdException error) => New((StatusCode)error.Code, error.Message);
+
+    private static RpcException New(StatusCode code, string text) => new(new Status(code, text));
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -9,10 +9,16 @@ internal static class GrpcLimits
     /// <summary>A write above this is refused as too large.</summary>
     public const int MaxWriteLength = 1536 * 1024; // bytes
 
+    /// <summary>Headers of one request, all together.</summary>
+    public const int MaxHeaderLength = 16 * 1024 * 1024; // bytes
+
+    /// <summary>Headers of one request: as many as fit in their length, for each has a name.</summary>
+    public const int MaxHeaders = MaxHeaderLength / 32;
+
     /// <summary>Unflushed reply bytes after which a writer waits for the client.</summary>
     public const int FlushThreshold = 32 * 1024; // bytes
 
-    /// <summary>Replies up to this are compressed when the client compresses; longer ones go as they are, so that none is held twice.</summary>
+    /// <summary>Replies in pieces are compressed up to this when the client compresses; longer ones go as they are, so that none is held whole.</summary>
     public const int MaxCompressedReply = 1024 * 1024; // bytes
 
     /// <summary>Messages announced but not yet here, of all calls together; above it calls are refused.</summary>
@@ -21,6 +27,6 @@ internal static class GrpcLimits
     /// <summary>Time in which a message that counts as partial must be here.</summary>
     public static readonly TimeSpan PartialTime = TimeSpan.FromSeconds(60);
 
-    /// <summary>Messages up to this do not count as partial: they fit in what the transport holds for a stream anyway.</summary>
-    public const int SmallMessageLength = 16 * 1024; // bytes
+    /// <summary>How deep a message may be nested: a transaction within transactions as deep as etcd takes them (127, two levels each), and more.</summary>
+    public const int MaxMessageDepth = 1000;
 }

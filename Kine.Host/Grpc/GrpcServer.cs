@@ -1,11 +1,11 @@
 using System.Net;
+using Grpc.Health.V1;
+using Grpc.HealthCheck;
+using Kine.Host.Metrics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -13,8 +13,7 @@ using Microsoft.Extensions.Logging;
 namespace Kine.Host.Grpc;
 
 /// <summary>
-/// Kestrel with nothing on top but <see cref="GrpcApplication"/>, and the settings that etcd's clients need. Serves the client address, and the metrics
-/// address when there is one.
+/// Grpc.AspNetCore on Kestrel, with the settings that etcd's clients need. Serves the client address, and the metrics address when there is one.
 /// </summary>
 internal sealed class GrpcServer : IAsyncDisposable
 {
@@ -34,33 +33,49 @@ internal sealed class GrpcServer : IAsyncDisposable
     private static readonly TimeSpan IdleTime = TimeSpan.FromDays(365);
 
     private readonly WebApplication _host;
-    private readonly IServer _server;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly HealthServiceImpl _health = new();
     private readonly ListenAddress _address;
 
     private GrpcServer(WebApplication host, ListenAddress address)
     {
         _host = host;
-        _server = host.Services.GetRequiredService<IServer>();
         _address = address;
+        _health.SetStatus(string.Empty, HealthCheckResponse.Types.ServingStatus.Serving);
     }
 
     /// <summary>The addresses listened on, with the real ports.</summary>
-    public IReadOnlyList<string> Addresses => [.. _server.Features.GetRequiredFeature<IServerAddressesFeature>().Addresses];
+    public IReadOnlyList<string> Addresses => [.. _host.Urls];
 
     /// <summary>Port of the client address, 0 for a unix socket.</summary>
     public int Port { get; private set; }
 
     /// <summary>Begins to listen.</summary>
-    /// <param name="application">Answers the requests.</param>
     /// <param name="settings">Where and how to listen.</param>
-    /// <param name="logging">Kestrel's log.</param>
+    /// <param name="services">Binds the services, the one of health among them.</param>
+    /// <param name="web">Makes what answers requests that are not gRPC, of the counts of the methods.</param>
+    /// <param name="logging">The log.</param>
+    /// <param name="time">The clock.</param>
     /// <exception cref="IOException">An address is taken or not of this machine.</exception>
-    public static async Task<GrpcServer> Start(GrpcApplication application, GrpcServerSettings settings, ILoggerFactory logging)
+    public static async Task<GrpcServer> Start(
+        GrpcServerSettings settings,
+        Action<ServiceBinder, HealthServiceImpl> services,
+        Func<IReadOnlyCollection<CallStats>, RequestDelegate> web,
+        ILoggerFactory logging,
+        TimeProvider time)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(logging);
+        builder.Services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = null; // RequestBody bounds them
+            grpc.IgnoreUnknownServices = true;
+            grpc.CompressionProviders = [new BoundedGzip()];
+            grpc.ResponseCompressionAlgorithm = BoundedGzip.Name;
+        });
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, settings));
         var server = new GrpcServer(builder.Build(), settings.Address);
+        server.Map(services, web, logging, time);
         if (settings.Address.SocketPath is { } path)
         {
             File.Delete(path); // left by a process that was killed
@@ -68,11 +83,11 @@ internal sealed class GrpcServer : IAsyncDisposable
 
         try
         {
-            await server._server.StartAsync(application, CancellationToken.None);
+            await server._host.StartAsync();
         }
         catch
         {
-            await server._host.DisposeAsync();
+            await server.DisposeAsync();
             throw;
         }
 
@@ -80,28 +95,55 @@ internal sealed class GrpcServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>Takes no more calls, waits for the open ones at most <see cref="DrainTime"/>, then cuts them off.</summary>
+    /// <summary>Ends the streams, takes no more calls, waits for the open ones at most <see cref="DrainTime"/>, then cuts them off.</summary>
     public async Task Stop()
     {
+        _health.SetStatus(string.Empty, HealthCheckResponse.Types.ServingStatus.NotServing);
+        await _stopping.CancelAsync();
         using var drain = new CancellationTokenSource(DrainTime);
-        await _server.StopAsync(drain.Token);
+        await _host.StopAsync(drain.Token);
         if (_address.SocketPath is { } path)
         {
             File.Delete(path);
         }
     }
 
-    public ValueTask DisposeAsync() => _host.DisposeAsync();
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _host.DisposeAsync();
+        _stopping.Dispose();
+    }
+
+    private void Map(
+        Action<ServiceBinder, HealthServiceImpl> services,
+        Func<IReadOnlyCollection<CallStats>, RequestDelegate> web,
+        ILoggerFactory logging,
+        TimeProvider time)
+    {
+        var binder = new ServiceBinder(new ErrorInterceptor(_stopping.Token, logging.CreateLogger("Kine.Grpc")));
+        services(binder, _health);
+        var methods = binder.Methods;
+        var partials = new PartialMessages(GrpcLimits.MaxPartialBytes, GrpcLimits.PartialTime, time);
+        var pages = web([.. methods.Values]);
+        _host.Use(next => new GrpcMiddleware(next, methods, partials, pages, _stopping.Token, time).Invoke);
+        _host.MapGrpcService(binder.Build());
+    }
 
     private static void Configure(KestrelServerOptions kestrel, GrpcServerSettings settings)
     {
         kestrel.AddServerHeader = false;
         kestrel.AllowAlternateSchemes = true; // a proxy that ends TLS says https on a plain connection
+        kestrel.RequestHeaderEncodingSelector = HeaderEncodings.Select;
         var limits = kestrel.Limits;
         limits.MinRequestBodyDataRate = null; // an idle stream is no slow one
         limits.MinResponseDataRate = null;
         limits.MaxRequestBodySize = null; // a stream has no end
         limits.KeepAliveTimeout = IdleTime;
+        limits.MaxRequestBufferSize = GrpcLimits.MaxHeaderLength; // Kestrel asks for as much
+        limits.MaxRequestHeaderCount = GrpcLimits.MaxHeaders;
+        limits.MaxRequestHeadersTotalSize = GrpcLimits.MaxHeaderLength;
+        limits.Http2.MaxRequestHeaderFieldSize = GrpcLimits.MaxHeaderLength;
         limits.Http2.MaxStreamsPerConnection = MaxStreamsPerConnection;
         limits.Http2.InitialConnectionWindowSize = ConnectionWindow;
         limits.Http2.InitialStreamWindowSize = StreamWindow;

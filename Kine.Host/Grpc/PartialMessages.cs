@@ -1,10 +1,11 @@
+using Grpc.Core;
 using Kine.Grains;
 
 namespace Kine.Host.Grpc;
 
 /// <summary>
-/// Counts the bytes of messages that were announced and are still arriving, over all calls, so that clients which begin large messages and
-/// never end them cannot fill the memory; nor can they keep the room for long.
+/// Counts the bytes of messages that were announced and are still arriving, over all calls, so that clients which begin messages and never end
+/// them cannot fill the memory; nor can they keep the room for long.
 /// </summary>
 /// <param name="limit">Bytes, all together.</param>
 /// <param name="patience">Time in which a message must be here.</param>
@@ -16,7 +17,7 @@ internal sealed class PartialMessages(long limit, TimeSpan patience, TimeProvide
     /// <summary>Takes room for a message.</summary>
     /// <param name="length">Bytes of the message.</param>
     /// <param name="wake">Called when its time is up, on another thread.</param>
-    /// <exception cref="EtcdException">ResourceExhausted: there is no room.</exception>
+    /// <exception cref="RpcException">ResourceExhausted: there is no room.</exception>
     public PartialMessage Enter(int length, Action wake)
     {
         if (Interlocked.Add(ref _bytes, length) <= limit)
@@ -25,7 +26,7 @@ internal sealed class PartialMessages(long limit, TimeSpan patience, TimeProvide
         }
 
         Leave(length);
-        throw EtcdErrors.TooManyRequests;
+        throw GrpcErrors.Of(EtcdErrors.TooManyRequests);
     }
 
     /// <summary>Gives the room back.</summary>

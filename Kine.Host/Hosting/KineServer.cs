@@ -6,6 +6,7 @@ using Kine.Host.Grpc;
 using Kine.Host.Metrics;
 using Kine.Host.Services;
 using Kine.Host.Web;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Host.Hosting;
@@ -26,15 +27,13 @@ internal sealed class KineServer : IAsyncDisposable
     private readonly IKeyspace _keyspace;
     private readonly GrpcServer _listener;
     private readonly ServerMetrics _metrics;
-    private readonly CancellationTokenSource _stopping;
 
-    private KineServer(IServerBackend backend, IKeyspace keyspace, GrpcServer listener, ServerMetrics metrics, CancellationTokenSource stopping)
+    private KineServer(IServerBackend backend, IKeyspace keyspace, GrpcServer listener, ServerMetrics metrics)
     {
         _backend = backend;
         _keyspace = keyspace;
         _listener = listener;
         _metrics = metrics;
-        _stopping = stopping;
     }
 
     /// <summary>Port of the client address, 0 for a unix socket.</summary>
@@ -58,21 +57,24 @@ internal sealed class KineServer : IAsyncDisposable
         CancellationToken cancellationToken)
     {
         var keyspace = await StartBackend(backend, cancellationToken);
-        var stopping = new CancellationTokenSource();
         ServerMetrics? metrics = null;
         try
         {
-            var methods = ServiceTable.Create(keyspace, stopping.Token);
-            var context = new GrpcContext(time, logging.CreateLogger("Kine.Grpc"), stopping.Token);
-            metrics = new ServerMetrics(keyspace, [.. methods.Methods.Select(m => m.Stats)], options.EmulatedEtcdVersion, time);
-            var web = new WebPages(keyspace, metrics, options.EmulatedEtcdVersion, time, logging.CreateLogger("Kine.Web"));
-            var listener = await Listen(new GrpcApplication(methods, context, web.Answer), settings, logging);
-            return new KineServer(backend, keyspace, listener, metrics, stopping);
+            var listener = await Listen(
+                settings,
+                keyspace,
+                methods =>
+                {
+                    metrics = new ServerMetrics(keyspace, methods, options.EmulatedEtcdVersion, time);
+                    return new WebPages(keyspace, metrics, options.EmulatedEtcdVersion, time, logging.CreateLogger("Kine.Web")).Answer;
+                },
+                logging,
+                time);
+            return new KineServer(backend, keyspace, listener, metrics!);
         }
         catch
         {
             metrics?.Dispose();
-            stopping.Dispose();
             await StopBackend(backend, StopTime);
             throw;
         }
@@ -85,7 +87,6 @@ internal sealed class KineServer : IAsyncDisposable
     public async Task<bool> Stop()
     {
         var clock = Stopwatch.StartNew();
-        await _stopping.CancelAsync();
         await _listener.Stop();
         var left = StopTime - clock.Elapsed;
         return await StopBackend(_backend, left > LeastBackendTime ? left : LeastBackendTime);
@@ -95,7 +96,6 @@ internal sealed class KineServer : IAsyncDisposable
     {
         await _listener.DisposeAsync();
         _metrics.Dispose();
-        _stopping.Dispose();
     }
 
     // A start that is told to stop puts back what it took, unless the store does not answer.
@@ -132,11 +132,16 @@ internal sealed class KineServer : IAsyncDisposable
         }
     }
 
-    private static async Task<GrpcServer> Listen(GrpcApplication application, GrpcServerSettings settings, ILoggerFactory logging)
+    private static async Task<GrpcServer> Listen(
+        GrpcServerSettings settings,
+        IKeyspace keyspace,
+        Func<IReadOnlyCollection<CallStats>, RequestDelegate> web,
+        ILoggerFactory logging,
+        TimeProvider time)
     {
         try
         {
-            return await GrpcServer.Start(application, settings, logging);
+            return await GrpcServer.Start(settings, (binder, health) => ServiceTable.Bind(binder, keyspace, health), web, logging, time);
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or UnauthorizedAccessException)
         {

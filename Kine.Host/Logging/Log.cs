@@ -12,6 +12,9 @@ internal static class Log
         {
             logging.SetMinimumLevel(options.Debug ? LogLevel.Debug : LogLevel.Information);
             logging.AddFilter("Microsoft", options.Debug ? LogLevel.Information : LogLevel.Warning);
+            logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None); // a start that fails is told in a sentence
+            logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None); // makes an activity for each request else
+            logging.AddFilter("Grpc", options.Debug ? LogLevel.Information : LogLevel.Error);
             logging.AddFilter("Orleans", options.Debug ? LogLevel.Information : LogLevel.Warning);
             logging.AddFilter("Orleans.Runtime.Silo", options.Debug ? LogLevel.Information : LogLevel.Error); // advises another garbage collector
             logging.AddFilter("Orleans.Runtime.Watchdog", options.Debug ? LogLevel.Information : LogLevel.Error); // warns at start, before its clock is set

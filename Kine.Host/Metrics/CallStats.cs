@@ -20,6 +20,9 @@ internal sealed class CallStats(string shape, string service, string method)
     public KeyValuePair<string, object?>[] Labels { get; } =
         [new("grpc_type", shape), new("grpc_service", service), new("grpc_method", method)];
 
+    /// <summary>True when either side may send several messages.</summary>
+    public bool IsStream { get; } = shape.EndsWith("_stream", StringComparison.Ordinal);
+
     /// <summary>Takes the seconds of each call; none before somebody measures.</summary>
     public Histogram<double>? Latency { get; set; }
 

@@ -1,33 +1,145 @@
+using Google.Protobuf;
+using Grpc.Core;
 using Kine.Etcd;
+using Kine.Grains;
 using Kine.Grains.Keyspace;
+using Kine.Grains.Reads;
 using Kine.Host.Grpc;
 
 namespace Kine.Host.Services;
 
 /// <summary>etcd v3 API, KV.</summary>
-internal static class KvService
+internal sealed class KvService(IKeyspace keyspace) : KV.KVBase
 {
-    public const string Name = "etcdserverpb.KV";
-
-    public static void Bind(MethodTable methods, IKeyspace keyspace)
+    /// <summary>Adds the service.</summary>
+    public static void Bind(ServiceBinder binder, IKeyspace keyspace)
     {
-        methods.Add(new RangeMethod(keyspace));
-        methods.Add(new ServerStreamingMethod<RangeRequest, RangeStreamResponse>(Name, "RangeStream", RangeRequest.Parser, keyspace.RangeStream));
-        methods.Add(new MessageMethod<PutRequest, PutResponse>(Name, "Put", PutRequest.Parser, keyspace.Put, writes: _ => true));
-        methods.Add(new MessageMethod<DeleteRangeRequest, DeleteRangeResponse>(
-            Name, "DeleteRange", DeleteRangeRequest.Parser, keyspace.DeleteRange, writes: _ => true));
-        methods.Add(new MessageMethod<TxnRequest, TxnResponse>(Name, "Txn", TxnRequest.Parser, keyspace.Txn, WritesSomething));
-        methods.Add(new MessageMethod<CompactionRequest, CompactionResponse>(
-            Name, "Compact", CompactionRequest.Parser, keyspace.Compact, writes: _ => true));
+        var service = new KvService(keyspace);
+        binder.AddInPieces<RangeRequest, RangeMessage>("etcdserverpb.KV", "Range", service.Range);
+        KV.BindService(binder, service);
     }
 
-    // etcd bounds what goes through its log; a transaction that only reads does not.
-    private static bool WritesSomething(TxnRequest txn) => txn.Success.Any(WritesSomething) || txn.Failure.Any(WritesSomething);
+    /// <inheritdoc/>
+    public override async Task RangeStream(RangeRequest request, IServerStreamWriter<RangeStreamResponse> responseStream, ServerCallContext context)
+    {
+        await foreach (var reply in keyspace.RangeStream(request, context.CancellationToken))
+        {
+            await responseStream.WriteAsync(reply);
+        }
+    }
 
-    private static bool WritesSomething(RequestOp operation) => operation.RequestCase switch
+    /// <inheritdoc/>
+    public override Task<PutResponse> Put(PutRequest request, ServerCallContext context)
+    {
+        CheckWrite(request);
+        return keyspace.Put(request, context.CancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, ServerCallContext context)
+    {
+        CheckWrite(request);
+        return keyspace.DeleteRange(request, context.CancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override Task<TxnResponse> Txn(TxnRequest request, ServerCallContext context)
+    {
+        // etcd bounds what goes through its log; a transaction that only reads does not.
+        if (Writes(request))
+        {
+            CheckWrite(request);
+        }
+
+        return keyspace.Txn(request, context.CancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override Task<CompactionResponse> Compact(CompactionRequest request, ServerCallContext context)
+    {
+        CheckWrite(request);
+        return keyspace.Compact(request, context.CancellationToken);
+    }
+
+    private static void CheckWrite(IMessage request)
+    {
+        if (request.CalculateSize() > GrpcLimits.MaxWriteLength)
+        {
+            throw EtcdErrors.RequestTooLarge;
+        }
+    }
+
+    private static bool Writes(TxnRequest txn) => txn.Success.Any(Writes) || txn.Failure.Any(Writes);
+
+    private static bool Writes(RequestOp operation) => operation.RequestCase switch
     {
         RequestOp.RequestOneofCase.RequestPut or RequestOp.RequestOneofCase.RequestDeleteRange => true,
-        RequestOp.RequestOneofCase.RequestTxn => WritesSomething(operation.RequestTxn),
+        RequestOp.RequestOneofCase.RequestTxn => Writes(operation.RequestTxn),
         _ => false,
     };
+
+    // The length of the reply is known beforehand, so its pairs are copied once, into the response, and a large list waits for its client instead of lying in
+    // memory.
+    private async Task Range(RangeRequest request, IServerStreamWriter<RangeMessage> replies, ServerCallContext context)
+    {
+        using var reply = await keyspace.Range(request, context.CancellationToken);
+        await using var rest = reply.Rest?.GetAsyncEnumerator(context.CancellationToken);
+        var header = keyspace.Header();
+        header.Revision = reply.Revision;
+        var writer = new PieceWriter<RangeMessage>(replies, context);
+        var message = new RangeMessage(reply, header, reply.First, isWhole: rest is null);
+        if (rest is not null && writer.Compresses(message.Length))
+        {
+            await writer.Write(new RangeMessage(reply, header, await Join(reply.First, rest), isWhole: true));
+            return;
+        }
+
+        try
+        {
+            await writer.Write(message);
+            while (rest is not null && await rest.MoveNextAsync())
+            {
+                await WritePairs(writer, message, rest.Current);
+            }
+
+            if (rest is not null)
+            {
+                message.WriteEnd(writer.Output);
+            }
+
+            if (message.Written != message.Length)
+            {
+                throw new InvalidOperationException($"A range of {message.Length} bytes was announced, and {message.Written} were given.");
+            }
+        }
+        catch when (message.Written != 0)
+        {
+            writer.Break();
+            throw;
+        }
+    }
+
+    private static async ValueTask WritePairs(PieceWriter<RangeMessage> writer, RangeMessage message, IReadOnlyList<ReadOnlyMemory<byte>> pairs)
+    {
+        for (var i = 0; i < pairs.Count; i++)
+        {
+            message.WritePair(writer.Output, pairs[i].Span);
+            if (writer.Output.UnflushedBytes >= GrpcLimits.FlushThreshold)
+            {
+                await writer.Flush();
+            }
+        }
+    }
+
+    private static async Task<List<ReadOnlyMemory<byte>>> Join(
+        IReadOnlyList<ReadOnlyMemory<byte>> first, IAsyncEnumerator<IReadOnlyList<ReadOnlyMemory<byte>>> rest)
+    {
+        List<ReadOnlyMemory<byte>> pairs = [.. first];
+        while (await rest.MoveNextAsync())
+        {
+            pairs.AddRange(rest.Current);
+        }
+
+        return pairs;
+    }
 }

@@ -1,30 +1,35 @@
+using Grpc.Core;
 using Kine.Etcd;
 using Kine.Grains.Keyspace;
-using Kine.Host.Grpc;
 
 namespace Kine.Host.Services;
 
 /// <summary>etcd v3 API, Lease.</summary>
-internal static class LeaseService
+internal sealed class LeaseService(IKeyspace keyspace) : Lease.LeaseBase
 {
-    public const string Name = "etcdserverpb.Lease";
+    /// <inheritdoc/>
+    public override Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, ServerCallContext context) =>
+        keyspace.LeaseGrant(request, context.CancellationToken);
 
-    public static void Bind(MethodTable methods, IKeyspace keyspace)
-    {
-        methods.Add(new MessageMethod<LeaseGrantRequest, LeaseGrantResponse>(Name, "LeaseGrant", LeaseGrantRequest.Parser, keyspace.LeaseGrant));
-        methods.Add(new MessageMethod<LeaseRevokeRequest, LeaseRevokeResponse>(Name, "LeaseRevoke", LeaseRevokeRequest.Parser, keyspace.LeaseRevoke));
-        methods.Add(new DuplexMethod(Name, "LeaseKeepAlive", call => KeepAlive(call, keyspace)));
-        methods.Add(new MessageMethod<LeaseTimeToLiveRequest, LeaseTimeToLiveResponse>(
-            Name, "LeaseTimeToLive", LeaseTimeToLiveRequest.Parser, keyspace.LeaseTimeToLive));
-        methods.Add(new MessageMethod<LeaseLeasesRequest, LeaseLeasesResponse>(Name, "LeaseLeases", LeaseLeasesRequest.Parser, keyspace.LeaseLeases));
-    }
+    /// <inheritdoc/>
+    public override Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request, ServerCallContext context) =>
+        keyspace.LeaseRevoke(request, context.CancellationToken);
 
-    private static async Task KeepAlive(GrpcCall call, IKeyspace keyspace)
+    /// <inheritdoc/>
+    public override async Task LeaseKeepAlive(
+        IAsyncStreamReader<LeaseKeepAliveRequest> requestStream, IServerStreamWriter<LeaseKeepAliveResponse> responseStream, ServerCallContext context)
     {
-        while (await call.Read(LeaseKeepAliveRequest.Parser) is { } request)
+        while (await requestStream.MoveNext(context.CancellationToken))
         {
-            call.WriteMessage(await keyspace.LeaseKeepAlive(request, call.CancellationToken));
-            await call.Flush();
+            await responseStream.WriteAsync(await keyspace.LeaseKeepAlive(requestStream.Current, context.CancellationToken));
         }
     }
+
+    /// <inheritdoc/>
+    public override Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, ServerCallContext context) =>
+        keyspace.LeaseTimeToLive(request, context.CancellationToken);
+
+    /// <inheritdoc/>
+    public override Task<LeaseLeasesResponse> LeaseLeases(LeaseLeasesRequest request, ServerCallContext context) =>
+        keyspace.LeaseLeases(request, context.CancellationToken);
 }

@@ -1,23 +1,34 @@
+using Grpc.Core;
 using Kine.Etcd;
 using Kine.Grains.Keyspace;
-using Kine.Host.Grpc;
 
 namespace Kine.Host.Services;
 
 /// <summary>etcd v3 API, Maintenance.</summary>
-internal static class MaintenanceService
+internal sealed class MaintenanceService(IKeyspace keyspace) : Maintenance.MaintenanceBase
 {
-    public const string Name = "etcdserverpb.Maintenance";
+    /// <inheritdoc/>
+    public override Task<AlarmResponse> Alarm(AlarmRequest request, ServerCallContext context) => keyspace.Alarm(request, context.CancellationToken);
 
-    public static void Bind(MethodTable methods, IKeyspace keyspace)
+    /// <inheritdoc/>
+    public override Task<StatusResponse> Status(StatusRequest request, ServerCallContext context) => keyspace.Status(request, context.CancellationToken);
+
+    /// <inheritdoc/>
+    public override Task<DefragmentResponse> Defragment(DefragmentRequest request, ServerCallContext context) =>
+        keyspace.Defragment(request, context.CancellationToken);
+
+    /// <inheritdoc/>
+    public override Task<HashResponse> Hash(HashRequest request, ServerCallContext context) => keyspace.Hash(request, context.CancellationToken);
+
+    /// <inheritdoc/>
+    public override Task<HashKVResponse> HashKV(HashKVRequest request, ServerCallContext context) => keyspace.HashKV(request, context.CancellationToken);
+
+    /// <inheritdoc/>
+    public override async Task Snapshot(SnapshotRequest request, IServerStreamWriter<SnapshotResponse> responseStream, ServerCallContext context)
     {
-        methods.Add(new MessageMethod<AlarmRequest, AlarmResponse>(Name, "Alarm", AlarmRequest.Parser, keyspace.Alarm));
-        methods.Add(new MessageMethod<StatusRequest, StatusResponse>(Name, "Status", StatusRequest.Parser, keyspace.Status));
-        methods.Add(new MessageMethod<DefragmentRequest, DefragmentResponse>(Name, "Defragment", DefragmentRequest.Parser, keyspace.Defragment));
-        methods.Add(new MessageMethod<HashRequest, HashResponse>(Name, "Hash", HashRequest.Parser, keyspace.Hash));
-        methods.Add(new MessageMethod<HashKVRequest, HashKVResponse>(Name, "HashKV", HashKVRequest.Parser, keyspace.HashKV));
-        methods.Add(new ServerStreamingMethod<SnapshotRequest, SnapshotResponse>(Name, "Snapshot", SnapshotRequest.Parser, keyspace.Snapshot));
-        methods.Add(new RefusedMethod(Name, "MoveLeader", "kine: there are no members to move the leadership to; the store decides who writes"));
-        methods.Add(new RefusedMethod(Name, "Downgrade", "kine: there is no etcd storage version to downgrade"));
+        await foreach (var reply in keyspace.Snapshot(request, context.CancellationToken))
+        {
+            await responseStream.WriteAsync(reply);
+        }
     }
 }

@@ -1,3 +1,4 @@
+using Grpc.Core;
 using Kine.Etcd;
 using Kine.Grains.Watch;
 using Kine.Host.Grpc;
@@ -5,43 +6,46 @@ using Kine.Host.Grpc;
 namespace Kine.Host.Services;
 
 /// <summary>etcd v3 API, Watch. One task takes the client's requests, the other writes what its watches have to say.</summary>
-internal static class WatchService
+internal sealed class WatchService(WatchHub watches)
 {
-    public const string Name = "etcdserverpb.Watch";
+    /// <summary>Adds the service.</summary>
+    public static void Bind(ServiceBinder binder, WatchHub watches) =>
+        binder.AddInPieces<WatchRequest, WatchMessage>("etcdserverpb.Watch", "Watch", new WatchService(watches).Watch);
 
-    public static void Bind(MethodTable methods, WatchHub watches) =>
-        methods.Add(new DuplexMethod(Name, "Watch", call => Watch(call, watches)));
-
-    private static async Task Watch(GrpcCall call, WatchHub watches)
+    private async Task Watch(IAsyncStreamReader<WatchRequest> requests, IServerStreamWriter<WatchMessage> replies, ServerCallContext context)
     {
         using var stream = watches.OpenStream();
 
-        // Wakes the writer when the client goes or the server stops.
-        using var gone = call.CancellationToken.UnsafeRegister(static state => ((WatchStream)state!).Dispose(), stream);
-        var receiving = Receive(call, stream);
+        // Ends the reader when the hub ends the stream while the client is silent, and the writer when the client goes or the server stops.
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+        using var gone = ending.Token.UnsafeRegister(static state => ((WatchStream)state!).Dispose(), stream);
+        var receiving = Receive(requests, stream, ending.Token);
         try
         {
-            await Send(call, stream);
+            await Send(stream, new PieceWriter<WatchMessage>(replies, context));
         }
         finally
         {
-            stream.Dispose();
-            call.EndReading(); // the hub may end the stream while the client is silent
+            await ending.CancelAsync();
             await receiving;
         }
 
-        call.CancellationToken.ThrowIfCancellationRequested();
+        context.CancellationToken.ThrowIfCancellationRequested();
     }
 
     // A client that ends its side goes on getting events, as from etcd: only going away ends its watches. A message that cannot be read ends the call.
-    private static async Task Receive(GrpcCall call, WatchStream stream)
+    private static async Task Receive(IAsyncStreamReader<WatchRequest> requests, WatchStream stream, CancellationToken ending)
     {
         try
         {
-            while (await call.Read(WatchRequest.Parser) is { } request)
+            while (await requests.MoveNext(ending))
             {
-                await stream.Receive(request);
+                await stream.Receive(requests.Current);
             }
+        }
+        catch (OperationCanceledException) when (ending.IsCancellationRequested)
+        {
+            return;
         }
         catch
         {
@@ -50,26 +54,20 @@ internal static class WatchService
         }
     }
 
-    private static async Task Send(GrpcCall call, WatchStream stream)
+    private static async Task Send(WatchStream stream, PieceWriter<WatchMessage> writer)
     {
+        var message = new WatchMessage();
         while (await stream.WaitToRead())
         {
             while (stream.TryRead(out var reply))
             {
-                call.BeginMessage(reply.Length);
-                while (!reply.Write(call.Output, GrpcLimits.FlushThreshold))
-                {
-                    await call.Flush();
-                }
-
-                call.Wrote((int)reply.Length);
-                if (call.UnflushedBytes >= GrpcLimits.FlushThreshold)
-                {
-                    await call.Flush();
-                }
+                await writer.Write(message.With(reply));
             }
 
-            await call.Flush();
+            if (writer.Output.UnflushedBytes > 0)
+            {
+                await writer.Flush();
+            }
         }
     }
 }

@@ -5,7 +5,6 @@ using Kine.Grains;
 using Kine.Grains.Keyspace;
 using Kine.Host.Metrics;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Host.Web;
@@ -24,22 +23,22 @@ internal sealed class WebPages(IKeyspace keyspace, ServerMetrics metrics, string
     private static readonly TimeSpan HealthTimeout = TimeSpan.FromSeconds(1);
 
     /// <summary>Answers one request.</summary>
-    public async Task Answer(IFeatureCollection features)
+    public async Task Answer(HttpContext context)
     {
-        var request = features.GetRequiredFeature<IHttpRequestFeature>();
-        var aborted = features.GetRequiredFeature<IHttpRequestLifetimeFeature>().RequestAborted;
+        var request = context.Request;
+        var aborted = context.RequestAborted;
         try
         {
             if (request.Path == "/metrics" && IsRead(request))
             {
-                await metrics.Answer(new DefaultHttpContext(features));
+                await metrics.Answer(context);
                 return;
             }
 
             var page = IsRead(request)
                 ? await Find(request, aborted)
                 : new Page(StatusCodes.Status405MethodNotAllowed, Plain, "Method Not Allowed\n");
-            await Send(features, page, HttpMethods.IsHead(request.Method));
+            await Send(context.Response, page, HttpMethods.IsHead(request.Method));
         }
         catch (OperationCanceledException) when (aborted.IsCancellationRequested)
         {
@@ -47,24 +46,23 @@ internal sealed class WebPages(IKeyspace keyspace, ServerMetrics metrics, string
         }
     }
 
-    private static bool IsRead(IHttpRequestFeature request) => HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
+    private static bool IsRead(HttpRequest request) => HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
 
-    private static async Task Send(IFeatureCollection features, Page page, bool headOnly)
+    private static async Task Send(HttpResponse response, Page page, bool headOnly)
     {
-        var response = features.GetRequiredFeature<IHttpResponseFeature>();
         var body = Encoding.UTF8.GetBytes(page.Body);
         response.StatusCode = page.Status;
         response.Headers.ContentType = page.ContentType;
         response.Headers.ContentLength = body.Length;
         if (!headOnly)
         {
-            await features.GetRequiredFeature<IHttpResponseBodyFeature>().Writer.WriteAsync(body);
+            await response.BodyWriter.WriteAsync(body);
         }
     }
 
-    private async Task<Page> Find(IHttpRequestFeature request, CancellationToken aborted) => request.Path switch
+    private async Task<Page> Find(HttpRequest request, CancellationToken aborted) => request.Path.Value switch
     {
-        "/health" => await Health(request.QueryString, aborted),
+        "/health" => await Health(request.QueryString.Value!, aborted),
         "/readyz" => (await Unhealthy(serializable: false, [], aborted)) is { } reason
             ? new Page(StatusCodes.Status503ServiceUnavailable, Plain, $"{reason}\n")
             : new Page(StatusCodes.Status200OK, Plain, "ok\n"),

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Google.Protobuf;
+using Grpc.Health.V1;
 using Kine.Etcd;
 using Kine.Grains;
 using Kine.Tests.Servers;

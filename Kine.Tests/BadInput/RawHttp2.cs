@@ -69,6 +69,18 @@ public sealed class RawHttp2 : IDisposable
         return Frame(Headers, EndHeaders, stream, Block(headers));
     }
 
+    /// <summary>A whole call with an empty message and any authority.</summary>
+    public async Task Call(int stream, string path, string authority, params (string Name, string Value)[] more)
+    {
+        (string, string)[] headers =
+        [
+            (":method", "POST"), (":scheme", "http"), (":path", path), (":authority", authority),
+            ("content-type", "application/grpc"), ("te", "trailers"), .. more,
+        ];
+        await Frame(Headers, EndHeaders, stream, Block(headers));
+        await Frame(Data, EndStream, stream, new byte[5]);
+    }
+
     /// <summary>A header block of literals, without any compression.</summary>
     public static byte[] Block(params (string Name, string Value)[] headers)
     {
@@ -133,7 +145,7 @@ public sealed class RawHttp2 : IDisposable
 
     private static void WriteString(MemoryStream block, string text)
     {
-        var bytes = Encoding.ASCII.GetBytes(text);
+        var bytes = Encoding.Latin1.GetBytes(text);
         if (bytes.Length < 127)
         {
             block.WriteByte((byte)bytes.Length);

@@ -25,6 +25,9 @@ internal sealed class DuplexStream : IDisposable
     /// <summary>Code and text, once <see cref="Receive"/> has given null.</summary>
     public (StatusCode Code, string Message) Status { get; private set; }
 
+    /// <summary>Of the response, once there is one.</summary>
+    public string? ContentType => _response?.Content.Headers.ContentType?.ToString();
+
     public static async Task<DuplexStream> Open(GrpcClient client, string path, params (string Name, string Value)[] headers)
     {
         var content = new OpenContent();

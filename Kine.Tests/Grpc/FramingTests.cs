@@ -1,10 +1,12 @@
 using System.Buffers.Binary;
 using System.Net.Http.Headers;
 using Google.Protobuf;
+using Grpc.Core;
 using Kine.Etcd;
 using Kine.Grains;
 using Kine.Host.Grpc;
 using Xunit;
+using StatusCode = Kine.Grains.StatusCode;
 
 namespace Kine.Tests.Grpc;
 
@@ -224,12 +226,66 @@ public sealed class FramingTests
     }
 
     [Fact]
+    public async Task Small_messages_that_never_end_are_bounded_too()
+    {
+        await using var server = await TestServer.Start();
+        using var client = new GrpcClient(server.Server.Port);
+        const int fits = 8192; // times 16 KiB are all that is allowed
+        var streams = new DuplexStream[fits];
+        for (var from = 0; from < fits; from += 512)
+        {
+            await Task.WhenAll(Enumerable.Range(from, 512).Select(async i =>
+            {
+                streams[i] = await DuplexStream.Open(client, Put);
+                await streams[i].SendBytes([0, 0, 0, 0x40, 0, 1]);
+            }));
+        }
+
+        using var last = await DuplexStream.Open(client, Put);
+        await last.SendBytes([0, 0, 0, 0x40, 0, 1]);
+
+        var ends = streams.Append(last).Select(s => s.Receive(PutResponse.Parser)).ToList();
+        Assert.Null(await (await Task.WhenAny(ends)).WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Contains((StatusCode.ResourceExhausted, "etcdserver: too many requests"), streams.Append(last).Select(s => s.Status));
+        Assert.Equal(StatusCode.Ok, (await client.Call(Put, new PutRequest { Key = Request.Key })).Status);
+        await server.Stop();
+        Array.ForEach(streams, s => s.Dispose());
+    }
+
+    [Theory]
+    [InlineData(50)]
+    [InlineData(127)]
+    public async Task Transactions_nest_as_deep_as_in_etcd(int depth)
+    {
+        await using var server = await TestServer.Start();
+        using var client = new GrpcClient(server.Server.Port);
+        var txn = new TxnRequest();
+        for (var i = 0; i < depth; i++)
+        {
+            txn = new TxnRequest { Success = { new RequestOp { RequestTxn = txn } } };
+        }
+
+        Assert.Equal(StatusCode.Ok, (await client.Call(Txn, txn)).Status);
+        Assert.Equal(txn, Assert.Single(server.Keyspace.Transactions));
+    }
+
+    [Fact]
+    public async Task Unknown_groups_may_nest_deep()
+    {
+        await using var server = await TestServer.Start();
+        using var client = new GrpcClient(server.Server.Port);
+        byte[] groups = [.. Enumerable.Repeat<byte[]>([0xFB, 0x07], 150).SelectMany(b => b), .. Enumerable.Repeat<byte[]>([0xFC, 0x07], 150).SelectMany(b => b)];
+
+        Assert.Equal(StatusCode.Ok, (await client.Call(Range, GrpcClient.Frame([.. Request.ToByteArray(), .. groups]))).Status);
+    }
+
+    [Fact]
     public void Room_for_partial_messages_is_given_back_and_its_time_is_limited()
     {
         var messages = new PartialMessages(100, TimeSpan.FromMilliseconds(200), TimeProvider.System);
         using var woken = new ManualResetEventSlim();
         var first = messages.Enter(60, woken.Set);
-        Assert.Throws<EtcdException>(() => messages.Enter(60, () => { }));
+        Assert.Throws<RpcException>(() => messages.Enter(60, () => { }));
         messages.Enter(40, () => { }).Dispose();
 
         Assert.False(first.IsLate);

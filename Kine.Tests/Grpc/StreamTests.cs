@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using Google.Protobuf;
+using Grpc.Health.V1;
+using Grpc.Reflection.V1;
 using Kine.Etcd;
 using Kine.Grains;
 using Xunit;
@@ -172,6 +174,64 @@ public sealed class StreamTests
 
         Assert.Null(await stream.Receive(WatchResponse.Parser).WaitAsync(TimeSpan.FromSeconds(5)));
         Assert.Equal((StatusCode.Unavailable, "etcdserver: leader changed"), stream.Status);
+    }
+
+    [Fact]
+    public async Task A_progress_request_before_any_watch_is_silence_and_the_stream_goes_on()
+    {
+        await using var server = await TestServer.Start();
+        server.Keyspace.Watches.Load(2, 1, 0, []);
+        using var client = new GrpcClient(server.Server.Port);
+        using var stream = await DuplexStream.Open(client, "/etcdserverpb.Watch/Watch");
+        await stream.Send(new WatchRequest { ProgressRequest = new WatchProgressRequest() });
+        await Task.Delay(TimeSpan.FromMilliseconds(200)); // the answer would be out by now
+
+        await stream.Send(new WatchRequest { CreateRequest = new WatchCreateRequest { Key = ByteString.CopyFromUtf8("k") } });
+
+        Assert.True((await stream.Receive(WatchResponse.Parser))!.Created);
+        Assert.Equal("application/grpc", stream.ContentType);
+        Assert.DoesNotContain("error", server.Log.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Health_is_told_to_those_who_watch_it()
+    {
+        await using var server = await TestServer.Start();
+        using var client = new GrpcClient(server.Server.Port);
+        using var stream = await DuplexStream.Open(client, "/grpc.health.v1.Health/Watch");
+        await stream.Send(new HealthCheckRequest());
+        stream.CloseSend();
+        Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, (await stream.Receive(HealthCheckResponse.Parser))!.Status);
+
+        await server.Stop();
+
+        while (await stream.Receive(HealthCheckResponse.Parser) is { } reply)
+        {
+            Assert.Equal(HealthCheckResponse.Types.ServingStatus.NotServing, reply.Status);
+        }
+    }
+
+    [Theory]
+    [InlineData("v1")]
+    [InlineData("v1alpha")]
+    public async Task Reflection_lists_the_services(string version)
+    {
+        await using var server = await TestServer.Start();
+        using var client = new GrpcClient(server.Server.Port);
+        using var stream = await DuplexStream.Open(client, $"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo");
+        await stream.Send(new ServerReflectionRequest { ListServices = "*" });
+
+        var services = (await stream.Receive(ServerReflectionResponse.Parser))!.ListServicesResponse.Service.Select(s => s.Name).ToHashSet();
+
+        Assert.Superset(
+            new HashSet<string>
+            {
+                "etcdserverpb.KV", "etcdserverpb.Watch", "etcdserverpb.Lease", "etcdserverpb.Maintenance", "etcdserverpb.Cluster", "etcdserverpb.Auth",
+                "grpc.health.v1.Health",
+            },
+            services);
+        await stream.Send(new ServerReflectionRequest { FileContainingSymbol = "etcdserverpb.KV" });
+        Assert.NotEmpty((await stream.Receive(ServerReflectionResponse.Parser))!.FileDescriptorResponse.FileDescriptorProto);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Grpc.Health.V1;
 using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Cluster;

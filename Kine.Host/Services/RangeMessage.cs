@@ -1,0 +1,109 @@
+using System.Buffers;
+using Google.Protobuf;
+using Kine.Etcd;
+using Kine.Grains.Reads;
+using Kine.Host.Grpc;
+
+namespace Kine.Host.Services;
+
+/// <summary>A RangeResponse (etcd v3 API) that is not joined: its own few bytes, and pairs as they lie in the cache.</summary>
+/// <param name="reply">The pairs.</param>
+/// <param name="header">With the revision of the reply.</param>
+/// <param name="pairs">The pairs at hand; the caller writes those that come later, and then the end.</param>
+/// <param name="isWhole">True when no more pairs come.</param>
+internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IReadOnlyList<ReadOnlyMemory<byte>> pairs, bool isWhole) : PieceReply
+{
+    private const byte HeaderTag = 0x0A; // field 1, length-delimited
+    private const byte KvsTag = 0x12; // field 2, length-delimited
+    private const byte MoreTag = 0x18; // field 3, varint
+    private const byte CountTag = 0x20; // field 4, varint
+    private const int MaxVarint = 10; // bytes
+
+    private readonly int _headerLength = header.CalculateSize();
+    private int _next = -1; // the pair to be written next; -1: the header
+
+    /// <inheritdoc/>
+    public override long Length =>
+        1 + CodedOutputStream.ComputeLengthSize(_headerLength) + _headerLength + reply.KvsLength
+        + (reply.More ? 2 : 0)
+        + (reply.Count != 0 ? 1 + CodedOutputStream.ComputeInt64Size(reply.Count) : 0);
+
+    /// <summary>Bytes written so far.</summary>
+    public long Written { get; private set; }
+
+    /// <inheritdoc/>
+    public override bool IsWritten => _next == pairs.Count;
+
+    /// <inheritdoc/>
+    public override void Write(IBufferWriter<byte> output)
+    {
+        long before = Written;
+        if (_next < 0)
+        {
+            WriteStart(output, HeaderTag, _headerLength);
+            header.WriteTo(output);
+            Written += _headerLength;
+            _next = 0;
+        }
+
+        while (_next < pairs.Count && Written - before < Enough)
+        {
+            WritePair(output, pairs[_next++].Span);
+        }
+
+        if (IsWritten && isWhole)
+        {
+            WriteEnd(output);
+        }
+    }
+
+    /// <summary>Writes one more pair.</summary>
+    public void WritePair(IBufferWriter<byte> output, ReadOnlySpan<byte> pair)
+    {
+        WriteStart(output, KvsTag, pair.Length);
+        output.Write(pair);
+        Written += pair.Length;
+    }
+
+    /// <summary>Writes what comes after the pairs.</summary>
+    public void WriteEnd(IBufferWriter<byte> output)
+    {
+        var span = output.GetSpan(2 + 1 + MaxVarint);
+        var length = 0;
+        if (reply.More)
+        {
+            span[length++] = MoreTag;
+            span[length++] = 1;
+        }
+
+        if (reply.Count != 0)
+        {
+            span[length++] = CountTag;
+            length += WriteVarint(span[length..], (ulong)reply.Count);
+        }
+
+        output.Advance(length);
+        Written += length;
+    }
+
+    private void WriteStart(IBufferWriter<byte> output, byte tag, int length)
+    {
+        var span = output.GetSpan(1 + MaxVarint);
+        span[0] = tag;
+        var start = 1 + WriteVarint(span[1..], (ulong)length);
+        output.Advance(start);
+        Written += start;
+    }
+
+    private static int WriteVarint(Span<byte> target, ulong value)
+    {
+        var written = 0;
+        for (; value >= 0x80; value >>= 7)
+        {
+            target[written++] = (byte)(value | 0x80);
+        }
+
+        target[written++] = (byte)value;
+        return written;
+    }
+}
