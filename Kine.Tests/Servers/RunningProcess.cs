@@ -8,6 +8,7 @@ namespace Kine.Tests.Servers;
 public sealed partial class RunningProcess : IDisposable
 {
     private const int SigTerm = 15;
+    private const int SigStop = 19;
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();
@@ -128,6 +129,30 @@ public sealed partial class RunningProcess : IDisposable
             }
 
             await Task.Delay(10);
+        }
+    }
+
+    /// <summary>Sends SIGSTOP and waits until every thread stands still, which may be a while after the signal was sent.</summary>
+    public async Task Pause()
+    {
+        Signal(SigStop);
+        while (Directory.GetDirectories($"/proc/{Pid}/task").Any(static task => !IsStopped(task)))
+        {
+            await Task.Delay(1);
+        }
+    }
+
+    // The state comes after the name, which stands in parentheses.
+    private static bool IsStopped(string task)
+    {
+        try
+        {
+            var stat = File.ReadAllText(Path.Combine(task, "stat"));
+            return stat[stat.LastIndexOf(')') + 2] == 'T';
+        }
+        catch (IOException)
+        {
+            return true; // it has ended
         }
     }
 

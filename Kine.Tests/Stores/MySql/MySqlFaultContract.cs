@@ -10,7 +10,6 @@ namespace Kine.Tests.Stores.MySql;
 /// <summary>What goes wrong between the store and its server: writes fail cleanly or say that their outcome is unknown, and afterwards the fence tells the truth.</summary>
 public abstract class MySqlFaultContract(MySqlLikeServer server)
 {
-    private const int SigStop = 19;
     private const int SigContinue = 18;
     private readonly MySqlLikeServer _server = server;
 
@@ -123,7 +122,7 @@ public abstract class MySqlFaultContract(MySqlLikeServer server)
     {
         await using var store = await Open(_server.NewEndpoint() + "?readTimeout=1s");
         (var token, var last) = await LogFiller.Fill(store, 10);
-        _server.Process.Signal(SigStop);
+        await _server.Process.Pause();
         try
         {
             await Assert.ThrowsAsync<OutcomeUnknownException>(() => LogFiller.AppendOne(store, token, last));
