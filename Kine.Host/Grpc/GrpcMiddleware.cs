@@ -1,7 +1,6 @@
+using System.Collections.Frozen;
 using System.Globalization;
-using Grpc.AspNetCore.Server;
 using Grpc.Core;
-using Kine.Host.Metrics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
@@ -12,15 +11,13 @@ namespace Kine.Host.Grpc;
 /// Stands before the library: requests that are not gRPC go to the web pages, those that are no call get etcd's errors, and each call is counted and gets the
 /// bounds that the library does not have.
 /// </summary>
-/// <param name="next">The library's method, which routing has found.</param>
 /// <param name="methods">The methods by path.</param>
 /// <param name="partials">The room for messages that are not whole yet.</param>
 /// <param name="web">Answers requests that are not gRPC.</param>
 /// <param name="stopping">Fires when the server begins to stop; streams end then.</param>
 /// <param name="time">For the time that a call takes.</param>
 internal sealed class GrpcMiddleware(
-    RequestDelegate next,
-    IReadOnlyDictionary<string, CallStats> methods,
+    FrozenDictionary<string, GrpcMethod> methods,
     PartialMessages partials,
     RequestDelegate web,
     CancellationToken stopping,
@@ -63,17 +60,13 @@ internal sealed class GrpcMiddleware(
         }
 
         var path = request.Path.Value!;
-        if (!methods.TryGetValue(path, out var stats) || context.GetEndpoint() is not { } endpoint)
-        {
-            return Refuse(context, Unknown(path));
-        }
-
-        return Call(context, endpoint, stats, isOver);
+        return methods.TryGetValue(path, out var method) ? Call(context, method, isOver) : Refuse(context, Unknown(path));
     }
 
-    private async Task Call(HttpContext context, Endpoint endpoint, CallStats stats, bool isOver)
+    private async Task Call(HttpContext context, GrpcMethod method, bool isOver)
     {
         var start = time.GetTimestamp();
+        var stats = method.Stats;
         var request = context.Request.Headers;
         var encoding = request.GrpcEncoding.ToString();
         var compressed = encoding == BoundedGzip.Name;
@@ -109,18 +102,17 @@ internal sealed class GrpcMiddleware(
                 KeepSubtype(context, request.ContentType);
             }
 
-            var type = endpoint.Metadata.GetRequiredMetadata<GrpcMethodMetadata>().Method.Type;
-            using var body = new RequestBody(context.Request.BodyReader, type is MethodType.Unary or MethodType.ServerStreaming, compressed, partials);
+            using var body = new RequestBody(context.Request.BodyReader, method.Type is MethodType.Unary or MethodType.ServerStreaming, compressed, partials);
             context.Features.Set<IRequestBodyPipeFeature>(body);
             if (stats.IsStream)
             {
                 using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
                 context.RequestAborted = ending.Token;
-                await next(context);
+                await method.Run(context);
             }
             else
             {
-                await next(context);
+                await method.Run(context);
             }
         }
         finally

@@ -121,13 +121,13 @@ internal sealed class GrpcServer : IAsyncDisposable
         ILoggerFactory logging,
         TimeProvider time)
     {
-        var binder = new ServiceBinder(new ErrorInterceptor(_stopping.Token, logging.CreateLogger("Kine.Grpc")));
+        var binder = new ServiceBinder(new ErrorTranslation(_stopping.Token, logging.CreateLogger("Kine.Grpc")));
         services(binder, _health);
-        var methods = binder.Methods;
+        var endpoints = new MethodEndpoints(_host.Services);
+        endpoints.MapGrpcService(binder.Build());
         var partials = new PartialMessages(GrpcLimits.MaxPartialBytes, GrpcLimits.PartialTime, time);
-        var pages = web([.. methods.Values]);
-        _host.Use(next => new GrpcMiddleware(next, methods, partials, pages, _stopping.Token, time).Invoke);
-        _host.MapGrpcService(binder.Build());
+        var pages = web([.. binder.Methods.Values]);
+        _host.Run(new GrpcMiddleware(endpoints.Methods(binder.Methods), partials, pages, _stopping.Token, time).Invoke);
     }
 
     private static void Configure(KestrelServerOptions kestrel, GrpcServerSettings settings)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using Microsoft.Net.Http.Headers;
 
@@ -11,36 +12,53 @@ internal static class HeaderEncodings
 {
     private const string Authority = ":authority";
 
-    private static readonly Encoding AnyAuthority = new ConstantEncoding("localhost");
+    private static readonly Encoding AnyAuthority = new AuthorityEncoding();
 
     /// <summary>For RequestHeaderEncodingSelector.</summary>
     public static Encoding Select(string name) => name == Authority || name == HeaderNames.Host ? AnyAuthority : Encoding.Latin1;
 
-    /// <summary>Reads any bytes as the same text: nobody here asks for the authority.</summary>
-    private sealed unsafe class ConstantEncoding(string text) : Encoding
+    /// <summary>Reads what is no host as one that is: nobody here asks for it.</summary>
+    private sealed unsafe class AuthorityEncoding : Encoding
     {
-        public override int GetCharCount(byte* bytes, int count) => text.Length;
+        private const string Instead = "localhost";
 
-        public override int GetCharCount(byte[] bytes, int index, int count) => text.Length;
+        private static readonly SearchValues<byte> HostBytes = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-"u8);
+
+        public override int GetCharCount(byte* bytes, int count) => IsHost(new ReadOnlySpan<byte>(bytes, count)) ? count : Instead.Length;
 
         public override int GetChars(byte* bytes, int byteCount, char* chars, int charCount)
         {
-            text.CopyTo(new Span<char>(chars, charCount));
-            return text.Length;
+            var read = new ReadOnlySpan<byte>(bytes, byteCount);
+            var text = new Span<char>(chars, charCount);
+            if (IsHost(read))
+            {
+                return Latin1.GetChars(read, text);
+            }
+
+            Instead.CopyTo(text);
+            return Instead.Length;
         }
 
-        public override int GetChars(byte[] bytes, int byteIndex, int byteCount, char[] chars, int charIndex)
-        {
-            text.CopyTo(chars.AsSpan(charIndex));
-            return text.Length;
-        }
+        public override int GetMaxCharCount(int byteCount) => Math.Max(byteCount, Instead.Length);
 
-        public override int GetMaxCharCount(int byteCount) => text.Length;
+        public override int GetCharCount(byte[] bytes, int index, int count) => throw new NotSupportedException();
+
+        public override int GetChars(byte[] bytes, int byteIndex, int byteCount, char[] chars, int charIndex) => throw new NotSupportedException();
 
         public override int GetByteCount(char[] chars, int index, int count) => throw new NotSupportedException();
 
         public override int GetBytes(char[] chars, int charIndex, int charCount, byte[] bytes, int byteIndex) => throw new NotSupportedException();
 
         public override int GetMaxByteCount(int charCount) => throw new NotSupportedException();
+
+        // A name or an IPv4 address, and perhaps a port.
+        private static bool IsHost(ReadOnlySpan<byte> text)
+        {
+            var colon = text.IndexOf((byte)':');
+            var host = colon < 0 ? text : text[..colon];
+            return host.Length > 0 && !host.ContainsAnyExcept(HostBytes) && (colon < 0 || IsPort(text[(colon + 1)..]));
+        }
+
+        private static bool IsPort(ReadOnlySpan<byte> text) => text.Length is > 0 and <= 5 && !text.ContainsAnyExceptInRange((byte)'0', (byte)'9');
     }
 }

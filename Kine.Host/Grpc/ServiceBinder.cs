@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using Google.Protobuf;
 using Grpc.Core;
-using Grpc.Core.Interceptors;
 using Kine.Host.Metrics;
 
 namespace Kine.Host.Grpc;
@@ -11,8 +10,8 @@ namespace Kine.Host.Grpc;
 /// Collects the methods of all services. Each gets marshallers that count its messages and refuse malformed ones with etcd's words. What is bound by hand
 /// goes before the generated binding of the same method.
 /// </summary>
-/// <param name="interceptor">Goes around every method.</param>
-internal sealed class ServiceBinder(Interceptor interceptor) : ServiceBinderBase
+/// <param name="errors">Turns what a method throws into etcd's errors.</param>
+internal sealed class ServiceBinder(ErrorTranslation errors) : ServiceBinderBase
 {
     private const string Unary = "unary";
     private const string ServerStream = "server_stream";
@@ -35,7 +34,17 @@ internal sealed class ServiceBinder(Interceptor interceptor) : ServiceBinderBase
         if (TryCount(method, Unary, out var stats))
         {
             var own = Own(method, Reads<TRequest>(stats, GrpcErrors.BadRequestMessage), WritesMessages<TResponse>(stats));
-            _definition.AddMethod(own, (TRequest request, ServerCallContext context) => interceptor.UnaryServerHandler(request, context, handler!));
+            _definition.AddMethod(own, async (TRequest request, ServerCallContext context) =>
+            {
+                try
+                {
+                    return await handler!(request, context);
+                }
+                catch (Exception error)
+                {
+                    throw errors.Translate(error, context);
+                }
+            });
         }
     }
 
@@ -97,18 +106,32 @@ internal sealed class ServiceBinder(Interceptor interceptor) : ServiceBinderBase
     private void AddStream<TRequest, TReply>(Method<TRequest, TReply> method, ServerStreamingServerMethod<TRequest, TReply> handler)
         where TRequest : class
         where TReply : class =>
-        _definition.AddMethod(
-            method,
-            (TRequest request, IServerStreamWriter<TReply> replies, ServerCallContext context) =>
-                interceptor.ServerStreamingServerHandler(request, replies, context, handler));
+        _definition.AddMethod(method, async (TRequest request, IServerStreamWriter<TReply> replies, ServerCallContext context) =>
+        {
+            try
+            {
+                await handler(request, replies, context);
+            }
+            catch (Exception error)
+            {
+                throw errors.Translate(error, context);
+            }
+        });
 
     private void AddStreams<TRequest, TReply>(Method<TRequest, TReply> method, DuplexStreamingServerMethod<TRequest, TReply> handler)
         where TRequest : class
         where TReply : class =>
-        _definition.AddMethod(
-            method,
-            (IAsyncStreamReader<TRequest> requests, IServerStreamWriter<TReply> replies, ServerCallContext context) =>
-                interceptor.DuplexStreamingServerHandler(requests, replies, context, handler));
+        _definition.AddMethod(method, async (IAsyncStreamReader<TRequest> requests, IServerStreamWriter<TReply> replies, ServerCallContext context) =>
+        {
+            try
+            {
+                await handler(requests, replies, context);
+            }
+            catch (Exception error)
+            {
+                throw errors.Translate(error, context);
+            }
+        });
 
     private bool TryCount(IMethod method, string shape, [NotNullWhen(true)] out CallStats? stats)
     {
