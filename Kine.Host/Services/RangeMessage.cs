@@ -37,7 +37,7 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
     /// <inheritdoc/>
     public override void Write(IBufferWriter<byte> output)
     {
-        long before = Written;
+        var before = Written;
         if (_next < 0)
         {
             WriteStart(output, HeaderTag, _headerLength);
