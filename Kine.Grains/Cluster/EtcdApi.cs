@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Reads;
 using Kine.Grains.Requests;
 using Kine.Grains.Watch;
@@ -11,7 +10,7 @@ using Kine.Grains.Writing;
 namespace Kine.Grains.Cluster;
 
 /// <summary>The front end's way to the grains. Requests that are wrong whatever the state end here, on the caller's thread.</summary>
-public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub watches, IGrainFactory grains, TimeProvider time) : IKeyspace
+public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub watches, IGrainFactory grains, TimeProvider time) : IEtcdApi
 {
     private const int FirstChunkKeys = 10;
     private const long RequestLimit = 3 << 19; // 1.5 MiB, etcd's limit of a request

@@ -1,4 +1,4 @@
-using Kine.Grains.Keyspace;
+using Kine.Grains.Cluster;
 
 namespace Kine.Grains.Hosting;
 
@@ -20,7 +20,7 @@ public interface IServerBackend
     /// nothing is left to stop.
     /// </summary>
     /// <exception cref="BackendException">It cannot be opened; the message is one sentence for the user.</exception>
-    Task<IKeyspace> Start(CancellationToken cancellationToken);
+    Task<IEtcdApi> Start(CancellationToken cancellationToken);
 
     /// <summary>
     /// Drains the appends, releases the store and closes it. When the token fires first it throws <see cref="OperationCanceledException"/> at once: whatever

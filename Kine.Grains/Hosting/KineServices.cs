@@ -1,7 +1,6 @@
 using Kine.Backends;
 using Kine.Grains.Cluster;
 using Kine.Grains.Fencing;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Watch;
 using Kine.Grains.Writing;
 using Microsoft.Extensions.DependencyInjection;
@@ -26,6 +25,6 @@ public static class KineServices
             .AddSingleton<IEventHistory, EventHistory>()
             .AddSingleton<WatchHub>()
             .AddSingleton<FollowerFeed>()
-            .AddSingleton<IKeyspace, EtcdApi>();
+            .AddSingleton<IEtcdApi, EtcdApi>();
     }
 }

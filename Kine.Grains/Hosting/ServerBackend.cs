@@ -2,7 +2,6 @@ using Kine.Backends;
 using Kine.Grains.Cluster;
 using Kine.Grains.Fencing;
 using Kine.Grains.Import;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Watch;
 using Kine.Grains.Writing;
 using Microsoft.Extensions.DependencyInjection;
@@ -46,7 +45,7 @@ public sealed class ServerBackend : IServerBackend
     public Task<string> Broken => _broken.Task;
 
     /// <inheritdoc/>
-    public async Task<IKeyspace> Start(CancellationToken cancellationToken)
+    public async Task<IEtcdApi> Start(CancellationToken cancellationToken)
     {
         try
         {
@@ -71,7 +70,7 @@ public sealed class ServerBackend : IServerBackend
 
             await BecomeWriter(cancellationToken);
             await _services.GetRequiredService<FollowerFeed>().Start();
-            return _services.GetRequiredService<IKeyspace>();
+            return _services.GetRequiredService<IEtcdApi>();
         }
         catch
         {

@@ -1,6 +1,6 @@
 using System.Diagnostics;
+using Kine.Grains.Cluster;
 using Kine.Grains.Hosting;
-using Kine.Grains.Keyspace;
 using Kine.Host.Cli;
 using Kine.Host.Grpc;
 using Kine.Host.Metrics;
@@ -24,14 +24,14 @@ internal sealed class KineServer : IAsyncDisposable
     private static readonly TimeSpan GiveUpTime = TimeSpan.FromSeconds(2);
 
     private readonly IServerBackend _backend;
-    private readonly IKeyspace _keyspace;
+    private readonly IEtcdApi _api;
     private readonly GrpcServer _listener;
     private readonly ServerMetrics _metrics;
 
-    private KineServer(IServerBackend backend, IKeyspace keyspace, GrpcServer listener, ServerMetrics metrics)
+    private KineServer(IServerBackend backend, IEtcdApi api, GrpcServer listener, ServerMetrics metrics)
     {
         _backend = backend;
-        _keyspace = keyspace;
+        _api = api;
         _listener = listener;
         _metrics = metrics;
     }
@@ -43,7 +43,7 @@ internal sealed class KineServer : IAsyncDisposable
     public IReadOnlyList<string> Addresses => _listener.Addresses;
 
     /// <summary>Revision as known here.</summary>
-    public long Revision => _keyspace.Header().Revision;
+    public long Revision => _api.Header().Revision;
 
     /// <summary>Starts the backend, then listens.</summary>
     /// <exception cref="BackendException">The store cannot be opened.</exception>
@@ -56,21 +56,21 @@ internal sealed class KineServer : IAsyncDisposable
         TimeProvider time,
         CancellationToken cancellationToken)
     {
-        var keyspace = await StartBackend(backend, cancellationToken);
+        var api = await StartBackend(backend, cancellationToken);
         ServerMetrics? metrics = null;
         try
         {
             var listener = await Listen(
                 settings,
-                keyspace,
+                api,
                 methods =>
                 {
-                    metrics = new ServerMetrics(keyspace, methods, options.EmulatedEtcdVersion, time);
-                    return new WebPages(keyspace, metrics, options.EmulatedEtcdVersion, time, logging.CreateLogger("Kine.Web")).Answer;
+                    metrics = new ServerMetrics(api, methods, options.EmulatedEtcdVersion, time);
+                    return new WebPages(api, metrics, options.EmulatedEtcdVersion, time, logging.CreateLogger("Kine.Web")).Answer;
                 },
                 logging,
                 time);
-            return new KineServer(backend, keyspace, listener, metrics!);
+            return new KineServer(backend, api, listener, metrics!);
         }
         catch
         {
@@ -99,7 +99,7 @@ internal sealed class KineServer : IAsyncDisposable
     }
 
     // A start that is told to stop puts back what it took, unless the store does not answer.
-    private static async Task<IKeyspace> StartBackend(IServerBackend backend, CancellationToken cancellationToken)
+    private static async Task<IEtcdApi> StartBackend(IServerBackend backend, CancellationToken cancellationToken)
     {
         var starting = backend.Start(cancellationToken);
         try
@@ -134,14 +134,14 @@ internal sealed class KineServer : IAsyncDisposable
 
     private static async Task<GrpcServer> Listen(
         GrpcServerSettings settings,
-        IKeyspace keyspace,
+        IEtcdApi api,
         Func<IReadOnlyCollection<CallStats>, RequestDelegate> web,
         ILoggerFactory logging,
         TimeProvider time)
     {
         try
         {
-            return await GrpcServer.Start(settings, (binder, health) => ServiceTable.Bind(binder, keyspace, health), web, logging, time);
+            return await GrpcServer.Start(settings, (binder, health) => ServiceTable.Bind(binder, api, health), web, logging, time);
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or UnauthorizedAccessException)
         {

@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Cluster;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -22,7 +22,7 @@ internal sealed class ServerMetrics : IDisposable
     private readonly MeterProvider _provider;
     private readonly RequestDelegate _scrape;
 
-    public ServerMetrics(IKeyspace keyspace, IReadOnlyCollection<CallStats> methods, string etcdVersion, TimeProvider time)
+    public ServerMetrics(IEtcdApi api, IReadOnlyCollection<CallStats> methods, string etcdVersion, TimeProvider time)
     {
         _provider = Sdk.CreateMeterProviderBuilder()
             .AddMeter(MeterName, RuntimeMeter)
@@ -34,7 +34,7 @@ internal sealed class ServerMetrics : IDisposable
                 options.ScrapeResponseCacheDurationMilliseconds = 0;
             })
             .Build();
-        _status = new StatusMetrics(_meter, keyspace, etcdVersion, time);
+        _status = new StatusMetrics(_meter, api, etcdVersion, time);
         CallMetrics.Add(_meter, methods);
         ProcessMetrics.Add(_meter);
         _scrape = new ApplicationBuilder(_services).UseOpenTelemetryPrometheusScrapingEndpoint(_provider, _ => true, null, null, null).Build();

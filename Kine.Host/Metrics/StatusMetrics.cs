@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Cluster;
 
 namespace Kine.Host.Metrics;
 
@@ -11,15 +11,15 @@ internal sealed class StatusMetrics
 {
     private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(2);
 
-    private readonly IKeyspace _keyspace;
+    private readonly IEtcdApi _api;
     private readonly string _etcdVersion;
     private readonly TimeProvider _time;
     private StatusResponse _last = new() { Header = new ResponseHeader() };
     private bool _answered;
 
-    public StatusMetrics(Meter meter, IKeyspace keyspace, string etcdVersion, TimeProvider time)
+    public StatusMetrics(Meter meter, IEtcdApi api, string etcdVersion, TimeProvider time)
     {
-        _keyspace = keyspace;
+        _api = api;
         _etcdVersion = etcdVersion;
         _time = time;
         meter.CreateObservableGauge("etcd_server_has_leader", () => HasLeader ? 1 : 0, null, "1 when there is a writer.");
@@ -44,7 +44,7 @@ internal sealed class StatusMetrics
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            Volatile.Write(ref _last, await _keyspace.Status(new StatusRequest(), either.Token));
+            Volatile.Write(ref _last, await _api.Status(new StatusRequest(), either.Token));
             Volatile.Write(ref _answered, true);
         }
         catch (Exception away) when (away is EtcdException or StoreUnavailableException)

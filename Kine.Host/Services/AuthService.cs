@@ -1,13 +1,13 @@
 using Grpc.Core;
 using Kine.Etcd;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Cluster;
 
 namespace Kine.Host.Services;
 
 /// <summary>etcd v3 API, Auth: says that it is off; users and roles cannot be set up.</summary>
-internal sealed class AuthService(IKeyspace keyspace) : Auth.AuthBase
+internal sealed class AuthService(IEtcdApi api) : Auth.AuthBase
 {
     /// <inheritdoc/>
     public override Task<AuthStatusResponse> AuthStatus(AuthStatusRequest request, ServerCallContext context) =>
-        keyspace.AuthStatus(request, context.CancellationToken);
+        api.AuthStatus(request, context.CancellationToken);
 }

@@ -1,13 +1,13 @@
 using Grpc.Core;
 using Kine.Etcd;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Cluster;
 
 namespace Kine.Host.Services;
 
 /// <summary>etcd v3 API, Cluster: the list answers, the members cannot be changed.</summary>
-internal sealed class ClusterService(IKeyspace keyspace) : Cluster.ClusterBase
+internal sealed class ClusterService(IEtcdApi api) : Cluster.ClusterBase
 {
     /// <inheritdoc/>
     public override Task<MemberListResponse> MemberList(MemberListRequest request, ServerCallContext context) =>
-        keyspace.MemberList(request, context.CancellationToken);
+        api.MemberList(request, context.CancellationToken);
 }

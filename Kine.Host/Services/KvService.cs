@@ -2,19 +2,18 @@ using Google.Protobuf;
 using Grpc.Core;
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Grains.Keyspace;
-using Kine.Grains.Reads;
+using Kine.Grains.Cluster;
 using Kine.Host.Grpc;
 
 namespace Kine.Host.Services;
 
 /// <summary>etcd v3 API, KV.</summary>
-internal sealed class KvService(IKeyspace keyspace) : KV.KVBase
+internal sealed class KvService(IEtcdApi api) : KV.KVBase
 {
     /// <summary>Adds the service.</summary>
-    public static void Bind(ServiceBinder binder, IKeyspace keyspace)
+    public static void Bind(ServiceBinder binder, IEtcdApi api)
     {
-        var service = new KvService(keyspace);
+        var service = new KvService(api);
         binder.AddInPieces<RangeRequest, RangeMessage>("etcdserverpb.KV", "Range", service.Range);
         KV.BindService(binder, service);
     }
@@ -22,7 +21,7 @@ internal sealed class KvService(IKeyspace keyspace) : KV.KVBase
     /// <inheritdoc/>
     public override async Task RangeStream(RangeRequest request, IServerStreamWriter<RangeStreamResponse> responseStream, ServerCallContext context)
     {
-        await foreach (var reply in keyspace.RangeStream(request, context.CancellationToken))
+        await foreach (var reply in api.RangeStream(request, context.CancellationToken))
         {
             await responseStream.WriteAsync(reply);
         }
@@ -32,14 +31,14 @@ internal sealed class KvService(IKeyspace keyspace) : KV.KVBase
     public override Task<PutResponse> Put(PutRequest request, ServerCallContext context)
     {
         CheckWrite(request);
-        return keyspace.Put(request, context.CancellationToken);
+        return api.Put(request, context.CancellationToken);
     }
 
     /// <inheritdoc/>
     public override Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, ServerCallContext context)
     {
         CheckWrite(request);
-        return keyspace.DeleteRange(request, context.CancellationToken);
+        return api.DeleteRange(request, context.CancellationToken);
     }
 
     /// <inheritdoc/>
@@ -51,14 +50,14 @@ internal sealed class KvService(IKeyspace keyspace) : KV.KVBase
             CheckWrite(request);
         }
 
-        return keyspace.Txn(request, context.CancellationToken);
+        return api.Txn(request, context.CancellationToken);
     }
 
     /// <inheritdoc/>
     public override Task<CompactionResponse> Compact(CompactionRequest request, ServerCallContext context)
     {
         CheckWrite(request);
-        return keyspace.Compact(request, context.CancellationToken);
+        return api.Compact(request, context.CancellationToken);
     }
 
     private static void CheckWrite(IMessage request)
@@ -82,9 +81,9 @@ internal sealed class KvService(IKeyspace keyspace) : KV.KVBase
     // memory.
     private async Task Range(RangeRequest request, IServerStreamWriter<RangeMessage> replies, ServerCallContext context)
     {
-        using var reply = await keyspace.Range(request, context.CancellationToken);
+        using var reply = await api.Range(request, context.CancellationToken);
         await using var rest = reply.Rest?.GetAsyncEnumerator(context.CancellationToken);
-        var header = keyspace.Header();
+        var header = api.Header();
         header.Revision = reply.Revision;
         var writer = new PieceWriter<RangeMessage>(replies, context);
         var message = new RangeMessage(reply, header, reply.First, isWhole: rest is null);

@@ -1,19 +1,19 @@
 using Grpc.Core;
 using Kine.Etcd;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Cluster;
 
 namespace Kine.Host.Services;
 
 /// <summary>etcd v3 API, Lease.</summary>
-internal sealed class LeaseService(IKeyspace keyspace) : Lease.LeaseBase
+internal sealed class LeaseService(IEtcdApi api) : Lease.LeaseBase
 {
     /// <inheritdoc/>
     public override Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, ServerCallContext context) =>
-        keyspace.LeaseGrant(request, context.CancellationToken);
+        api.LeaseGrant(request, context.CancellationToken);
 
     /// <inheritdoc/>
     public override Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request, ServerCallContext context) =>
-        keyspace.LeaseRevoke(request, context.CancellationToken);
+        api.LeaseRevoke(request, context.CancellationToken);
 
     /// <inheritdoc/>
     public override async Task LeaseKeepAlive(
@@ -21,15 +21,15 @@ internal sealed class LeaseService(IKeyspace keyspace) : Lease.LeaseBase
     {
         while (await requestStream.MoveNext(context.CancellationToken))
         {
-            await responseStream.WriteAsync(await keyspace.LeaseKeepAlive(requestStream.Current, context.CancellationToken));
+            await responseStream.WriteAsync(await api.LeaseKeepAlive(requestStream.Current, context.CancellationToken));
         }
     }
 
     /// <inheritdoc/>
     public override Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, ServerCallContext context) =>
-        keyspace.LeaseTimeToLive(request, context.CancellationToken);
+        api.LeaseTimeToLive(request, context.CancellationToken);
 
     /// <inheritdoc/>
     public override Task<LeaseLeasesResponse> LeaseLeases(LeaseLeasesRequest request, ServerCallContext context) =>
-        keyspace.LeaseLeases(request, context.CancellationToken);
+        api.LeaseLeases(request, context.CancellationToken);
 }

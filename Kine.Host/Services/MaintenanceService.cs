@@ -1,32 +1,32 @@
 using Grpc.Core;
 using Kine.Etcd;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Cluster;
 
 namespace Kine.Host.Services;
 
 /// <summary>etcd v3 API, Maintenance.</summary>
-internal sealed class MaintenanceService(IKeyspace keyspace) : Maintenance.MaintenanceBase
+internal sealed class MaintenanceService(IEtcdApi api) : Maintenance.MaintenanceBase
 {
     /// <inheritdoc/>
-    public override Task<AlarmResponse> Alarm(AlarmRequest request, ServerCallContext context) => keyspace.Alarm(request, context.CancellationToken);
+    public override Task<AlarmResponse> Alarm(AlarmRequest request, ServerCallContext context) => api.Alarm(request, context.CancellationToken);
 
     /// <inheritdoc/>
-    public override Task<StatusResponse> Status(StatusRequest request, ServerCallContext context) => keyspace.Status(request, context.CancellationToken);
+    public override Task<StatusResponse> Status(StatusRequest request, ServerCallContext context) => api.Status(request, context.CancellationToken);
 
     /// <inheritdoc/>
     public override Task<DefragmentResponse> Defragment(DefragmentRequest request, ServerCallContext context) =>
-        keyspace.Defragment(request, context.CancellationToken);
+        api.Defragment(request, context.CancellationToken);
 
     /// <inheritdoc/>
-    public override Task<HashResponse> Hash(HashRequest request, ServerCallContext context) => keyspace.Hash(request, context.CancellationToken);
+    public override Task<HashResponse> Hash(HashRequest request, ServerCallContext context) => api.Hash(request, context.CancellationToken);
 
     /// <inheritdoc/>
-    public override Task<HashKVResponse> HashKV(HashKVRequest request, ServerCallContext context) => keyspace.HashKV(request, context.CancellationToken);
+    public override Task<HashKVResponse> HashKV(HashKVRequest request, ServerCallContext context) => api.HashKV(request, context.CancellationToken);
 
     /// <inheritdoc/>
     public override async Task Snapshot(SnapshotRequest request, IServerStreamWriter<SnapshotResponse> responseStream, ServerCallContext context)
     {
-        await foreach (var reply in keyspace.Snapshot(request, context.CancellationToken))
+        await foreach (var reply in api.Snapshot(request, context.CancellationToken))
         {
             await responseStream.WriteAsync(reply);
         }

@@ -2,7 +2,7 @@ using Grpc.Health.V1;
 using Grpc.HealthCheck;
 using Grpc.Reflection;
 using Kine.Etcd;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Cluster;
 using Kine.Host.Grpc;
 
 namespace Kine.Host.Services;
@@ -17,17 +17,17 @@ internal static class ServiceTable
     private const string NoLocks = "kine: this service is not offered yet; client libraries lock and elect with leases and transactions, which work";
 
     /// <summary>Binds every method of the API to the keyspace.</summary>
-    public static void Bind(ServiceBinder binder, IKeyspace keyspace, HealthServiceImpl health)
+    public static void Bind(ServiceBinder binder, IEtcdApi api, HealthServiceImpl health)
     {
-        KvService.Bind(binder, keyspace);
-        WatchService.Bind(binder, keyspace.Watches);
-        Lease.BindService(binder, new LeaseService(keyspace));
-        Maintenance.BindService(binder, new MaintenanceService(keyspace));
+        KvService.Bind(binder, api);
+        WatchService.Bind(binder, api.Watches);
+        Lease.BindService(binder, new LeaseService(api));
+        Maintenance.BindService(binder, new MaintenanceService(api));
         binder.Refuse("etcdserverpb.Maintenance", NoLeader, "MoveLeader");
         binder.Refuse("etcdserverpb.Maintenance", NoDowngrade, "Downgrade");
-        Cluster.BindService(binder, new ClusterService(keyspace));
+        Cluster.BindService(binder, new ClusterService(api));
         binder.Refuse("etcdserverpb.Cluster", NoMembers, "MemberAdd", "MemberRemove", "MemberUpdate", "MemberPromote");
-        Auth.BindService(binder, new AuthService(keyspace));
+        Auth.BindService(binder, new AuthService(api));
         binder.Refuse(
             "etcdserverpb.Auth",
             NoUsers,

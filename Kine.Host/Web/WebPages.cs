@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Cluster;
 using Kine.Host.Metrics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -10,12 +10,12 @@ using Microsoft.Extensions.Logging;
 namespace Kine.Host.Web;
 
 /// <summary>The pages beside gRPC, as etcd has them: /health, /livez, /readyz, /version and /metrics.</summary>
-/// <param name="keyspace">Asked for health.</param>
+/// <param name="api">Asked for health.</param>
 /// <param name="metrics">Answers /metrics.</param>
 /// <param name="etcdVersion">The version told by /version, for example 3.6.11.</param>
 /// <param name="time">For the time limit of a health question.</param>
 /// <param name="logger">Told of pages that fail.</param>
-internal sealed class WebPages(IKeyspace keyspace, ServerMetrics metrics, string etcdVersion, TimeProvider time, ILogger logger)
+internal sealed class WebPages(IEtcdApi api, ServerMetrics metrics, string etcdVersion, TimeProvider time, ILogger logger)
 {
     private const string Json = "application/json";
     private const string Plain = "text/plain; charset=utf-8";
@@ -86,7 +86,7 @@ internal sealed class WebPages(IKeyspace keyspace, ServerMetrics metrics, string
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, aborted);
         try
         {
-            var alarms = await keyspace.Alarm(new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Get }, either.Token);
+            var alarms = await api.Alarm(new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Get }, either.Token);
             foreach (var alarm in alarms.Alarms)
             {
                 var name = alarm.Alarm.ToString().ToUpperInvariant();
@@ -97,7 +97,7 @@ internal sealed class WebPages(IKeyspace keyspace, ServerMetrics metrics, string
             }
 
             var probe = new RangeRequest { Key = Google.Protobuf.ByteString.CopyFromUtf8("health"), Serializable = serializable, Limit = 1 };
-            using var reply = await keyspace.Range(probe, either.Token);
+            using var reply = await api.Range(probe, either.Token);
             if (reply.Rest is { } rest)
             {
                 await rest.GetAsyncEnumerator(CancellationToken.None).DisposeAsync();

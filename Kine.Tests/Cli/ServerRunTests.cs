@@ -11,7 +11,7 @@ public sealed class ServerRunTests
     [Fact]
     public async Task It_says_in_one_line_that_it_serves_and_ends_with_zero_when_told()
     {
-        var backend = new FakeBackend(new FakeKeyspace());
+        var backend = new FakeBackend(new FakeEtcdApi());
         using var ended = new CancellationTokenSource();
         using var log = new Lines(line =>
         {
@@ -31,7 +31,7 @@ public sealed class ServerRunTests
     [Fact]
     public async Task A_backend_that_cannot_go_on_ends_the_program_with_its_reason()
     {
-        var backend = new FakeBackend(new FakeKeyspace());
+        var backend = new FakeBackend(new FakeEtcdApi());
         using var log = new Lines(line =>
         {
             if (line.Contains("serves etcd", StringComparison.Ordinal))
@@ -51,7 +51,7 @@ public sealed class ServerRunTests
     [InlineData(false, 1)]
     public async Task A_store_that_cannot_be_opened_is_one_sentence(bool wrongSettings, int expected)
     {
-        var backend = new FakeBackend(new FakeKeyspace()) { StartError = new BackendException("the file is not a database", wrongSettings) };
+        var backend = new FakeBackend(new FakeEtcdApi()) { StartError = new BackendException("the file is not a database", wrongSettings) };
         using var log = new Lines(_ => { });
 
         var code = await Run(backend, log, CancellationToken.None);
@@ -63,7 +63,7 @@ public sealed class ServerRunTests
     [Fact]
     public async Task A_backend_that_never_started_is_not_stopped()
     {
-        var backend = new FakeBackend(new FakeKeyspace()) { StartError = new BackendException("no") };
+        var backend = new FakeBackend(new FakeEtcdApi()) { StartError = new BackendException("no") };
         using var log = new Lines(_ => { });
 
         await Run(backend, log, CancellationToken.None);
@@ -75,7 +75,7 @@ public sealed class ServerRunTests
     public async Task A_listener_that_fails_stops_the_backend()
     {
         await using var taken = await TestServer.Start();
-        var backend = new FakeBackend(new FakeKeyspace());
+        var backend = new FakeBackend(new FakeEtcdApi());
         using var log = new Lines(_ => { });
         using var logging = Log.Create(TestServer.Options, log, log, TimeProvider.System);
         var options = TestServer.Options with { ListenAddress = $"127.0.0.1:{taken.Server.Port}" };
@@ -95,7 +95,7 @@ public sealed class ServerRunTests
         using var log = new Lines(_ => ended.Cancel());
         using var logging = Log.Create(options, log, log, TimeProvider.System);
 
-        await new ServerRun((_, _, _) => new FakeBackend(new FakeKeyspace()), log, log, TimeProvider.System).Run(options, logging, ended.Token);
+        await new ServerRun((_, _, _) => new FakeBackend(new FakeEtcdApi()), log, log, TimeProvider.System).Run(options, logging, ended.Token);
 
         using var line = System.Text.Json.JsonDocument.Parse(log.All[0]);
         Assert.Equal("info", line.RootElement.GetProperty("severity").GetString());

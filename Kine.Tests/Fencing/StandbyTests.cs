@@ -26,12 +26,12 @@ public sealed class StandbyTests
         await using var second = await GrainServer.Start(new SharedStore(_log), Options);
         await AssertFails(EtcdErrors.NoLeader, () => second.Get("k"));
         await AssertFails(EtcdErrors.NoLeader, () => second.Put("k", "2"));
-        Assert.Throws<EtcdException>(() => second.Keyspace.Watches.OpenStream());
+        Assert.Throws<EtcdException>(() => second.Api.Watches.OpenStream());
         Assert.Equal("1", await first.Get("k"));
         await first.DisposeAsync();
         Assert.Equal("1", await Eventually(() => second.Get("k")));
         Assert.Equal(3, (await second.Put("k", "2")).Header.Revision);
-        second.Keyspace.Watches.OpenStream().Dispose();
+        second.Api.Watches.OpenStream().Dispose();
     }
 
     [Fact]
@@ -40,7 +40,7 @@ public sealed class StandbyTests
         var connection = new SharedStore(_log);
         await using var first = await GrainServer.Start(connection, Options);
         await first.Put("k", "1");
-        var stream = first.Keyspace.Watches.OpenStream();
+        var stream = first.Api.Watches.OpenStream();
         await using var second = await GrainServer.Start(new SharedStore(_log), Options);
         connection.Cut = true;
         Assert.Equal(3, (await Eventually(() => second.Put("k", "2"))).Header.Revision);
@@ -65,7 +65,7 @@ public sealed class StandbyTests
     {
         var connection = new SharedStore(_log);
         await using var first = await GrainServer.Start(connection, Options);
-        await first.Keyspace.LeaseGrant(new LeaseGrantRequest { ID = 7, TTL = 4 }, default);
+        await first.Api.LeaseGrant(new LeaseGrantRequest { ID = 7, TTL = 4 }, default);
         await first.Put("leased", "v", 7);
         var second = await GrainServer.Start(new SharedStore(_log), Options);
         connection.Cut = true;
@@ -79,7 +79,7 @@ public sealed class StandbyTests
         await keeping;
         await second.DisposeAsync();
         Assert.Equal("v", await Eventually(() => first.Get("leased")));
-        var left = await first.Keyspace.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 7 }, default);
+        var left = await first.Api.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 7 }, default);
         Assert.Equal(4, left.GrantedTTL);
         var deadline = DateTime.UtcNow + Patience;
         while (await first.Get("leased") is not null)
@@ -92,7 +92,7 @@ public sealed class StandbyTests
         {
             while (!stop.IsCancellationRequested)
             {
-                Assert.Equal(4, (await server.Keyspace.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = 7 }, default)).TTL);
+                Assert.Equal(4, (await server.Api.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = 7 }, default)).TTL);
                 await Task.Delay(500, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -148,12 +148,12 @@ public sealed class StandbyTests
             await server.Put("lost", $"{i}");
         }
 
-        var stream = server.Keyspace.Watches.OpenStream();
+        var stream = server.Api.Watches.OpenStream();
         await stream.Receive(new WatchRequest { CreateRequest = new WatchCreateRequest { Key = GrainServer.Bytes("lost") } });
         connection.Log = old;
         await Eventually(() => server.Put("kept", "2"));
         Assert.Null(await server.Get("lost"));
-        Assert.InRange(server.Keyspace.Header().Revision, 1_000_000, 1_000_100);
+        Assert.InRange(server.Api.Header().Revision, 1_000_000, 1_000_100);
         var error = await Assert.ThrowsAsync<EtcdException>(() => server.Get("kept", 7));
         Assert.Equal(EtcdErrors.Compacted.Message, error.Message);
         Assert.True(await Cancelled(stream).WaitAsync(Patience) > 1_000_000);
@@ -170,7 +170,7 @@ public sealed class StandbyTests
         await using var server = await GrainServer.Start(connection, Options with { RequestTimeout = TimeSpan.FromMinutes(5) });
         connection.LoseNextAnswer = happened;
         connection.LoseNextAppend = !happened;
-        var granting = server.Keyspace.LeaseGrant(new LeaseGrantRequest { ID = 7, TTL = 1000 }, default);
+        var granting = server.Api.LeaseGrant(new LeaseGrantRequest { ID = 7, TTL = 1000 }, default);
         while (!connection.Cut)
         {
             await Task.Delay(5);
@@ -186,7 +186,7 @@ public sealed class StandbyTests
             await AssertFails(EtcdErrors.TimedOut, () => granting.WaitAsync(Patience));
         }
 
-        var left = await server.Keyspace.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 7 }, default);
+        var left = await server.Api.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 7 }, default);
         Assert.Equal(happened ? 1000 : 0, left.GrantedTTL);
     }
 
@@ -198,7 +198,7 @@ public sealed class StandbyTests
         var connection = new SharedStore(_log);
         await using var server = await GrainServer.Start(connection, Options);
         await server.Put("k", "1");
-        var stream = server.Keyspace.Watches.OpenStream();
+        var stream = server.Api.Watches.OpenStream();
         await stream.Receive(new WatchRequest { CreateRequest = new WatchCreateRequest { Key = GrainServer.Bytes("k") } });
         connection.LoseNextAnswer = happened;
         connection.LoseNextAppend = !happened;
@@ -206,7 +206,7 @@ public sealed class StandbyTests
         await AssertFails(EtcdErrors.TimedOut, () => server.Put("k", "never").WaitAsync(Patience));
         (var pairs, _) = await server.Range(new RangeRequest { Key = GrainServer.Bytes("k"), Serializable = true });
         Assert.Equal("1", Assert.Single(pairs).Value.ToStringUtf8());
-        Assert.Equal(2, (await server.Keyspace.Status(new StatusRequest(), default)).Header.Revision);
+        Assert.Equal(2, (await server.Api.Status(new StatusRequest(), default)).Header.Revision);
         connection.Cut = false;
         var revision = (await Eventually(() => server.Put("k", "3"))).Header.Revision;
         Assert.Equal(happened ? 4 : 3, revision);

@@ -6,7 +6,6 @@ using Kine.Grains;
 using Kine.Grains.Cluster;
 using Kine.Grains.Hosting;
 using Kine.Grains.Index;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Reads;
 using Kine.Grains.Watch;
 using Kine.Grains.Writing;
@@ -42,7 +41,7 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
 
     public IGrainFactory Grains => _services.GetRequiredService<IGrainFactory>();
 
-    public IKeyspace Keyspace => _services.GetRequiredService<IKeyspace>();
+    public IEtcdApi Api => _services.GetRequiredService<IEtcdApi>();
 
     public WatchHub Hub => _services.GetRequiredService<WatchHub>();
 
@@ -129,13 +128,13 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
     }
 
     public Task<PutResponse> Put(string key, string value) =>
-        Keyspace.Put(new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value) }, CancellationToken.None);
+        Api.Put(new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value) }, CancellationToken.None);
 
-    public Task<DeleteRangeResponse> Delete(string key, string end = "") => Keyspace.DeleteRange(
+    public Task<DeleteRangeResponse> Delete(string key, string end = "") => Api.DeleteRange(
         new DeleteRangeRequest { Key = ByteString.CopyFromUtf8(key), RangeEnd = ByteString.CopyFromUtf8(end) }, CancellationToken.None);
 
     public Task<CompactionResponse> Compact(long revision, bool physical = true) =>
-        Keyspace.Compact(new CompactionRequest { Revision = revision, Physical = physical }, CancellationToken.None);
+        Api.Compact(new CompactionRequest { Revision = revision, Physical = physical }, CancellationToken.None);
 
     /// <summary>One of many small changes, alone or several at once.</summary>
     public async Task Change(Random random, string text)
@@ -158,7 +157,7 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
                 {
                     RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8($"/registry/pods/p{i * 11:d2}"), Value = ByteString.CopyFromUtf8($"{text}.{i}") },
                 }));
-                await Keyspace.Txn(txn, CancellationToken.None);
+                await Api.Txn(txn, CancellationToken.None);
                 break;
             default:
                 await Put(Key(random), text);

@@ -61,7 +61,7 @@ public sealed class RemoteWatchTests
         {
             RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8($"/registry/pods/p{i:d2}"), Value = ByteString.CopyFromUtf8("last") },
         }));
-        await server.Keyspace.Txn(last, CancellationToken.None);
+        await server.Api.Txn(last, CancellationToken.None);
         var end = await server.Current();
         remote.Advance(end);
         hub.Advance(end.Revision);

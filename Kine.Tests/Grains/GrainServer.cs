@@ -6,7 +6,6 @@ using Kine.Grains;
 using Kine.Grains.Cluster;
 using Kine.Grains.Fencing;
 using Kine.Grains.Hosting;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Reads;
 using Kine.Grains.Values;
 using Kine.Grains.Watch;
@@ -19,13 +18,13 @@ internal sealed class GrainServer : IAsyncDisposable
 {
     private readonly ServerBackend _backend;
 
-    private GrainServer(ServerBackend backend, IKeyspace keyspace)
+    private GrainServer(ServerBackend backend, IEtcdApi api)
     {
         _backend = backend;
-        Keyspace = keyspace;
+        Api = api;
     }
 
-    public IKeyspace Keyspace { get; }
+    public IEtcdApi Api { get; }
 
     public static async Task<GrainServer> Start(IRevisionStore store, WriterOptions? options = null, TimeProvider? time = null, ProofClock? clock = null)
     {
@@ -35,14 +34,14 @@ internal sealed class GrainServer : IAsyncDisposable
     }
 
     public Task<PutResponse> Put(string key, string value, long lease = 0) =>
-        Keyspace.Put(new PutRequest { Key = Bytes(key), Value = Bytes(value), Lease = lease }, CancellationToken.None);
+        Api.Put(new PutRequest { Key = Bytes(key), Value = Bytes(value), Lease = lease }, CancellationToken.None);
 
     public async Task<long> Delete(string key, string end = "") =>
-        (await Keyspace.DeleteRange(new DeleteRangeRequest { Key = Bytes(key), RangeEnd = Bytes(end) }, CancellationToken.None)).Deleted;
+        (await Api.DeleteRange(new DeleteRangeRequest { Key = Bytes(key), RangeEnd = Bytes(end) }, CancellationToken.None)).Deleted;
 
     public async Task<(List<KeyValue> Pairs, RangeReply Reply)> Range(RangeRequest request)
     {
-        using var reply = await Keyspace.Range(request, CancellationToken.None);
+        using var reply = await Api.Range(request, CancellationToken.None);
         List<KeyValue> pairs = [.. reply.First.Select(pair => KeyValue.Parser.ParseFrom(pair.Span))];
         if (reply.Rest is not null)
         {

@@ -19,7 +19,7 @@ public sealed class HangingReadTests
         var hangs = new TaskCompletionSource();
         store.ReadsHeldUntil = hangs.Task;
         var txn = Replace("late");
-        var parked = server.Keyspace.Txn(txn, CancellationToken.None);
+        var parked = server.Api.Txn(txn, CancellationToken.None);
         Assert.Equal(3, (await server.Put("other", "overtakes")).Header.Revision);
 
         var error = await Assert.ThrowsAsync<EtcdException>(() => parked.WaitAsync(Limit));
@@ -29,7 +29,7 @@ public sealed class HangingReadTests
         hangs.SetResult();
         Assert.Equal("value", await server.Get("k"));
         Assert.Equal(4, (await server.Put("other", "again")).Header.Revision);
-        Assert.True((await server.Keyspace.Txn(txn, CancellationToken.None)).Succeeded);
+        Assert.True((await server.Api.Txn(txn, CancellationToken.None)).Succeeded);
         Assert.Equal("late", await server.Get("k"));
     }
 
@@ -43,7 +43,7 @@ public sealed class HangingReadTests
         store.ReadsHeldUntil = hangs.Task;
         var put = new PutRequest { Key = GrainServer.Bytes("k"), Value = GrainServer.Bytes("new"), PrevKv = true };
 
-        var error = await Assert.ThrowsAsync<EtcdException>(() => server.Keyspace.Put(put, CancellationToken.None).WaitAsync(Limit));
+        var error = await Assert.ThrowsAsync<EtcdException>(() => server.Api.Put(put, CancellationToken.None).WaitAsync(Limit));
 
         Assert.Equal((StatusCode.Unavailable, "etcdserver: request timed out"), (error.Code, error.Message));
         store.ReadsHeldUntil = Task.CompletedTask;
@@ -63,7 +63,7 @@ public sealed class HangingReadTests
         Task stopped;
         using (await store.HoldAppends())
         {
-            calls = [server.Put("x", "under way"), server.Keyspace.Txn(Replace("late"), CancellationToken.None)];
+            calls = [server.Put("x", "under way"), server.Api.Txn(Replace("late"), CancellationToken.None)];
             await Task.Delay(50);
             stopped = server.DisposeAsync().AsTask();
             await Task.Delay(50);

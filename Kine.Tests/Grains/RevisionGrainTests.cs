@@ -25,7 +25,7 @@ public sealed class RevisionGrainTests
     public async Task FiftyConcurrentCreatesOfOneKeyHaveOneWinner()
     {
         await using var server = await GrainServer.Start(new MemoryRevisionStore());
-        var replies = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => server.Keyspace.Txn(Create("k", $"{i}"), CancellationToken.None)));
+        var replies = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => server.Api.Txn(Create("k", $"{i}"), CancellationToken.None)));
         Assert.Single(replies, reply => reply.Succeeded);
         Assert.Equal(2, replies.Single(reply => reply.Succeeded).Header.Revision);
         Assert.Equal(2, (await server.Range(new RangeRequest { Key = GrainServer.Bytes("k") })).Reply.Revision);
@@ -61,7 +61,7 @@ public sealed class RevisionGrainTests
         using (await store.HoldAppends())
         {
             put = server.Put("k", "v");
-            txn = server.Keyspace.Txn(Create("k", "other"), CancellationToken.None);
+            txn = server.Api.Txn(Create("k", "other"), CancellationToken.None);
             await Task.Delay(50);
             Assert.False(txn.IsCompleted);
         }
@@ -75,7 +75,7 @@ public sealed class RevisionGrainTests
     {
         var store = new FaultyStore(new MemoryRevisionStore());
         await using var server = await GrainServer.Start(store);
-        var lease = await server.Keyspace.LeaseGrant(new LeaseGrantRequest { TTL = 100, ID = 7 }, CancellationToken.None);
+        var lease = await server.Api.LeaseGrant(new LeaseGrantRequest { TTL = 100, ID = 7 }, CancellationToken.None);
         await server.Put("leased", "1", lease.ID);
         await server.Put("k", "old");
         store.BeforeAppend = _ => throw new StoreUnavailableException("gone for now");
@@ -86,8 +86,8 @@ public sealed class RevisionGrainTests
             [
                 server.Put("k", "new"),
                 server.Delete("leased"),
-                server.Keyspace.LeaseRevoke(new LeaseRevokeRequest { ID = 7 }, CancellationToken.None),
-                server.Keyspace.LeaseGrant(new LeaseGrantRequest { TTL = 100, ID = 8 }, CancellationToken.None),
+                server.Api.LeaseRevoke(new LeaseRevokeRequest { ID = 7 }, CancellationToken.None),
+                server.Api.LeaseGrant(new LeaseGrantRequest { TTL = 100, ID = 8 }, CancellationToken.None),
                 server.Put("k", "newer"),
                 server.Put("x", "1"),
             ];
@@ -103,10 +103,10 @@ public sealed class RevisionGrainTests
         Assert.Equal("old", await server.Get("k"));
         Assert.Null(await server.Get("x"));
         Assert.Equal(4, (await server.Put("x", "2")).Header.Revision);
-        var left = await server.Keyspace.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 7, Keys = true }, CancellationToken.None);
+        var left = await server.Api.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 7, Keys = true }, CancellationToken.None);
         Assert.Equal("leased", Assert.Single(left.Keys).ToStringUtf8());
-        Assert.Equal(-1, (await server.Keyspace.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 8 }, CancellationToken.None)).TTL);
-        await server.Keyspace.LeaseRevoke(new LeaseRevokeRequest { ID = 7 }, CancellationToken.None);
+        Assert.Equal(-1, (await server.Api.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 8 }, CancellationToken.None)).TTL);
+        await server.Api.LeaseRevoke(new LeaseRevokeRequest { ID = 7 }, CancellationToken.None);
         Assert.Null(await server.Get("leased"));
     }
 
@@ -124,7 +124,7 @@ public sealed class RevisionGrainTests
                 throw new OutcomeUnknownException("connection cut");
             }
         };
-        var before = server.Keyspace.Header().RaftTerm;
+        var before = server.Api.Header().RaftTerm;
         Assert.Equal(2, (await server.Put("k", "v")).Header.Revision);
         Assert.Equal("v", await server.Get("k"));
 
@@ -140,7 +140,7 @@ public sealed class RevisionGrainTests
         await Assert.ThrowsAsync<EtcdException>(() => server.Put("k", "lost"));
         Assert.Equal("v", await server.Get("k"));
         Assert.Equal(3, (await server.Put("k", "next")).Header.Revision);
-        Assert.Equal(before + 2, server.Keyspace.Header().RaftTerm);
+        Assert.Equal(before + 2, server.Api.Header().RaftTerm);
     }
 
     [Fact]
@@ -159,7 +159,7 @@ public sealed class RevisionGrainTests
     public async Task LeasesExpireAndDeleteTheirKeysInOneRevision()
     {
         await using var server = await GrainServer.Start(new MemoryRevisionStore(), new WriterOptions { MinimumLeaseTtl = 1 });
-        await server.Keyspace.LeaseGrant(new LeaseGrantRequest { TTL = 1, ID = 5 }, CancellationToken.None);
+        await server.Api.LeaseGrant(new LeaseGrantRequest { TTL = 1, ID = 5 }, CancellationToken.None);
         await server.Put("a", "1", 5);
         await server.Put("b", "1", 5);
         var revision = (await server.Put("c", "1")).Header.Revision;
@@ -202,7 +202,7 @@ public sealed class RevisionGrainTests
                 new RequestOp { RequestRange = new RangeRequest { Key = GrainServer.Bytes("k") } },
             },
         };
-        var reply = await server.Keyspace.Txn(txn, CancellationToken.None);
+        var reply = await server.Api.Txn(txn, CancellationToken.None);
         Assert.True(reply.Succeeded);
         Assert.Equal("value", reply.Responses[0].ResponsePut.PrevKv.Value.ToStringUtf8());
         Assert.Equal("value", Assert.Single(reply.Responses[1].ResponseRange.Kvs).Value.ToStringUtf8());
@@ -218,7 +218,7 @@ public sealed class RevisionGrainTests
         {
             var puts = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => server.Put($"k{i:d2}", $"{round}")));
             last = puts.Max(put => put.Header.Revision);
-            Task compacted = server.Keyspace.Compact(new CompactionRequest { Revision = last - 10, Physical = round % 2 == 0 }, CancellationToken.None);
+            Task compacted = server.Api.Compact(new CompactionRequest { Revision = last - 10, Physical = round % 2 == 0 }, CancellationToken.None);
             var request = new RangeRequest { Key = GrainServer.Bytes("k"), RangeEnd = GrainServer.Bytes("l") };
             (var pairs, _) = await server.Range(request);
             Assert.Equal(50, pairs.Count);
@@ -245,7 +245,7 @@ public sealed class RevisionGrainTests
         do
         {
             await Task.Delay(20);
-            hash = await server.Keyspace.HashKV(new HashKVRequest(), CancellationToken.None);
+            hash = await server.Api.HashKV(new HashKVRequest(), CancellationToken.None);
         }
         while (hash.CompactRevision < last - 5 && DateTime.UtcNow < until);
 

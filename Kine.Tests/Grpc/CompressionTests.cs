@@ -20,7 +20,7 @@ public sealed class CompressionTests
         await using var server = await TestServer.Start();
         using var client = new GrpcClient(server.Server.Port);
         var pair = new KeyValue { Key = Request.Key, Value = ByteString.CopyFrom(new byte[20_000]) };
-        server.Keyspace.OnRange = (_, _) => new ValueTask<RangeReply>(FakeKeyspace.Reply(4, pair));
+        server.Api.OnRange = (_, _) => new ValueTask<RangeReply>(FakeEtcdApi.Reply(4, pair));
         var body = GrpcClient.Frame(Gzip(Request.ToByteArray()), flag: 1);
 
         var range = await client.Call(Range, body, ("grpc-encoding", "gzip"), ("grpc-accept-encoding", "gzip"));

@@ -23,7 +23,7 @@ public sealed class DeadlineTests
     {
         await using var server = await TestServer.Start();
         using var client = new GrpcClient(server.Server.Port);
-        server.Keyspace.OnPut = Never;
+        server.Api.OnPut = Never;
 
         var answer = await client.Call(Put, Request, ("grpc-timeout", timeout));
 
@@ -106,7 +106,7 @@ public sealed class DeadlineTests
         await using var server = await TestServer.Start();
         var cancelled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var arrived = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        server.Keyspace.OnPut = async (_, token) =>
+        server.Api.OnPut = async (_, token) =>
         {
             await using var registration = token.Register(cancelled.SetResult);
             arrived.SetResult();
@@ -131,11 +131,11 @@ public sealed class DeadlineTests
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         const int pieces = 2000;
         var piece = new ReadOnlyMemory<byte>[] { new byte[100_000] };
-        server.Keyspace.OnRange = (_, _) => new ValueTask<RangeReply>(new RangeReply
+        server.Api.OnRange = (_, _) => new ValueTask<RangeReply>(new RangeReply
         {
             Revision = 1,
             Count = pieces,
-            KvsLength = pieces * FakeKeyspace.FieldLength(piece[0]),
+            KvsLength = pieces * FakeEtcdApi.FieldLength(piece[0]),
             Rest = Pieces(),
         });
         using (var slow = await DuplexStream.Open(client, "/etcdserverpb.KV/Range", ("grpc-timeout", "3S")))

@@ -1,10 +1,10 @@
+using Kine.Grains.Cluster;
 using Kine.Grains.Hosting;
-using Kine.Grains.Keyspace;
 
 namespace Kine.Tests.Grpc;
 
 /// <summary>A backend with nothing behind its keyspace.</summary>
-internal sealed class FakeBackend(IKeyspace keyspace) : IServerBackend
+internal sealed class FakeBackend(IEtcdApi api) : IServerBackend
 {
     private readonly TaskCompletionSource<string> _broken = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -20,8 +20,8 @@ internal sealed class FakeBackend(IKeyspace keyspace) : IServerBackend
     /// <summary>True once it was stopped.</summary>
     public bool Stopped { get; private set; }
 
-    public Task<IKeyspace> Start(CancellationToken cancellationToken) =>
-        StartError is { } error ? Task.FromException<IKeyspace>(error) : Task.FromResult(keyspace);
+    public Task<IEtcdApi> Start(CancellationToken cancellationToken) =>
+        StartError is { } error ? Task.FromException<IEtcdApi>(error) : Task.FromResult(api);
 
     public Task Stop(CancellationToken cancellationToken)
     {

@@ -149,7 +149,7 @@ public sealed class FramingTests
 
         Assert.All(answers, a => Assert.Equal((StatusCode.InvalidArgument, "etcdserver: request is too large"), (a.Status, a.Message)));
         Assert.Equal(StatusCode.Ok, read.Status);
-        Assert.Equal(reading, Assert.Single(server.Keyspace.Transactions));
+        Assert.Equal(reading, Assert.Single(server.Api.Transactions));
     }
 
     [Theory]
@@ -266,7 +266,7 @@ public sealed class FramingTests
         }
 
         Assert.Equal(StatusCode.Ok, (await client.Call(Txn, txn)).Status);
-        Assert.Equal(txn, Assert.Single(server.Keyspace.Transactions));
+        Assert.Equal(txn, Assert.Single(server.Api.Transactions));
     }
 
     [Fact]

@@ -78,7 +78,7 @@ public sealed class StreamTests
         await using var server = await TestServer.Start();
         using var client = new GrpcClient(server.Server.Port);
         var second = new TaskCompletionSource();
-        server.Keyspace.OnRangeStream = (_, _) => Chunks(second.Task);
+        server.Api.OnRangeStream = (_, _) => Chunks(second.Task);
         using var stream = await DuplexStream.Open(client, RangeStream);
         await stream.Send(new RangeRequest());
         stream.CloseSend();
@@ -113,7 +113,7 @@ public sealed class StreamTests
 
         var answer = new TaskCompletionSource<PutResponse>();
         var arrived = new TaskCompletionSource();
-        server.Keyspace.OnPut = (_, _) =>
+        server.Api.OnPut = (_, _) =>
         {
             arrived.SetResult();
             return answer.Task;
@@ -144,7 +144,7 @@ public sealed class StreamTests
         await using var server = await TestServer.Start();
         using var client = new GrpcClient(server.Server.Port);
         var arrived = new TaskCompletionSource();
-        server.Keyspace.OnPut = async (_, token) =>
+        server.Api.OnPut = async (_, token) =>
         {
             arrived.SetResult();
             await Task.Delay(Timeout.InfiniteTimeSpan, token);
@@ -164,13 +164,13 @@ public sealed class StreamTests
     public async Task A_watch_that_the_hub_ends_is_told_though_its_client_is_silent()
     {
         await using var server = await TestServer.Start();
-        server.Keyspace.Watches.Load(2, 1, 0, []);
+        server.Api.Watches.Load(2, 1, 0, []);
         using var client = new GrpcClient(server.Server.Port);
         using var stream = await DuplexStream.Open(client, "/etcdserverpb.Watch/Watch");
         await stream.Send(new WatchRequest { CreateRequest = new WatchCreateRequest { Key = ByteString.CopyFromUtf8("k") } });
         Assert.True((await stream.Receive(WatchResponse.Parser))!.Created);
 
-        server.Keyspace.Watches.Stop(EtcdErrors.LeaderChanged);
+        server.Api.Watches.Stop(EtcdErrors.LeaderChanged);
 
         Assert.Null(await stream.Receive(WatchResponse.Parser).WaitAsync(TimeSpan.FromSeconds(5)));
         Assert.Equal((StatusCode.Unavailable, "etcdserver: leader changed"), stream.Status);
@@ -180,7 +180,7 @@ public sealed class StreamTests
     public async Task A_progress_request_before_any_watch_is_silence_and_the_stream_goes_on()
     {
         await using var server = await TestServer.Start();
-        server.Keyspace.Watches.Load(2, 1, 0, []);
+        server.Api.Watches.Load(2, 1, 0, []);
         using var client = new GrpcClient(server.Server.Port);
         using var stream = await DuplexStream.Open(client, "/etcdserverpb.Watch/Watch");
         await stream.Send(new WatchRequest { ProgressRequest = new WatchProgressRequest() });

@@ -10,10 +10,10 @@ internal sealed class TestServer : IAsyncDisposable
     private readonly ILoggerFactory _logging;
     private bool _stopped;
 
-    private TestServer(KineServer server, FakeKeyspace keyspace, FakeBackend backend, ILoggerFactory logging, StringWriter log)
+    private TestServer(KineServer server, FakeEtcdApi api, FakeBackend backend, ILoggerFactory logging, StringWriter log)
     {
         Server = server;
-        Keyspace = keyspace;
+        Api = api;
         Backend = backend;
         _logging = logging;
         Log = log;
@@ -21,7 +21,7 @@ internal sealed class TestServer : IAsyncDisposable
 
     public KineServer Server { get; }
 
-    public FakeKeyspace Keyspace { get; }
+    public FakeEtcdApi Api { get; }
 
     public FakeBackend Backend { get; }
 
@@ -43,11 +43,11 @@ internal sealed class TestServer : IAsyncDisposable
         var log = new StringWriter();
         var synchronized = TextWriter.Synchronized(log);
         var logging = Kine.Host.Logging.Log.Create(options, synchronized, synchronized, TimeProvider.System);
-        var keyspace = new FakeKeyspace();
-        var backend = new FakeBackend(keyspace);
+        var api = new FakeEtcdApi();
+        var backend = new FakeBackend(api);
         var settings = ListenSettings.Read(options, logging.CreateLogger("tls"), TimeProvider.System);
         var server = await KineServer.Start(options, settings, backend, logging, TimeProvider.System, CancellationToken.None);
-        return new TestServer(server, keyspace, backend, logging, log);
+        return new TestServer(server, api, backend, logging, log);
     }
 
     public async Task Stop()

@@ -43,19 +43,19 @@ public sealed class UnaryTests
             .Select(i => new KeyValue { Key = ByteString.CopyFromUtf8($"k{i}"), Value = ByteString.CopyFrom(new byte[i % 700]), ModRevision = i + 2 })
             .ToArray();
         var encoded = pairs.Select(p => (ReadOnlyMemory<byte>)p.ToByteArray()).ToArray();
-        server.Keyspace.OnRange = (_, _) => new ValueTask<RangeReply>(new RangeReply
+        server.Api.OnRange = (_, _) => new ValueTask<RangeReply>(new RangeReply
         {
             Revision = 99,
             Count = 5000,
             More = true,
-            KvsLength = encoded.Sum(FakeKeyspace.FieldLength),
+            KvsLength = encoded.Sum(FakeEtcdApi.FieldLength),
             First = encoded[..10],
             Rest = Pieces(encoded),
         });
 
         var answer = await client.Call(Range, new RangeRequest { Key = ByteString.CopyFromUtf8("k") });
 
-        var expected = new RangeResponse { Header = server.Keyspace.Header(), Count = 5000, More = true, Kvs = { pairs } };
+        var expected = new RangeResponse { Header = server.Api.Header(), Count = 5000, More = true, Kvs = { pairs } };
         expected.Header.Revision = 99;
         Assert.Equal(expected, answer.Only(RangeResponse.Parser));
 
@@ -74,7 +74,7 @@ public sealed class UnaryTests
     {
         await using var server = await TestServer.Start();
         using var client = new GrpcClient(server.Server.Port);
-        server.Keyspace.OnRange = (_, _) => throw new EtcdException(StatusCode.OutOfRange, "100% größer\n");
+        server.Api.OnRange = (_, _) => throw new EtcdException(StatusCode.OutOfRange, "100% größer\n");
 
         var answer = await client.Call(Range, new RangeRequest());
 
@@ -103,7 +103,7 @@ public sealed class UnaryTests
         await using var server = await TestServer.Start();
         using var client = new GrpcClient(server.Server.Port);
         var first = new byte[100_000];
-        server.Keyspace.OnRange = (_, _) => new ValueTask<RangeReply>(new RangeReply
+        server.Api.OnRange = (_, _) => new ValueTask<RangeReply>(new RangeReply
         {
             Revision = 5,
             Count = 2,
@@ -114,7 +114,7 @@ public sealed class UnaryTests
 
         await Assert.ThrowsAsync<HttpRequestException>(() => client.Call(Range, new RangeRequest { Key = ByteString.CopyFromUtf8("k") }));
 
-        server.Keyspace.OnRange = null;
+        server.Api.OnRange = null;
         Assert.Equal(StatusCode.Ok, (await client.Call(Range, new RangeRequest { Key = ByteString.CopyFromUtf8("k") })).Status);
 
         static async IAsyncEnumerable<IReadOnlyList<ReadOnlyMemory<byte>>> Broken()

@@ -20,7 +20,7 @@ public sealed class WebTests
         Assert.Equal((HttpStatusCode.OK, """{"health":"true","reason":""}"""), await Get(web, "/health"));
         Assert.Equal((HttpStatusCode.OK, "ok\n"), await Get(web, "/readyz"));
 
-        server.Keyspace.OnRange = (_, _) => throw EtcdErrors.NoLeader;
+        server.Api.OnRange = (_, _) => throw EtcdErrors.NoLeader;
         Assert.Equal(
             (HttpStatusCode.ServiceUnavailable, """{"health":"false","reason":"RANGE ERROR:etcdserver: no leader"}"""), await Get(web, "/health"));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await Get(web, "/readyz")).Status);
@@ -33,7 +33,7 @@ public sealed class WebTests
         await using var server = await TestServer.Start();
         using var web = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{server.Server.Port}") };
         var released = new Released();
-        server.Keyspace.OnRange = (_, _) => new(new RangeReply { Revision = 1, Count = 0, Pin = released });
+        server.Api.OnRange = (_, _) => new(new RangeReply { Revision = 1, Count = 0, Pin = released });
 
         Assert.Equal(HttpStatusCode.OK, (await Get(web, "/health")).Status);
         Assert.Equal(1, released.Count);
@@ -46,10 +46,10 @@ public sealed class WebTests
     {
         await using var server = await TestServer.Start();
         using var web = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{server.Server.Port}") };
-        server.Keyspace.OnRange = async (_, token) =>
+        server.Api.OnRange = async (_, token) =>
         {
             await Task.Delay(Timeout.InfiniteTimeSpan, token);
-            return FakeKeyspace.Reply(1);
+            return FakeEtcdApi.Reply(1);
         };
 
         Assert.Equal(
@@ -62,7 +62,7 @@ public sealed class WebTests
     {
         await using var server = await TestServer.Start();
         using var web = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{server.Server.Port}") };
-        server.Keyspace.OnAlarm = () => new AlarmResponse { Alarms = { new AlarmMember { Alarm = AlarmType.Nospace } } };
+        server.Api.OnAlarm = () => new AlarmResponse { Alarms = { new AlarmMember { Alarm = AlarmType.Nospace } } };
 
         Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"health":"false","reason":"ALARM NOSPACE"}"""), await Get(web, "/health"));
         Assert.Equal(HttpStatusCode.OK, (await Get(web, "/health?serializable=true&exclude=NOSPACE")).Status);
@@ -104,7 +104,7 @@ public sealed class WebTests
     {
         await using var server = await TestServer.Start();
         using var web = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{server.Server.Port}") };
-        server.Keyspace.OnStatus = () => throw EtcdErrors.NoLeader;
+        server.Api.OnStatus = () => throw EtcdErrors.NoLeader;
 
         var samples = MetricSample.Parse((await Get(web, "/metrics")).Body);
 

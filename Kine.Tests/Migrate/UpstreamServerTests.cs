@@ -24,9 +24,9 @@ public sealed class UpstreamServerTests : IDisposable
     public async Task Its_present_keys_are_copied_page_by_page_with_their_revisions(bool refusesWholeRange)
     {
         await using var upstream = await TestServer.Start();
-        upstream.Keyspace.OnSnapshot = () => throw EtcdErrors.Unimplemented("method Snapshot not implemented");
-        upstream.Keyspace.OnTimeToLive = () => throw new EtcdException(StatusCode.Unknown, "lease time to live is not supported");
-        upstream.Keyspace.OnRange = (request, _) => new(Range(request, refusesWholeRange));
+        upstream.Api.OnSnapshot = () => throw EtcdErrors.Unimplemented("method Snapshot not implemented");
+        upstream.Api.OnTimeToLive = () => throw new EtcdException(StatusCode.Unknown, "lease time to live is not supported");
+        upstream.Api.OnRange = (request, _) => new(Range(request, refusesWholeRange));
         var store = $"sqlite://{_folder["a"]}";
 
         await SnapshotTools.Kine("migrate", "--from", string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{upstream.Server.Port}"), "--to", store);
@@ -57,7 +57,7 @@ public sealed class UpstreamServerTests : IDisposable
     {
         if (request.RangeEnd != ByteString.CopyFromUtf8("0"))
         {
-            return refusesWholeRange ? throw new EtcdException(StatusCode.Unknown, "invalid byte sequence") : FakeKeyspace.Reply(Revision);
+            return refusesWholeRange ? throw new EtcdException(StatusCode.Unknown, "invalid byte sequence") : FakeEtcdApi.Reply(Revision);
         }
 
         var rest = Enumerable.Range(0, Keys).Select(Pair).Where(pair => pair.Key.Span.SequenceCompareTo(request.Key.Span) >= 0).ToList();
@@ -67,6 +67,6 @@ public sealed class UpstreamServerTests : IDisposable
         }
 
         var page = rest.Take((int)request.Limit).Select(pair => (ReadOnlyMemory<byte>)pair.ToByteArray()).ToArray();
-        return new() { Revision = Revision, Count = rest.Count, More = rest.Count > page.Length, First = page, KvsLength = page.Sum(FakeKeyspace.FieldLength) };
+        return new() { Revision = Revision, Count = rest.Count, More = rest.Count > page.Length, First = page, KvsLength = page.Sum(FakeEtcdApi.FieldLength) };
     }
 }

@@ -30,7 +30,6 @@ public class RoomTests
             "Bolt",
             "Snapshots",
             "Import",
-            "Keyspace",
             "Cluster",
             "Hosting"));
 

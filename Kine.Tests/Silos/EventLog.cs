@@ -45,7 +45,7 @@ internal sealed class EventLog
         {
             try
             {
-                using var stream = silo.Keyspace.Watches.OpenStream();
+                using var stream = silo.Api.Watches.OpenStream();
                 using var ending = stop.Register(stream.Dispose);
                 await stream.Receive(new WatchRequest
                 {

@@ -4,7 +4,6 @@ using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Cluster;
 using Kine.Grains.Hosting;
-using Kine.Grains.Keyspace;
 using Kine.Grains.Values;
 using Kine.Grains.Watch;
 using Kine.Tests.Runtime;
@@ -17,7 +16,7 @@ namespace Kine.Tests.Silos;
 internal sealed class Silo : IAsyncDisposable
 {
     private readonly ErrorLog _logged = new();
-    private IKeyspace? _keyspace;
+    private IEtcdApi? _api;
     private bool _stopped;
 
     private Silo(IRevisionStore store, int primary, WriterOptions writer, SiloNetwork? network)
@@ -39,7 +38,7 @@ internal sealed class Silo : IAsyncDisposable
 
     public int Port { get; }
 
-    public IKeyspace Keyspace => _keyspace ?? throw new InvalidOperationException("The silo was not started.");
+    public IEtcdApi Api => _api ?? throw new InvalidOperationException("The silo was not started.");
 
     /// <summary>What was logged as an error.</summary>
     public ErrorLog Logged => _logged;
@@ -51,17 +50,17 @@ internal sealed class Silo : IAsyncDisposable
     public static async Task<Silo> Start(IRevisionStore store, WriterOptions writer, Silo? primary = null, SiloNetwork? network = null)
     {
         var silo = Prepare(store, writer, primary, network);
-        silo._keyspace = await silo.Backend.Start(CancellationToken.None);
+        silo._api = await silo.Backend.Start(CancellationToken.None);
         return silo;
     }
 
-    public Task<PutResponse> Put(string key, string value, long lease = 0) => Keyspace.Put(
+    public Task<PutResponse> Put(string key, string value, long lease = 0) => Api.Put(
         new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value), Lease = lease }, CancellationToken.None);
 
     /// <summary>The whole answer, gathered from all its pieces.</summary>
     public async Task<RangeResponse> Range(RangeRequest request)
     {
-        using var reply = await Keyspace.Range(request, CancellationToken.None);
+        using var reply = await Api.Range(request, CancellationToken.None);
         var response = new RangeResponse { Header = new ResponseHeader { Revision = reply.Revision }, Count = reply.Count, More = reply.More };
         response.Kvs.Add(reply.First.Select(pair => KeyValue.Parser.ParseFrom(pair.Span)));
         if (reply.Rest is not null)

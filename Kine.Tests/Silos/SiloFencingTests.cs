@@ -5,7 +5,6 @@ using Kine.Backends.Memory;
 using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Cluster;
-using Kine.Grains.Keyspace;
 
 namespace Kine.Tests.Silos;
 
@@ -27,8 +26,8 @@ public sealed class SiloFencingTests
         var errors = new ConcurrentQueue<(int, StatusCode, string)>();
         await Task.WhenAll(Enumerable.Range(0, 200).Select(i => Task.Run(async () =>
         {
-            var keyspace = (i % 2 == 0 ? first : second).Silo.Keyspace;
-            var error = await Assert.ThrowsAsync<EtcdException>(() => Call(keyspace, i / 2));
+            var api = (i % 2 == 0 ? first : second).Silo.Api;
+            var error = await Assert.ThrowsAsync<EtcdException>(() => Call(api, i / 2));
             errors.Enqueue((i / 2 % 8, error.Code, error.Message));
         })));
         Assert.All(errors, error => Assert.Equal((StatusCode.Unavailable, EtcdErrors.NoLeader.Message), (error.Item2, error.Item3)));
@@ -95,9 +94,9 @@ public sealed class SiloFencingTests
         }
 
         await AssertTimesOut(() => second.Silo.Range(new RangeRequest { Key = Key("/registry/"), RangeEnd = Key("/registry0") }));
-        await AssertTimesOut(() => second.Silo.Keyspace.Hash(new HashRequest(), default));
-        Assert.Equal(13, (await second.Silo.Keyspace.Status(new StatusRequest(), default)).Header.Revision); // answered while the store is away
-        await AssertTimesOut(() => second.Silo.Keyspace.Defragment(new DefragmentRequest(), default));
+        await AssertTimesOut(() => second.Silo.Api.Hash(new HashRequest(), default));
+        Assert.Equal(13, (await second.Silo.Api.Status(new StatusRequest(), default)).Header.Revision); // answered while the store is away
+        await AssertTimesOut(() => second.Silo.Api.Defragment(new DefragmentRequest(), default));
         await AssertTimesOut(() => second.Silo.Put("/registry/kind1/a", "2"));
     }
 
@@ -148,7 +147,7 @@ public sealed class SiloFencingTests
         long[] leases = [.. Enumerable.Range(1, 32)];
         foreach (var lease in leases)
         {
-            await Assert.ThrowsAsync<EtcdException>(() => second.Silo.Keyspace.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = lease }, default));
+            await Assert.ThrowsAsync<EtcdException>(() => second.Silo.Api.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = lease }, default));
         }
 
         second.Connection.Cut = true;
@@ -157,14 +156,14 @@ public sealed class SiloFencingTests
         second.Connection.Cut = false;
         foreach (var lease in leases)
         {
-            await Eventually(() => first.Silo.Keyspace.LeaseGrant(new LeaseGrantRequest { ID = lease, TTL = 8 }, default));
+            await Eventually(() => first.Silo.Api.LeaseGrant(new LeaseGrantRequest { ID = lease, TTL = 8 }, default));
         }
 
         second.Kill();
-        var answer = await Eventually(() => first.Silo.Keyspace.LeaseLeases(new LeaseLeasesRequest(), default));
+        var answer = await Eventually(() => first.Silo.Api.LeaseLeases(new LeaseLeasesRequest(), default));
         Assert.NotEmpty(answer.Leases);
         var deadline = DateTime.UtcNow + Patience;
-        while ((await Eventually(() => first.Silo.Keyspace.LeaseLeases(new LeaseLeasesRequest(), default))).Leases.Count > 0)
+        while ((await Eventually(() => first.Silo.Api.LeaseLeases(new LeaseLeasesRequest(), default))).Leases.Count > 0)
         {
             Assert.True(DateTime.UtcNow < deadline, "the leases never expired");
             await Task.Delay(100);
@@ -173,16 +172,16 @@ public sealed class SiloFencingTests
 
     private static ByteString Key(string text) => ByteString.CopyFromUtf8(text);
 
-    private static Task Call(IKeyspace keyspace, int i) => (i % 8) switch
+    private static Task Call(IEtcdApi api, int i) => (i % 8) switch
     {
-        0 => keyspace.Put(new PutRequest { Key = Key("/registry/kind1/a") }, default),
-        1 => keyspace.Range(new RangeRequest { Key = Key($"/registry/kind{i}/a") }, default).AsTask(),
-        2 => keyspace.Range(new RangeRequest { Key = Key("/"), RangeEnd = Key("0") }, default).AsTask(),
-        3 => keyspace.Txn(new TxnRequest(), default),
-        4 => keyspace.LeaseGrant(new LeaseGrantRequest { TTL = 10 }, default),
-        5 => keyspace.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = i }, default),
-        6 => keyspace.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = i }, default),
-        _ => keyspace.Status(new StatusRequest(), default),
+        0 => api.Put(new PutRequest { Key = Key("/registry/kind1/a") }, default),
+        1 => api.Range(new RangeRequest { Key = Key($"/registry/kind{i}/a") }, default).AsTask(),
+        2 => api.Range(new RangeRequest { Key = Key("/"), RangeEnd = Key("0") }, default).AsTask(),
+        3 => api.Txn(new TxnRequest(), default),
+        4 => api.LeaseGrant(new LeaseGrantRequest { TTL = 10 }, default),
+        5 => api.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = i }, default),
+        6 => api.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = i }, default),
+        _ => api.Status(new StatusRequest(), default),
     };
 
     private static async Task Write(Silo silo, int worker, ConcurrentDictionary<string, long> answered, CancellationToken enough)

@@ -43,7 +43,7 @@ public sealed class TwoSiloTests : IAsyncLifetime
             var revision = await Change(writing, random, $"{i}");
             if (random.Next(40) == 0)
             {
-                await (random.Next(2) == 0 ? _first : _second).Keyspace.Compact(
+                await (random.Next(2) == 0 ? _first : _second).Api.Compact(
                     new CompactionRequest { Revision = revision - random.Next(3), Physical = random.Next(2) == 0 }, CancellationToken.None);
             }
 
@@ -67,10 +67,10 @@ public sealed class TwoSiloTests : IAsyncLifetime
             while (!Volatile.Read(ref done))
             {
                 // Right at the present: whatever a follower reads may be gone already.
-                var revision = _first.Keyspace.Header().Revision;
+                var revision = _first.Api.Header().Revision;
                 if (revision > compacted)
                 {
-                    await _first.Keyspace.Compact(new CompactionRequest { Revision = revision, Physical = true }, CancellationToken.None);
+                    await _first.Api.Compact(new CompactionRequest { Revision = revision, Physical = true }, CancellationToken.None);
                     compacted = revision;
                 }
 
@@ -99,7 +99,7 @@ public sealed class TwoSiloTests : IAsyncLifetime
     [Fact]
     public async Task Concurrent_creates_of_one_key_through_both_silos_have_one_winner()
     {
-        var replies = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => (i % 2 == 0 ? _first : _second).Keyspace.Txn(
+        var replies = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => (i % 2 == 0 ? _first : _second).Api.Txn(
             new TxnRequest
             {
                 Compare = { new Compare { Key = Key("/registry/kind1/k"), Target = Compare.Types.CompareTarget.Mod, ModRevision = 0 } },
@@ -129,9 +129,9 @@ public sealed class TwoSiloTests : IAsyncLifetime
     [Fact]
     public async Task A_watch_through_the_second_silo_gets_every_event_once_and_in_order()
     {
-        await using var live = new TestStream(_second.Keyspace.Watches);
+        await using var live = new TestStream(_second.Api.Watches);
         await live.Watch("/registry/", "/registry0", more: create => create.PrevKv = true);
-        await using var reference = new TestStream(_first.Keyspace.Watches);
+        await using var reference = new TestStream(_first.Api.Watches);
         await reference.Watch("/registry/", "/registry0", more: create => create.PrevKv = true);
         long last = 0;
         for (var i = 0; i < 60; i++)
@@ -143,7 +143,7 @@ public sealed class TwoSiloTests : IAsyncLifetime
         var count = 660;
         var expected = await reference.Events(count);
         Assert.Equal(expected, await live.Events(count));
-        await using var past = new TestStream(_second.Keyspace.Watches);
+        await using var past = new TestStream(_second.Api.Watches);
         await past.Watch("/registry/", "/registry0", 2);
         Assert.Equal(expected, await past.Events(count));
         await live.AskProgress();
@@ -158,8 +158,8 @@ public sealed class TwoSiloTests : IAsyncLifetime
             await _second.Put("/registry/kind1/a", $"{i}");
         }
 
-        await _second.Keyspace.Compact(new CompactionRequest { Revision = 8, Physical = true }, CancellationToken.None);
-        await using var stream = new TestStream(_second.Keyspace.Watches);
+        await _second.Api.Compact(new CompactionRequest { Revision = 8, Physical = true }, CancellationToken.None);
+        await using var stream = new TestStream(_second.Api.Watches);
         await stream.Watch("/registry/kind1/a", start: 3);
         var cancelled = await stream.Next();
         Assert.Equal((true, 8L), (cancelled.Canceled, cancelled.CompactRevision));
@@ -178,7 +178,7 @@ public sealed class TwoSiloTests : IAsyncLifetime
         {
             var revision = (await _second.Put($"/registry/kind{i % 7}/a", $"{i}")).Header.Revision;
             var read = await _second.Range(new RangeRequest { Key = Key($"/registry/kind{i % 5}/a"), Serializable = true });
-            Assert.True(read.Header.Revision >= revision && _second.Keyspace.Header().Revision >= revision);
+            Assert.True(read.Header.Revision >= revision && _second.Api.Header().Revision >= revision);
         }
     }
 
@@ -187,17 +187,17 @@ public sealed class TwoSiloTests : IAsyncLifetime
     {
         for (long id = 1; id <= 8; id++)
         {
-            await _second.Keyspace.LeaseGrant(new LeaseGrantRequest { ID = id, TTL = id <= 4 ? 1 : 1000 }, CancellationToken.None);
+            await _second.Api.LeaseGrant(new LeaseGrantRequest { ID = id, TTL = id <= 4 ? 1 : 1000 }, CancellationToken.None);
             await _second.Put($"/registry/kind{id}/leased", "v", id);
         }
 
-        await using var stream = new TestStream(_second.Keyspace.Watches);
+        await using var stream = new TestStream(_second.Api.Watches);
         await stream.Watch("/registry/", "/registry0");
         for (long id = 5; id <= 8; id++)
         {
-            var kept = await _second.Keyspace.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = id }, CancellationToken.None);
+            var kept = await _second.Api.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = id }, CancellationToken.None);
             Assert.Equal(1000, kept.TTL);
-            var left = await _second.Keyspace.LeaseTimeToLive(
+            var left = await _second.Api.LeaseTimeToLive(
                 new LeaseTimeToLiveRequest { ID = id, Keys = true }, CancellationToken.None);
             Assert.InRange(left.TTL, 900, 1000);
             Assert.Equal($"/registry/kind{id}/leased", Assert.Single(left.Keys).ToStringUtf8());
@@ -205,11 +205,11 @@ public sealed class TwoSiloTests : IAsyncLifetime
 
         var expired = await stream.Events(4);
         Assert.Equal(Enumerable.Range(1, 4).Select(id => $"-/registry/kind{id}/leased"), expired.Select(text => text.Split(' ')[1]).Order());
-        Assert.Equal(4, (await _second.Keyspace.LeaseLeases(new LeaseLeasesRequest(), CancellationToken.None)).Leases.Count);
-        await _second.Keyspace.LeaseRevoke(new LeaseRevokeRequest { ID = 8 }, CancellationToken.None);
+        Assert.Equal(4, (await _second.Api.LeaseLeases(new LeaseLeasesRequest(), CancellationToken.None)).Leases.Count);
+        await _second.Api.LeaseRevoke(new LeaseRevokeRequest { ID = 8 }, CancellationToken.None);
         Assert.Equal(0, (await _second.Range(new RangeRequest { Key = Key("/registry/kind8/leased") })).Count);
         var error = await Assert.ThrowsAsync<EtcdException>(
-            () => _second.Keyspace.LeaseRevoke(new LeaseRevokeRequest { ID = 8 }, CancellationToken.None));
+            () => _second.Api.LeaseRevoke(new LeaseRevokeRequest { ID = 8 }, CancellationToken.None));
         Assert.Equal((StatusCode.NotFound, EtcdErrors.LeaseNotFound.Message), (error.Code, error.Message));
     }
 
@@ -225,8 +225,8 @@ public sealed class TwoSiloTests : IAsyncLifetime
     [Fact]
     public async Task The_writer_moves_and_watches_and_reads_go_on_without_a_gap()
     {
-        await using var far = new TestStream(_second.Keyspace.Watches);
-        await using var near = new TestStream(_first.Keyspace.Watches);
+        await using var far = new TestStream(_second.Api.Watches);
+        await using var near = new TestStream(_first.Api.Watches);
         await far.Watch("/registry/", "/registry0");
         await near.Watch("/registry/", "/registry0");
         await _second.Put("/registry/kind1/a", "before");
@@ -281,7 +281,7 @@ public sealed class TwoSiloTests : IAsyncLifetime
         switch (random.Next(6))
         {
             case 0:
-                return (await silo.Keyspace.DeleteRange(new DeleteRangeRequest { Key = Key(key) }, CancellationToken.None)).Header.Revision;
+                return (await silo.Api.DeleteRange(new DeleteRangeRequest { Key = Key(key) }, CancellationToken.None)).Header.Revision;
             case 1:
                 var txn = new TxnRequest
                 {
@@ -289,7 +289,7 @@ public sealed class TwoSiloTests : IAsyncLifetime
                     Success = { new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = Key(key), PrevKv = true } } },
                     Failure = { new RequestOp { RequestPut = new PutRequest { Key = Key(key), Value = Key(value) } } },
                 };
-                return (await silo.Keyspace.Txn(txn, CancellationToken.None)).Header.Revision;
+                return (await silo.Api.Txn(txn, CancellationToken.None)).Header.Revision;
             default:
                 return (await silo.Put(key, value)).Header.Revision;
         }

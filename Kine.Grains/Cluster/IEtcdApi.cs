@@ -2,13 +2,13 @@ using Kine.Etcd;
 using Kine.Grains.Reads;
 using Kine.Grains.Watch;
 
-namespace Kine.Grains.Keyspace;
+namespace Kine.Grains.Cluster;
 
 /// <summary>
 /// What the gRPC front end calls: etcd's KV, Lease, Maintenance and Cluster services on this process's way to the grains. Errors are
 /// <see cref="EtcdException"/>; a cancelled call throws <see cref="OperationCanceledException"/>, and its write may still happen.
 /// </summary>
-public interface IKeyspace
+public interface IEtcdApi
 {
     /// <summary>This process's watches.</summary>
     WatchHub Watches { get; }

@@ -3,14 +3,14 @@ using System.Runtime.CompilerServices;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Grains.Keyspace;
+using Kine.Grains.Cluster;
 using Kine.Grains.Reads;
 using Kine.Grains.Watch;
 
 namespace Kine.Tests.Grpc;
 
 /// <summary>A keyspace in a dictionary, for the front end's tests: each method can be replaced by the test that looks at it.</summary>
-internal sealed class FakeKeyspace : IKeyspace
+internal sealed class FakeEtcdApi : IEtcdApi
 {
     private readonly ConcurrentDictionary<ByteString, ByteString> _values = new();
     private long _revision = 1;
