@@ -8,7 +8,7 @@ using Kine.Grains.Cluster;
 
 namespace Kine.Tests.Silos;
 
-/// <summary>Two silos on a store whose fence decides who writes: what happens to the one without the writer when the writer is lost.</summary>
+/// <summary>Silos on a store whose fence decides who writes: what happens to those without the writer when the writer is lost.</summary>
 public sealed class SiloFencingTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3); // the cluster takes its time to call a silo dead
@@ -100,29 +100,33 @@ public sealed class SiloFencingTests
         await AssertTimesOut(() => second.Silo.Put("/registry/kind1/a", "2"));
     }
 
-    [Fact]
-    public async Task When_the_writers_silo_is_killed_the_other_goes_on_by_itself_and_nothing_that_was_answered_is_lost()
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task When_the_writers_silo_is_killed_the_others_go_on_by_themselves_and_nothing_that_was_answered_is_lost(int silos)
     {
         // Membership is kept in the first silo, so that the writer goes to the second, which can be killed.
         var elsewhere = await HoldElsewhere();
         await using var first = await FencedSilo.Start(_log, Options);
         await using var second = await FencedSilo.Start(_log, Options, first);
-        first.Connection.Cut = true;
+        await using var third = silos > 2 ? await FencedSilo.Start(_log, Options, first) : null;
+        FencedSilo[] others = third is null ? [first] : [first, third];
+        Cut(others, true);
         await _log.Release(elsewhere, default);
         await Eventually(() => second.Silo.Put("/registry/kind0/first", "v"));
-        first.Connection.Cut = false;
+        Cut(others, false);
 
         var answered = new ConcurrentDictionary<string, long>();
         using var enough = new CancellationTokenSource();
-        Task[] writers = [.. Enumerable.Range(0, 4).Select(worker => Write(first.Silo, worker, answered, enough.Token))];
+        Task[] writers = [.. Enumerable.Range(0, 4).Select(worker => Write(others[worker % others.Length].Silo, worker, answered, enough.Token))];
         using var seenAll = new CancellationTokenSource();
         var events = new EventLog();
         var watching = events.Follow(first.Silo, "/registry/", "/registry0", 2, seenAll.Token);
         await Until(() => answered.Count > 200);
-        Assert.Equal(0, first.Silo.Store.Appends);
+        Assert.Equal(0, Appends(others));
 
         second.Kill();
-        await Until(() => first.Silo.Store.Appends > 100);
+        await Until(() => Appends(others) > 100);
         await enough.CancelAsync();
         await Task.WhenAll(writers).WaitAsync(Patience);
         await AssertTimesOut(() => second.Silo.Range(new RangeRequest { Key = Key("/registry/kind0/first") }));
@@ -134,7 +138,7 @@ public sealed class SiloFencingTests
         await seenAll.CancelAsync();
         await watching.WaitAsync(Patience);
         Assert.Equal(all.Kvs.OrderBy(pair => pair.ModRevision).Select(pair => $"{pair.ModRevision} {pair.Key.ToStringUtf8()}={pair.Value.ToStringUtf8()}"), events.All);
-        Assert.Empty(first.Fatal);
+        Assert.All(others, silo => Assert.Empty(silo.Fatal));
     }
 
     [Fact]
@@ -169,6 +173,16 @@ public sealed class SiloFencingTests
             await Task.Delay(100);
         }
     }
+
+    private static void Cut(FencedSilo[] silos, bool cut)
+    {
+        foreach (var silo in silos)
+        {
+            silo.Connection.Cut = cut;
+        }
+    }
+
+    private static int Appends(FencedSilo[] silos) => silos.Sum(silo => silo.Silo.Store.Appends);
 
     private static ByteString Key(string text) => ByteString.CopyFromUtf8(text);
 

@@ -9,43 +9,52 @@ using HostServer = Kine.Host.Hosting.KineServer;
 
 namespace Kine.Tests.Silos;
 
-/// <summary>Two silos in this process, the writer in the first; clients talk to the front end of the second.</summary>
-internal sealed class SecondSiloServer : EtcdApiServer
+/// <summary>Two or more silos in this process, the writer in the first; clients talk to the front end of the last.</summary>
+internal sealed class LastSiloServer : EtcdApiServer
 {
+    private readonly int _silos;
+    private readonly List<Silo> _others = [];
     private readonly MemoryRevisionStore _store = new();
     private readonly ILoggerFactory _logging;
     private readonly StringWriter _log = new();
-    private Silo? _first;
     private HostServer? _server;
 
-    private SecondSiloServer()
+    private LastSiloServer(int silos)
     {
+        _silos = silos;
         var log = TextWriter.Synchronized(_log);
         Options = new ServerOptions { ListenAddress = Address, MetricsBindAddress = "0", EmulatedEtcdVersion = "3.6.11", LogFormat = "plain" };
         _logging = Log.Create(Options, log, log, TimeProvider.System);
     }
 
-    public override string Name => "kine on two silos";
+    public override string Name => $"kine on {_silos} silos";
 
-    /// <summary>What the second silo has done at the store.</summary>
-    public CountingStore? SecondStore { get; private set; }
+    /// <summary>What the last silo has done at the store.</summary>
+    public CountingStore? LastStore { get; private set; }
 
     private ServerOptions Options { get; }
 
-    public static async Task<SecondSiloServer> StartNew()
+    // The one address that clients can use, whichever silo answers them.
+    private WriterOptions Writer => new() { ClientUrl = $"http://{Address}" };
+
+    public static async Task<LastSiloServer> StartNew(int silos)
     {
-        var server = new SecondSiloServer();
+        var server = new LastSiloServer(silos);
         await server.Start();
         return server;
     }
 
     public override async Task Start()
     {
-        _first = await Silo.Start(_store, new WriterOptions());
-        var second = Silo.Prepare(_store, new WriterOptions(), _first);
-        SecondStore = second.Store;
+        for (var i = 1; i < _silos; i++)
+        {
+            _others.Add(await Silo.Start(_store, Writer, _others.FirstOrDefault()));
+        }
+
+        var last = Silo.Prepare(_store, Writer, _others[0]);
+        LastStore = last.Store;
         var settings = ListenSettings.Read(Options, _logging.CreateLogger("tls"), TimeProvider.System);
-        _server = await HostServer.Start(Options, settings, second.Backend, _logging, TimeProvider.System, CancellationToken.None);
+        _server = await HostServer.Start(Options, settings, last.Backend, _logging, TimeProvider.System, CancellationToken.None);
     }
 
     public override async ValueTask DisposeAsync()
@@ -56,9 +65,9 @@ internal sealed class SecondSiloServer : EtcdApiServer
             await _server.DisposeAsync();
         }
 
-        if (_first is not null)
+        foreach (var silo in Enumerable.Reverse(_others))
         {
-            await _first.DisposeAsync();
+            await silo.DisposeAsync();
         }
 
         _logging.Dispose();
