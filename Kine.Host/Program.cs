@@ -14,7 +14,7 @@ internal static class Program
 
     private static Task<int> Main(string[] args)
     {
-        var server = new ServerRun(ServerBackends.Create, Console.Out, Console.Error, TimeProvider.System);
+        var server = new ServerProgram(BackendServices.Add, Console.Out, Console.Error, TimeProvider.System);
         return new KineCommand(Console.Out, Console.Error, Environment.GetEnvironmentVariable, server.Run, Commands()).Run(args);
     }
 }

@@ -1,7 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Hosting;
 using Orleans.Configuration;
 using Orleans.Hosting;
 using Orleans.Runtime;
@@ -20,10 +19,6 @@ public static class GrainHosting
     private const int MissedProbes = 3; // after which a silo is dead
     private static readonly TimeSpan ProbeTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Forever = TimeSpan.FromDays(20); // waits end at 24 days
-
-    /// <summary>Adds the silo to a process that has no host of its own.</summary>
-    public static IServiceCollection AddKineGrains(this IServiceCollection services, GrainHostingOptions options) =>
-        services.AddOrleans(silo => silo.ConfigureKineSilo(options));
 
     /// <summary>What every silo of the product needs: its cluster, its directory, and how messages travel. For <c>UseOrleans</c> of a host.</summary>
     public static ISiloBuilder ConfigureKineSilo(this ISiloBuilder silo, GrainHostingOptions options)

@@ -5,26 +5,38 @@ using Kine.Grains.Watch;
 using Kine.Grains.Writing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 
 namespace Kine.Grains.Hosting;
 
-/// <summary>What the grains and the front end of one process share, whichever grain runtime carries them.</summary>
+/// <summary>Everything behind the front end.</summary>
 public static class KineServices
 {
-    /// <summary>Adds the process's store, caches, watches and keyspace.</summary>
-    public static IServiceCollection AddKineServices(
-        this IServiceCollection services, IRevisionStore store, WriterOptions writer, WatchHubOptions watches)
+    /// <summary>
+    /// Adds store, silo and writer to a host. As hosted services they start in this order and stop in the opposite one; what answers clients is added after
+    /// them.
+    /// </summary>
+    public static IServiceCollection AddKine(
+        this IServiceCollection services, IRevisionStore store, WriterOptions writer, WatchHubOptions watches, GrainHostingOptions grains)
     {
+        services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<ProofClock>();
-        return services
+        services
             .AddSingleton(store)
-            .AddSingleton(writer)
+            .AddSingleton<ProcessFailure>()
+            .AddSingleton(provider => writer with { Fatal = provider.GetRequiredService<ProcessFailure>().Report })
             .AddSingleton(watches)
             .AddSingleton<Candidacy>()
             .AddSingleton<ProcessState>()
             .AddSingleton<IEventHistory, EventHistory>()
             .AddSingleton<WatchHub>()
             .AddSingleton<FollowerFeed>()
-            .AddSingleton<IEtcdApi, EtcdApi>();
+            .AddSingleton<IEtcdApi, EtcdApi>()
+            .AddSingleton<WriterService>()
+            .AddSingleton<IStoreStatus>(provider => provider.GetRequiredService<WriterService>());
+        services.AddHostedService<StoreService>();
+        services.AddOrleans(silo => silo.ConfigureKineSilo(grains));
+        services.AddHostedService(provider => provider.GetRequiredService<WriterService>());
+        return services;
     }
 }

@@ -1,6 +1,6 @@
 namespace Kine.Host.Grpc;
 
-/// <summary>Where and how a <see cref="GrpcServer"/> listens.</summary>
+/// <summary>Where and how the server listens.</summary>
 internal sealed record GrpcServerSettings
 {
     /// <summary>For etcd's clients.</summary>

@@ -4,15 +4,12 @@ using Kine.Backends.Memory;
 using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Cluster;
-using Kine.Grains.Hosting;
 using Kine.Grains.Index;
 using Kine.Grains.Reads;
 using Kine.Grains.Watch;
 using Kine.Grains.Writing;
+using Kine.Tests.Grains;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using Orleans;
 
 namespace Kine.Tests.Followers;
@@ -22,31 +19,21 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private readonly ServiceProvider _services;
+    private GrainHost _host = null!;
     private readonly ConcurrentQueue<EventBatch> _published = new();
     private IEventObserver? _reference;
     private long _heard;
 
-    private FollowedServer()
-    {
-        var services = new ServiceCollection();
-        services.AddSingleton<ILoggerFactory>(NullLoggerFactory.Instance);
-        services.AddSingleton(TimeProvider.System);
-        services.AddKineServices(Store, new WriterOptions { CacheBytes = 1 << 16 }, new WatchHubOptions());
-        services.AddKineGrains(new GrainHostingOptions());
-        _services = services.BuildServiceProvider();
-    }
-
     public MemoryRevisionStore Store { get; } = new();
 
-    public IGrainFactory Grains => _services.GetRequiredService<IGrainFactory>();
+    public IGrainFactory Grains => _host.Services.GetRequiredService<IGrainFactory>();
 
-    public IEtcdApi Api => _services.GetRequiredService<IEtcdApi>();
+    public IEtcdApi Api => _host.Services.GetRequiredService<IEtcdApi>();
 
-    public WatchHub Hub => _services.GetRequiredService<WatchHub>();
+    public WatchHub Hub => _host.Services.GetRequiredService<WatchHub>();
 
     /// <summary>What the writer itself reads from.</summary>
-    public KeyspaceView View => _services.GetRequiredService<ProcessState>().Writer!;
+    public KeyspaceView View => _host.Services.GetRequiredService<ProcessState>().Writer!;
 
     /// <summary>Awaited before a piece of the index is read.</summary>
     public Func<Task>? BeforePiece { get; set; }
@@ -65,12 +52,7 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
     public static async Task<FollowedServer> Start()
     {
         var server = new FollowedServer();
-        await server.Store.Open(CancellationToken.None);
-        foreach (var service in server._services.GetServices<IHostedService>())
-        {
-            await service.StartAsync(CancellationToken.None);
-        }
-
+        server._host = await GrainHost.Start(server.Store, new WriterOptions { CacheBytes = 1 << 16 });
         server._reference = server.Grains.CreateObjectReference<IEventObserver>(server);
         server._heard = (await server.Subscribe()).Revision;
         return server;
@@ -165,17 +147,7 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
         }
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await Writer.Stop();
-        foreach (var service in _services.GetServices<IHostedService>().Reverse())
-        {
-            await service.StopAsync(CancellationToken.None);
-        }
-
-        await _services.DisposeAsync();
-        await Store.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _host.DisposeAsync();
 
     private static string Key(Random random) => random.Next(4) == 0 ? $"/registry/nodes/n{random.Next(9)}" : $"/registry/pods/p{random.Next(60):d2}";
 }

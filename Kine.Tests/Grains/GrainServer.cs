@@ -5,33 +5,22 @@ using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Cluster;
 using Kine.Grains.Fencing;
-using Kine.Grains.Hosting;
 using Kine.Grains.Reads;
 using Kine.Grains.Values;
-using Kine.Grains.Watch;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Kine.Tests.Grains;
 
 /// <summary>Store, grains and keyspace without gRPC.</summary>
 internal sealed class GrainServer : IAsyncDisposable
 {
-    private readonly ServerBackend _backend;
+    private readonly GrainHost _host;
 
-    private GrainServer(ServerBackend backend, IEtcdApi api)
-    {
-        _backend = backend;
-        Api = api;
-    }
+    private GrainServer(GrainHost host) => _host = host;
 
-    public IEtcdApi Api { get; }
+    public IEtcdApi Api => _host.Api;
 
-    public static async Task<GrainServer> Start(IRevisionStore store, WriterOptions? options = null, TimeProvider? time = null, ProofClock? clock = null)
-    {
-        var backend = new ServerBackend(
-            store, options ?? new WriterOptions(), new WatchHubOptions(), new GrainHostingOptions(), NullLoggerFactory.Instance, time ?? TimeProvider.System, clock);
-        return new GrainServer(backend, await backend.Start(CancellationToken.None));
-    }
+    public static async Task<GrainServer> Start(IRevisionStore store, WriterOptions? options = null, TimeProvider? time = null, ProofClock? clock = null) =>
+        new(await GrainHost.Start(store, options, time: time, clock: clock));
 
     public Task<PutResponse> Put(string key, string value, long lease = 0) =>
         Api.Put(new PutRequest { Key = Bytes(key), Value = Bytes(value), Lease = lease }, CancellationToken.None);
@@ -64,5 +53,5 @@ internal sealed class GrainServer : IAsyncDisposable
 
     public static ByteString Bytes(string text) => ByteString.CopyFrom(Encoding.UTF8.GetBytes(text));
 
-    public async ValueTask DisposeAsync() => await _backend.Stop(CancellationToken.None);
+    public ValueTask DisposeAsync() => _host.DisposeAsync();
 }

@@ -1,34 +1,43 @@
 using Kine.Grains.Cluster;
 using Kine.Grains.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace Kine.Tests.Grpc;
 
 /// <summary>A backend with nothing behind its keyspace.</summary>
-internal sealed class FakeBackend(IEtcdApi api) : IServerBackend
+internal sealed class FakeBackend(IEtcdApi api) : IHostedService, IStoreStatus
 {
-    private readonly TaskCompletionSource<string> _broken = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ProcessFailure? _failure;
 
     public string StoreDescription => "fake";
 
     public string? StandsByFor => null;
 
-    public Task<string> Broken => _broken.Task;
-
-    /// <summary>Thrown by <see cref="Start"/> when set.</summary>
+    /// <summary>Thrown at start when set.</summary>
     public Exception? StartError { get; init; }
 
     /// <summary>True once it was stopped.</summary>
     public bool Stopped { get; private set; }
 
-    public Task<IEtcdApi> Start(CancellationToken cancellationToken) =>
-        StartError is { } error ? Task.FromException<IEtcdApi>(error) : Task.FromResult(api);
+    public void AddTo(IServiceCollection services) => services
+        .AddSingleton(api)
+        .AddSingleton<IStoreStatus>(this)
+        .AddSingleton<ProcessFailure>()
+        .AddHostedService(provider =>
+        {
+            _failure = provider.GetRequiredService<ProcessFailure>();
+            return this;
+        });
 
-    public Task Stop(CancellationToken cancellationToken)
+    public Task StartAsync(CancellationToken cancellationToken) => StartError is { } error ? Task.FromException(error) : Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken)
     {
         Stopped = true;
         return Task.CompletedTask;
     }
 
     /// <summary>Lets the program know that the backend cannot go on.</summary>
-    public void Break(string reason) => _broken.SetResult(reason);
+    public void Break(string reason) => _failure!.Report(reason);
 }

@@ -7,7 +7,7 @@ using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
 using Kine.Host.Grpc;
-using Kine.Host.Hosting;
+using Kine.Host.Cli;
 using Xunit;
 
 namespace Kine.Tests.Grpc;

@@ -1,4 +1,5 @@
 using Kine.Host.Cli;
+using Kine.Host.Grpc;
 using Kine.Host.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -8,18 +9,19 @@ namespace Kine.Tests.Grpc;
 internal sealed class TestServer : IAsyncDisposable
 {
     private readonly ILoggerFactory _logging;
-    private bool _stopped;
+    private readonly KineHost _host;
 
-    private TestServer(KineServer server, FakeEtcdApi api, FakeBackend backend, ILoggerFactory logging, StringWriter log)
+    private TestServer(KineHost host, FakeEtcdApi api, FakeBackend backend, ILoggerFactory logging, StringWriter log)
     {
-        Server = server;
+        _host = host;
+        Server = host.Listener;
         Api = api;
         Backend = backend;
         _logging = logging;
         Log = log;
     }
 
-    public KineServer Server { get; }
+    public ClientListener Server { get; }
 
     public FakeEtcdApi Api { get; }
 
@@ -45,25 +47,16 @@ internal sealed class TestServer : IAsyncDisposable
         var logging = Kine.Host.Logging.Log.Create(options, synchronized, synchronized, TimeProvider.System);
         var api = new FakeEtcdApi();
         var backend = new FakeBackend(api);
-        var settings = ListenSettings.Read(options, logging.CreateLogger("tls"), TimeProvider.System);
-        var server = await KineServer.Start(options, settings, backend, logging, TimeProvider.System, CancellationToken.None);
-        return new TestServer(server, api, backend, logging, log);
+        var host = KineHost.Build(options, services => backend.AddTo(services), logging, TimeProvider.System);
+        Assert.True(await host.Start(CancellationToken.None));
+        return new TestServer(host, api, backend, logging, log);
     }
 
-    public async Task Stop()
-    {
-        _stopped = true;
-        await Server.Stop();
-    }
+    public async Task Stop() => Assert.True(await _host.Stop());
 
     public async ValueTask DisposeAsync()
     {
-        if (!_stopped)
-        {
-            await Server.Stop();
-        }
-
-        await Server.DisposeAsync();
+        await _host.Stop();
         _logging.Dispose();
     }
 }

@@ -21,7 +21,7 @@ public sealed class ProbeCluster : IAsyncDisposable
         builder.Services.AddSingleton(Log);
         builder.Services.AddSingleton<ILoggerProvider>(Logged);
         SiloPort = FreePort.Next();
-        builder.Services.AddKineGrains(options with { SiloPort = SiloPort, GatewayPort = FreePort.Next() });
+        builder.UseOrleans(silo => silo.ConfigureKineSilo(options with { SiloPort = SiloPort, GatewayPort = FreePort.Next() }));
         _host = builder.Build();
     }
 

@@ -5,7 +5,6 @@ using Kine.Host.Hosting;
 using Kine.Host.Logging;
 using Kine.Tests.Servers;
 using Microsoft.Extensions.Logging;
-using HostServer = Kine.Host.Hosting.KineServer;
 
 namespace Kine.Tests.Silos;
 
@@ -17,7 +16,7 @@ internal sealed class LastSiloServer : EtcdApiServer
     private readonly MemoryRevisionStore _store = new();
     private readonly ILoggerFactory _logging;
     private readonly StringWriter _log = new();
-    private HostServer? _server;
+    private KineHost? _host;
 
     private LastSiloServer(int silos)
     {
@@ -53,16 +52,15 @@ internal sealed class LastSiloServer : EtcdApiServer
 
         var last = Silo.Prepare(_store, Writer, _others[0]);
         LastStore = last.Store;
-        var settings = ListenSettings.Read(Options, _logging.CreateLogger("tls"), TimeProvider.System);
-        _server = await HostServer.Start(Options, settings, last.Backend, _logging, TimeProvider.System, CancellationToken.None);
+        _host = KineHost.Build(Options, last.AddTo, _logging, TimeProvider.System);
+        Assert.True(await _host.Start(CancellationToken.None));
     }
 
     public override async ValueTask DisposeAsync()
     {
-        if (_server is not null)
+        if (_host is not null)
         {
-            await _server.Stop();
-            await _server.DisposeAsync();
+            await _host.Stop();
         }
 
         foreach (var silo in Enumerable.Reverse(_others))

@@ -1,4 +1,4 @@
-namespace Kine.Host.Hosting;
+namespace Kine.Host.Cli;
 
 /// <summary>The server cannot start; the message is one sentence for the user.</summary>
 internal sealed class StartException(string message, bool wrongSettings, Exception? innerException = null) : Exception(message, innerException)

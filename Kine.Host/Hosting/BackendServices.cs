@@ -5,17 +5,19 @@ using Kine.Grains;
 using Kine.Grains.Hosting;
 using Kine.Grains.Watch;
 using Kine.Host.Cli;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Host.Hosting;
 
-/// <summary>Chooses the backend by the endpoint.</summary>
-internal static class ServerBackends
+/// <summary>Adds what is behind the front end; the store is chosen by the endpoint.</summary>
+internal static class BackendServices
 {
     private const long MostPageEvents = 1000; // etcd's own limit of revisions a reply
 
-    /// <summary>See <see cref="BackendFactory"/>.</summary>
-    public static IServerBackend Create(ServerOptions options, ILoggerFactory logging, TimeProvider time)
+    /// <summary>Nothing is opened yet.</summary>
+    /// <exception cref="BackendException">The endpoint or an option for it is wrong.</exception>
+    public static void Add(IServiceCollection services, ServerOptions options, ILoggerFactory logging)
     {
         var writer = new WriterOptions
         {
@@ -41,7 +43,7 @@ internal static class ServerBackends
         try
         {
             var store = StoreEndpoint.Parse(options.Endpoint, Settings(options, logging)).Create();
-            return new ServerBackend(store, writer, watches, new GrainHostingOptions(), logging, time);
+            services.AddKine(store, writer, watches, new GrainHostingOptions());
         }
         catch (StoreRefusedException error)
         {

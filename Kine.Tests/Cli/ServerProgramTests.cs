@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Kine.Tests.Cli;
 
-public sealed class ServerRunTests
+public sealed class ServerProgramTests
 {
     [Fact]
     public async Task It_says_in_one_line_that_it_serves_and_ends_with_zero_when_told()
@@ -61,17 +61,6 @@ public sealed class ServerRunTests
     }
 
     [Fact]
-    public async Task A_backend_that_never_started_is_not_stopped()
-    {
-        var backend = new FakeBackend(new FakeEtcdApi()) { StartError = new BackendException("no") };
-        using var log = new Lines(_ => { });
-
-        await Run(backend, log, CancellationToken.None);
-
-        Assert.False(backend.Stopped);
-    }
-
-    [Fact]
     public async Task A_listener_that_fails_stops_the_backend()
     {
         await using var taken = await TestServer.Start();
@@ -80,7 +69,7 @@ public sealed class ServerRunTests
         using var logging = Log.Create(TestServer.Options, log, log, TimeProvider.System);
         var options = TestServer.Options with { ListenAddress = $"127.0.0.1:{taken.Server.Port}" };
 
-        var code = await new ServerRun((_, _, _) => backend, log, log, TimeProvider.System).Run(options, logging, CancellationToken.None);
+        var code = await new ServerProgram((services, _, _) => backend.AddTo(services), log, log, TimeProvider.System).Run(options, logging, CancellationToken.None);
 
         Assert.Equal(1, code);
         Assert.True(backend.Stopped);
@@ -95,7 +84,7 @@ public sealed class ServerRunTests
         using var log = new Lines(_ => ended.Cancel());
         using var logging = Log.Create(options, log, log, TimeProvider.System);
 
-        await new ServerRun((_, _, _) => new FakeBackend(new FakeEtcdApi()), log, log, TimeProvider.System).Run(options, logging, ended.Token);
+        await new ServerProgram((services, _, _) => new FakeBackend(new FakeEtcdApi()).AddTo(services), log, log, TimeProvider.System).Run(options, logging, ended.Token);
 
         using var line = System.Text.Json.JsonDocument.Parse(log.All[0]);
         Assert.Equal("info", line.RootElement.GetProperty("severity").GetString());
@@ -105,7 +94,7 @@ public sealed class ServerRunTests
     private static async Task<int> Run(FakeBackend backend, Lines log, CancellationToken ended)
     {
         using var logging = Log.Create(TestServer.Options, log, log, TimeProvider.System);
-        return await new ServerRun((_, _, _) => backend, log, log, TimeProvider.System)
+        return await new ServerProgram((services, _, _) => backend.AddTo(services), log, log, TimeProvider.System)
             .Run(TestServer.Options, logging, ended)
             .WaitAsync(TimeSpan.FromSeconds(10));
     }

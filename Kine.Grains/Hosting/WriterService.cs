@@ -1,0 +1,56 @@
+using Kine.Backends;
+using Kine.Grains.Cluster;
+using Kine.Grains.Fencing;
+using Kine.Grains.Import;
+using Kine.Grains.Watch;
+using Kine.Grains.Writing;
+using Microsoft.Extensions.Hosting;
+
+namespace Kine.Grains.Hosting;
+
+/// <summary>
+/// Takes the store over once the silo runs, and loads the index. While another process holds the store this one stands by: requests are answered
+/// "etcdserver: no leader" until it takes over. Drains the appends and releases the store before the silo stops.
+/// </summary>
+internal sealed class WriterService(
+    IRevisionStore store, ProcessState process, Candidacy candidacy, WatchHub watches, FollowerFeed feed, IGrainFactory grains) : IHostedService, IStoreStatus
+{
+    /// <inheritdoc/>
+    public string StoreDescription => store.Description;
+
+    /// <inheritdoc/>
+    public string? StandsByFor => watches.IsLeaderless ? candidacy.HolderAddress : null;
+
+    private IRevisionGrain Writer => grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
+
+    // A process that may not write yet stands by: the feed asks for the writer every second, and so brings it to life here as soon as the store lets it.
+    /// <inheritdoc/>
+    /// <exception cref="BackendException">The store cannot be taken over; the message is one sentence for the user.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RemoteCall.Answer(Writer.Ready(), cancellationToken);
+        }
+        catch (EtcdException error) when (!store.IsExclusive && error.Code == StatusCode.Unavailable)
+        {
+            watches.LoseLeader(() => process.Writer is null);
+        }
+        catch (Exception error) when (error is StoreRefusedException or ImportException)
+        {
+            throw new BackendException(error.Message, innerException: error);
+        }
+
+        await feed.Start();
+    }
+
+    /// <inheritdoc/>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await feed.Stop();
+        if (process.Writer is not null)
+        {
+            await Writer.Stop().WaitAsync(cancellationToken);
+        }
+    }
+}

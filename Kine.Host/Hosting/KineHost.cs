@@ -1,0 +1,181 @@
+using Grpc.HealthCheck;
+using Kine.Grains.Cluster;
+using Kine.Grains.Hosting;
+using Kine.Host.Cli;
+using Kine.Host.Grpc;
+using Kine.Host.Metrics;
+using Kine.Host.Services;
+using Kine.Host.Web;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Kine.Host.Hosting;
+
+/// <summary>
+/// The one host of the server, with one container. Its hosted services start in this order: the store opens, the silo starts, this process becomes the writer
+/// or stands by, clients are listened to. They stop in the opposite order.
+/// </summary>
+internal sealed class KineHost
+{
+    /// <summary>How long stopping may take; the process needs a moment more to end.</summary>
+    private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(4);
+
+    /// <summary>How long a start that is told to stop may take to put back what it took.</summary>
+    private static readonly TimeSpan GiveUpTime = TimeSpan.FromSeconds(2);
+
+    private readonly WebApplication _app;
+    private readonly ILogger _logger;
+    private Task<bool>? _stopping;
+
+    private KineHost(WebApplication app, ILogger logger)
+    {
+        _app = app;
+        _logger = logger;
+    }
+
+    /// <summary>Everything that runs in it.</summary>
+    public IServiceProvider Services => _app.Services;
+
+    /// <summary>What clients connect to.</summary>
+    public ClientListener Listener => Services.GetRequiredService<ClientListener>();
+
+    /// <summary>Puts it together; nothing is opened yet.</summary>
+    /// <param name="options">What the user asked for.</param>
+    /// <param name="backend">Adds what is behind the front end: <see cref="IEtcdApi"/>, <see cref="IStoreStatus"/>, <see cref="ProcessFailure"/>.</param>
+    /// <param name="logging">The log.</param>
+    /// <param name="time">The clock.</param>
+    /// <exception cref="StartException">The listener's settings are wrong.</exception>
+    /// <exception cref="BackendException">The store's are.</exception>
+    public static KineHost Build(ServerOptions options, Action<IServiceCollection> backend, ILoggerFactory logging, TimeProvider time)
+    {
+        var settings = ListenSettings.Read(options, logging.CreateLogger("Kine.Tls"), time);
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddSingleton(logging).AddSingleton(time).Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
+        backend(builder.Services);
+        builder.AddClientListener(settings);
+        AddFrontEnd(builder.Services, options.EmulatedEtcdVersion);
+        IApplicationBuilder app = builder.Build();
+        app.Use(_ => app.ApplicationServices.GetRequiredService<GrpcMiddleware>().Invoke);
+        return new KineHost((WebApplication)app, logging.CreateLogger<KineHost>());
+    }
+
+    /// <summary>
+    /// Starts everything; false when the process was told to stop meanwhile. A start that fails or is told to stop puts back what it took, unless the store
+    /// does not answer.
+    /// </summary>
+    /// <exception cref="BackendException">The store cannot be opened.</exception>
+    /// <exception cref="StartException">An address cannot be listened on.</exception>
+    public async Task<bool> Start(CancellationToken cancellationToken)
+    {
+        using var told = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _app.Lifetime.ApplicationStopping);
+        var starting = _app.StartAsync(told.Token);
+        try
+        {
+            await starting.WaitAsync(told.Token);
+            return true;
+        }
+        catch (OperationCanceledException) when (told.IsCancellationRequested)
+        {
+            if (await Task.WhenAny(starting, Task.Delay(GiveUpTime, CancellationToken.None)) == starting)
+            {
+                await PutBack();
+            }
+
+            return false;
+        }
+        catch
+        {
+            await PutBack();
+            throw;
+        }
+    }
+
+    /// <summary>Waits until the process is told to stop, or cannot go on.</summary>
+    public async Task WaitForStop(CancellationToken cancellationToken)
+    {
+        using var told = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _app.Lifetime.ApplicationStopping);
+        await Task.Delay(Timeout.Infinite, told.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>
+    /// Ends the streams with Unavailable, lets the other calls finish, then stops the rest, in less than 5 s. False when the store did not answer by then:
+    /// what is still under way is left to itself, and the process should end.
+    /// </summary>
+    public Task<bool> Stop() => _stopping ??= StopInTime();
+
+    private async Task PutBack()
+    {
+        try
+        {
+            await Stop();
+        }
+        catch (Exception error) // a silo that never ran refuses to stop
+        {
+            _logger.LogDebug(error, "stopping what was not started");
+        }
+    }
+
+    // A store that does not answer may hold up each of the steps, the closing too, and some clients block their thread in it.
+    private async Task<bool> StopInTime()
+    {
+        using var timeout = new CancellationTokenSource(StopTime);
+        try
+        {
+            await Task.Run(() => StopAndClose(timeout.Token), CancellationToken.None).WaitAsync(timeout.Token);
+            return true;
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    private async Task StopAndClose(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _app.StopAsync(cancellationToken);
+        }
+        finally
+        {
+            await _app.DisposeAsync();
+        }
+    }
+
+    private static void AddFrontEnd(IServiceCollection services, string etcdVersion) => services
+        .AddSingleton(provider =>
+        {
+            var errors = new ErrorTranslation(provider.GetRequiredService<ClientListener>().Stopping, Logger(provider, "Kine.Grpc"));
+            var binder = new ServiceBinder(errors);
+            ServiceTable.Bind(binder, provider.GetRequiredService<IEtcdApi>(), provider.GetRequiredService<HealthServiceImpl>());
+            return binder;
+        })
+        .AddSingleton(provider => new ServerMetrics(
+            provider.GetRequiredService<IEtcdApi>(),
+            [.. provider.GetRequiredService<ServiceBinder>().Methods.Values],
+            etcdVersion,
+            provider.GetRequiredService<TimeProvider>()))
+        .AddSingleton(provider => new WebPages(
+            provider.GetRequiredService<IEtcdApi>(),
+            provider.GetRequiredService<ServerMetrics>(),
+            etcdVersion,
+            provider.GetRequiredService<TimeProvider>(),
+            Logger(provider, "Kine.Web")))
+        .AddSingleton(provider =>
+        {
+            var binder = provider.GetRequiredService<ServiceBinder>();
+            var endpoints = new MethodEndpoints(provider);
+            endpoints.MapGrpcService(binder.Build());
+            var time = provider.GetRequiredService<TimeProvider>();
+            return new GrpcMiddleware(
+                endpoints.Methods(binder.Methods),
+                new PartialMessages(GrpcLimits.MaxPartialBytes, GrpcLimits.PartialTime, time),
+                provider.GetRequiredService<WebPages>().Answer,
+                provider.GetRequiredService<ClientListener>().Stopping,
+                time);
+        });
+
+    private static ILogger Logger(IServiceProvider provider, string category) => provider.GetRequiredService<ILoggerFactory>().CreateLogger(category);
+}

@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using System.Globalization;
+using Kine.Grains.Cluster;
+using Kine.Grains.Hosting;
+using Kine.Host.Cli;
+using Kine.Host.Logging;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Kine.Host.Hosting;
+
+/// <summary>Runs the server from its options to a signal, and says so.</summary>
+/// <param name="backend">Adds what is behind the front end.</param>
+/// <param name="output">Standard output.</param>
+/// <param name="error">Standard error: the log, and the sentence that says why there is no server.</param>
+/// <param name="time">The clock.</param>
+internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, ILoggerFactory> backend, TextWriter output, TextWriter error, TimeProvider time)
+{
+    private const int Failed = 1;
+
+    /// <summary>Serves until SIGTERM or SIGINT, and gives the exit code.</summary>
+    public async Task<int> Run(ServerOptions options)
+    {
+        using var logging = Log.Create(options, output, error, time);
+        return await Run(options, logging, CancellationToken.None);
+    }
+
+    /// <summary>Serves until a signal comes or the token fires, and gives the exit code.</summary>
+    public async Task<int> Run(ServerOptions options, ILoggerFactory logging, CancellationToken ended)
+    {
+        var logger = logging.CreateLogger("Kine");
+        TaskScheduler.UnobservedTaskException += OnUnobserved;
+        try
+        {
+            var start = time.GetTimestamp();
+            var host = KineHost.Build(options, services => backend(services, options, logging), logging, time);
+            if (!await host.Start(ended))
+            {
+                return 0;
+            }
+
+            LogStarted(logger, options, host, time.GetElapsedTime(start));
+            await host.WaitForStop(ended);
+            var failure = host.Services.GetRequiredService<ProcessFailure>().Reason;
+            if (failure is not null)
+            {
+                logger.LogCritical("{Reason}", failure);
+            }
+            else
+            {
+                logger.LogInformation("stopping");
+            }
+
+            if (!await host.Stop())
+            {
+                logger.LogWarning(
+                    "the store did not answer in time, so that it was not released: the next writer waits for the lease to run out, and writes without an answer may or may not have happened");
+            }
+
+            return failure is null ? 0 : Failed;
+        }
+        catch (StartException e)
+        {
+            await error.WriteLineAsync($"kine: {e.Message}");
+            return e.WrongSettings ? KineCommand.WrongUsage : Failed;
+        }
+        catch (BackendException e)
+        {
+            await error.WriteLineAsync($"kine: {e.Message}");
+            return e.WrongSettings ? KineCommand.WrongUsage : Failed;
+        }
+        catch (Exception e)
+        {
+            logger.LogCritical(e, "the server failed");
+            return Failed;
+        }
+        finally
+        {
+            TaskScheduler.UnobservedTaskException -= OnUnobserved;
+        }
+
+        void OnUnobserved(object? sender, UnobservedTaskExceptionEventArgs e) => logger.LogError(e.Exception, "a task failed and nobody looked");
+    }
+
+    private void LogStarted(ILogger logger, ServerOptions options, KineHost host, TimeSpan sinceMain)
+    {
+        var store = host.Services.GetRequiredService<IStoreStatus>();
+        if (store.StandsByFor is { } holder)
+        {
+            logger.LogInformation(
+                "kine {Version} stands by on {Address}, store {Store}: the process at {Holder} writes to it",
+                KineCommand.Version,
+                Address(options, host),
+                store.StoreDescription,
+                holder);
+        }
+        else
+        {
+            var seconds = (time.GetUtcNow() - Process.GetCurrentProcess().StartTime.ToUniversalTime()).TotalSeconds;
+            logger.LogInformation(
+                "kine {Version} serves etcd v3 on {Address}, store {Store}, revision {Revision}, ready in {Seconds} s",
+                KineCommand.Version,
+                Address(options, host),
+                store.StoreDescription,
+                host.Services.GetRequiredService<IEtcdApi>().Header().Revision,
+                (seconds is < 0 or > 3600 ? sinceMain.TotalSeconds : seconds).ToString("0.0", CultureInfo.InvariantCulture));
+        }
+
+        if (options.MetricsEnableProfiling)
+        {
+            logger.LogInformation("profiling: attach dotnet-trace, dotnet-counters or dotnet-gcdump to process {Pid}", Environment.ProcessId);
+        }
+    }
+
+    // What the user wrote, but with the port that was really taken.
+    private static string Address(ServerOptions options, KineHost host)
+    {
+        var port = host.Listener.Port;
+        if (port == 0)
+        {
+            return options.ListenAddress.Length == 0 ? "unix://kine.sock" : options.ListenAddress;
+        }
+
+        var colon = options.ListenAddress.LastIndexOf(':');
+        return string.Create(CultureInfo.InvariantCulture, $"{options.ListenAddress[..colon]}:{port}");
+    }
+}
