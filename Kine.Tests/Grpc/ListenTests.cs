@@ -6,8 +6,8 @@ using System.Security.Cryptography.X509Certificates;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
-using Kine.Host.Grpc;
 using Kine.Host.Cli;
+using Kine.Host.Grpc;
 using Xunit;
 
 namespace Kine.Tests.Grpc;
