@@ -30,7 +30,7 @@ internal sealed class WriterService(
     {
         try
         {
-            await RemoteCall.Answer(Writer.Ready(), cancellationToken);
+            await RemoteCall.Answer(Loaded(), cancellationToken);
         }
         catch (EtcdException error) when (!store.IsExclusive && error.Code == StatusCode.Unavailable)
         {
@@ -51,6 +51,22 @@ internal sealed class WriterService(
         if (process.Writer is not null)
         {
             await Writer.Stop().WaitAsync(cancellationToken);
+        }
+    }
+
+    // The writer answers once it has loaded, which takes as long as it takes. Nobody else can be writing to a store that is this process's alone.
+    private async Task Loaded()
+    {
+        while (true)
+        {
+            try
+            {
+                await Writer.Ready();
+                return;
+            }
+            catch (TimeoutException) when (store.IsExclusive)
+            {
+            }
         }
     }
 }

@@ -3,12 +3,27 @@ using Kine.Backends;
 using Kine.Backends.Memory;
 using Kine.Etcd;
 using Kine.Grains;
+using Kine.Grains.Hosting;
 
 namespace Kine.Tests.Grains;
 
 /// <summary>The writer without gRPC: what it answers, and what it takes back when the store fails.</summary>
 public sealed class RevisionGrainTests
 {
+    [Fact]
+    public async Task AStartWaitsForTheLoadLongerThanForAnAnswer()
+    {
+        var store = new FaultyStore(new MemoryRevisionStore());
+        var held = await store.HoldAppends(); // the first append of a new store is part of the load
+        var answers = TimeSpan.FromMilliseconds(300);
+        var starting = GrainHost.Start(store, grains: new GrainHostingOptions { ResponseTimeout = answers });
+        await Task.Delay(10 * answers);
+        Assert.False(starting.IsCompleted, starting.Exception?.ToString());
+        held.Dispose();
+        await using var host = await starting;
+        Assert.Equal(1, host.Api.Header().Revision);
+    }
+
     [Fact]
     public async Task FirstWriteIsRevisionTwoAndEachWriteTakesOneMore()
     {
