@@ -26,13 +26,15 @@ public sealed class LeaseGrain : Grain, ILeaseGrain
         _share = new LeaseShare(_writer.RenewLeases, _writer.ExpireLeases, time, log);
     }
 
+    // Orleans runs the first turn of an activation under the activation's lock, which is also taken to hand it a message. Two grains that call each other in their
+    // first turns would wait for each other for ever; the lock is given up at the first wait.
     /// <inheritdoc/>
-    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
+        await Task.Yield();
         _timer = this.RegisterGrainTimer(
             Expire,
             new GrainTimerCreationOptions { DueTime = Timeout.InfiniteTimeSpan, Period = Timeout.InfiniteTimeSpan, Interleave = true, KeepAlive = true });
-        return Task.CompletedTask;
     }
 
     /// <inheritdoc/>

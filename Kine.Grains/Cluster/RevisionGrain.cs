@@ -57,6 +57,7 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
     /// <inheritdoc/>
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
+        await Task.Yield(); // see LeaseGrain
         try
         {
             await _writer.Start(MoveIn, cancellationToken);

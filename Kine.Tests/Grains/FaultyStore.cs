@@ -13,6 +13,9 @@ internal class FaultyStore(IRevisionStore inner) : IRevisionStore
     /// <summary>Called after each append; may throw.</summary>
     public Action<AppendBatch>? AfterAppend { get; set; }
 
+    /// <summary>Called before each read of the fence.</summary>
+    public Action? BeforeReadFence { get; set; }
+
     /// <summary>Awaited before each read of values, whether or not the reader still wants them.</summary>
     public Task ReadsHeldUntil { get; set; } = Task.CompletedTask;
 
@@ -44,7 +47,11 @@ internal class FaultyStore(IRevisionStore inner) : IRevisionStore
 
     public Task Open(CancellationToken cancellationToken) => inner.Open(cancellationToken);
 
-    public Task<Fence> ReadFence(CancellationToken cancellationToken) => inner.ReadFence(cancellationToken);
+    public Task<Fence> ReadFence(CancellationToken cancellationToken)
+    {
+        BeforeReadFence?.Invoke();
+        return inner.ReadFence(cancellationToken);
+    }
 
     public Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime, CancellationToken cancellationToken) =>
         inner.TakeOver(seen, holder, address, leaseTime, cancellationToken);

@@ -29,7 +29,8 @@ internal sealed class GrainHost : IAsyncDisposable
         GrainHostingOptions? grains = null,
         ILoggerFactory? logging = null,
         TimeProvider? time = null,
-        ProofClock? clock = null)
+        ProofClock? clock = null,
+        Action<IServiceProvider>? built = null)
     {
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddSingleton(logging ?? NullLoggerFactory.Instance);
@@ -37,6 +38,7 @@ internal sealed class GrainHost : IAsyncDisposable
         builder.Services.AddSingleton(clock ?? new ProofClock());
         builder.Services.AddKine(store, writer ?? new WriterOptions(), new WatchHubOptions(), grains ?? new GrainHostingOptions());
         var host = builder.Build();
+        built?.Invoke(host.Services);
         try
         {
             await host.StartAsync();

@@ -3,7 +3,10 @@ using Kine.Backends;
 using Kine.Backends.Memory;
 using Kine.Etcd;
 using Kine.Grains;
+using Kine.Grains.Cluster;
 using Kine.Grains.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans;
 
 namespace Kine.Tests.Grains;
 
@@ -22,6 +25,27 @@ public sealed class RevisionGrainTests
         held.Dispose();
         await using var host = await starting;
         Assert.Equal(1, host.Api.Header().Revision);
+    }
+
+    [Fact]
+    public async Task AWriterThatTakesOverKeepsNobodyWaitingWhoOnlySendsItAMessage()
+    {
+        var store = new FaultyStore(new MemoryRevisionStore());
+        IGrainFactory? grains = null;
+        var sent = false;
+        store.BeforeReadFence = () =>
+        {
+            store.BeforeReadFence = null;
+            using var done = new ManualResetEventSlim();
+            new Thread(() =>
+            {
+                _ = grains!.GetGrain<IRevisionGrain>(RevisionGrain.Key).Status();
+                done.Set();
+            }).Start();
+            sent = done.Wait(TimeSpan.FromSeconds(30));
+        };
+        await using var host = await GrainHost.Start(store, built: services => grains = services.GetRequiredService<IGrainFactory>());
+        Assert.True(sent);
     }
 
     [Fact]
@@ -144,7 +168,7 @@ public sealed class RevisionGrainTests
         Assert.Equal("v", await server.Get("k"));
 
         var loseBefore = true;
-        store.BeforeAppend = _ =>
+        store.BeforeAppend = first =>
         {
             if (loseBefore)
             {
