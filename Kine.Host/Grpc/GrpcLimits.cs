@@ -3,6 +3,9 @@ namespace Kine.Host.Grpc;
 /// <summary>Sizes of messages, as etcd has them.</summary>
 internal static class GrpcLimits
 {
+    /// <summary>What stands before each message: one byte flag, four bytes length, big-endian.</summary>
+    public const int PrefixLength = 5; // bytes
+
     /// <summary>A message above this is refused before it is read.</summary>
     public const int MaxMessageLength = 2 * 1024 * 1024; // bytes
 

@@ -1,27 +1,27 @@
-using System.IO.Pipelines;
+using System.Buffers.Binary;
 using Grpc.AspNetCore.Server;
 using Grpc.Core;
+using Kine.Host.Metrics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Kine.Host.Grpc;
 
 /// <summary>
-/// Writes the replies of a call in pieces. The library begins a message, with its length; what follows goes into the response directly. Nothing is sent
-/// before <see cref="Flush"/>, the end of the call, or when much is waiting.
+/// Writes the replies of a call in pieces, into the response directly; only those that are compressed go through the library. Nothing is sent before
+/// <see cref="Flush"/>, the end of the call, or when much is waiting.
 /// </summary>
-internal sealed class PieceWriter<TReply>(IServerStreamWriter<TReply> replies, ServerCallContext context)
+internal sealed class PieceWriter<TReply>(IServerStreamWriter<TReply> replies, ServerCallContext context, CallStats stats)
     where TReply : PieceReply
 {
     private const int ResetInternalError = 2; // HTTP/2 error code INTERNAL_ERROR
 
     private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint);
-    private static readonly WriteOptions BufferedPlain = new(WriteFlags.BufferHint | WriteFlags.NoCompress);
 
     private readonly HttpContext _http = context.GetHttpContext();
 
     /// <summary>The response, for what follows the reply that was begun.</summary>
-    public PipeWriter Output { get; } = context.GetHttpContext().Response.BodyWriter;
+    public ResponseBuffer Output { get; } = new(context.GetHttpContext().Response.BodyWriter);
 
     /// <summary>True when a reply of that length is compressed: then all of it has to be at hand.</summary>
     public bool Compresses(long length) => _http.Response.Headers.GrpcEncoding.Count != 0 && length <= GrpcLimits.MaxCompressedReply;
@@ -35,17 +35,34 @@ internal sealed class PieceWriter<TReply>(IServerStreamWriter<TReply> replies, S
             throw GrpcErrors.ReplyTooLarge(reply.Length);
         }
 
-        var compress = Compresses(reply.Length);
-        replies.WriteOptions = compress ? Buffered : BufferedPlain;
-        reply.Enough = compress ? int.MaxValue : GrpcLimits.FlushThreshold;
-        await replies.WriteAsync(reply);
+        stats.Send(reply.Length);
+        if (Compresses(reply.Length))
+        {
+            reply.Enough = int.MaxValue;
+            replies.WriteOptions = Buffered;
+            await replies.WriteAsync(reply);
+        }
+        else
+        {
+            reply.Enough = GrpcLimits.FlushThreshold;
+            await Begin((int)reply.Length);
+            reply.Write(Output);
+        }
+
+        await Continue(reply);
+    }
+
+    /// <summary>Writes more of the reply that was begun.</summary>
+    public async ValueTask Continue(TReply reply)
+    {
         while (!reply.IsWritten)
         {
             await Flush();
             reply.Write(Output);
         }
 
-        if (Output.UnflushedBytes >= GrpcLimits.FlushThreshold)
+        Output.Commit();
+        if (Output.Unflushed >= GrpcLimits.FlushThreshold)
         {
             await Flush();
         }
@@ -55,7 +72,7 @@ internal sealed class PieceWriter<TReply>(IServerStreamWriter<TReply> replies, S
     /// <exception cref="OperationCanceledException">The client is gone, or the call was cancelled meanwhile.</exception>
     public async ValueTask Flush()
     {
-        var sent = await Output.FlushAsync(CancellationToken.None);
+        var sent = await Output.Flush();
         context.CancellationToken.ThrowIfCancellationRequested();
         if (sent.IsCompleted || sent.IsCanceled)
         {
@@ -65,4 +82,17 @@ internal sealed class PieceWriter<TReply>(IServerStreamWriter<TReply> replies, S
 
     /// <summary>Part of a reply is out: only a reset tells the client that the rest never comes.</summary>
     public void Break() => _http.Features.GetRequiredFeature<IHttpResetFeature>().Reset(ResetInternalError);
+
+    private async ValueTask Begin(int length)
+    {
+        if (!_http.Response.HasStarted)
+        {
+            await _http.Response.StartAsync(); // The library, too, puts the status behind the messages from then on.
+        }
+
+        var prefix = Output.GetSpan(GrpcLimits.PrefixLength);
+        prefix[0] = 0;
+        BinaryPrimitives.WriteInt32BigEndian(prefix[1..], length);
+        Output.Advance(GrpcLimits.PrefixLength);
+    }
 }

@@ -19,8 +19,6 @@ namespace Kine.Host.Grpc;
 /// <param name="partials">The room for messages that are not whole yet.</param>
 internal sealed class RequestBody(PipeReader inner, bool single, bool compressed, PartialMessages partials) : PipeReader, IRequestBodyPipeFeature, IDisposable
 {
-    private const int PrefixLength = 5; // one byte flag, four bytes length, big-endian
-
     private PartialMessage? _partial;
     private bool _seen;
 
@@ -91,13 +89,13 @@ internal sealed class RequestBody(PipeReader inner, bool single, bool compressed
             return buffer.IsEmpty ? read : throw GrpcErrors.SecondRequestMessage;
         }
 
-        var length = buffer.Length >= PrefixLength ? ReadPrefix(buffer) : 0;
-        if (buffer.Length >= PrefixLength + length)
+        var length = buffer.Length >= GrpcLimits.PrefixLength ? ReadPrefix(buffer) : 0;
+        if (buffer.Length >= GrpcLimits.PrefixLength + length)
         {
             _partial?.Dispose();
             _partial = null;
             _seen = true;
-            return single && buffer.Length > PrefixLength + length ? throw GrpcErrors.SecondRequestMessage : read;
+            return single && buffer.Length > GrpcLimits.PrefixLength + length ? throw GrpcErrors.SecondRequestMessage : read;
         }
 
         if (read.IsCompleted)
@@ -107,7 +105,7 @@ internal sealed class RequestBody(PipeReader inner, bool single, bool compressed
 
         if (!buffer.IsEmpty)
         {
-            _partial ??= partials.Enter(Math.Max(length, PrefixLength), Wake);
+            _partial ??= partials.Enter(Math.Max(length, GrpcLimits.PrefixLength), Wake);
         }
 
         return read;
@@ -115,8 +113,8 @@ internal sealed class RequestBody(PipeReader inner, bool single, bool compressed
 
     private int ReadPrefix(ReadOnlySequence<byte> buffer)
     {
-        Span<byte> prefix = stackalloc byte[PrefixLength];
-        buffer.Slice(0, PrefixLength).CopyTo(prefix);
+        Span<byte> prefix = stackalloc byte[GrpcLimits.PrefixLength];
+        buffer.Slice(0, GrpcLimits.PrefixLength).CopyTo(prefix);
         if (prefix[0] > 1)
         {
             throw GrpcErrors.BadPayloadFormat(prefix[0]);

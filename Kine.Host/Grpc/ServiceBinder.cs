@@ -67,26 +67,30 @@ internal sealed class ServiceBinder(ErrorTranslation errors) : ServiceBinderBase
     }
 
     /// <summary>Adds a method with one reply, written in pieces: on the wire it is the same as a stream of one.</summary>
-    public void AddInPieces<TRequest, TReply>(string service, string name, ServerStreamingServerMethod<TRequest, TReply> handler)
+    public void AddInPieces<TRequest, TReply>(string service, string name, Func<TRequest, PieceWriter<TReply>, ServerCallContext, Task> handler)
         where TRequest : class, IMessage
         where TReply : PieceReply
     {
         var method = new Method<TRequest, TReply>(MethodType.ServerStreaming, service, name, Unused<TRequest>(), Unused<TReply>());
         if (TryCount(method, Unary, out var stats))
         {
-            AddStream(Own(method, Reads<TRequest>(stats, GrpcErrors.BadRequestMessage), WritesPieces<TReply>(stats)), handler);
+            AddStream(
+                Own(method, Reads<TRequest>(stats, GrpcErrors.BadRequestMessage), WritesPieces<TReply>()),
+                (request, replies, context) => handler(request, new PieceWriter<TReply>(replies, context, stats), context));
         }
     }
 
     /// <summary>Adds a method of streams both ways, whose replies are written in pieces.</summary>
-    public void AddInPieces<TRequest, TReply>(string service, string name, DuplexStreamingServerMethod<TRequest, TReply> handler)
+    public void AddInPieces<TRequest, TReply>(string service, string name, Func<IAsyncStreamReader<TRequest>, PieceWriter<TReply>, ServerCallContext, Task> handler)
         where TRequest : class, IMessage
         where TReply : PieceReply
     {
         var method = new Method<TRequest, TReply>(MethodType.DuplexStreaming, service, name, Unused<TRequest>(), Unused<TReply>());
         if (TryCount(method, DuplexStream, out var stats))
         {
-            AddStreams(Own(method, Reads<TRequest>(stats, GrpcErrors.BadStreamMessage), WritesPieces<TReply>(stats)), handler);
+            AddStreams(
+                Own(method, Reads<TRequest>(stats, GrpcErrors.BadStreamMessage), WritesPieces<TReply>()),
+                (requests, replies, context) => handler(requests, new PieceWriter<TReply>(replies, context, stats), context));
         }
     }
 
@@ -166,11 +170,10 @@ internal sealed class ServiceBinder(ErrorTranslation errors) : ServiceBinderBase
         },
         _ => throw new NotSupportedException());
 
-    private static Marshaller<T> WritesPieces<T>(CallStats stats)
+    private static Marshaller<T> WritesPieces<T>()
         where T : PieceReply => Marshallers.Create<T>(
         (reply, context) =>
         {
-            stats.Send(reply.Length);
             context.SetPayloadLength((int)reply.Length);
             reply.Write(context.GetBufferWriter());
             context.Complete();

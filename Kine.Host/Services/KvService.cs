@@ -79,13 +79,12 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
 
     // The length of the reply is known beforehand, so its pairs are copied once, into the response, and a large list waits for its client instead of lying in
     // memory.
-    private async Task Range(RangeRequest request, IServerStreamWriter<RangeMessage> replies, ServerCallContext context)
+    private async Task Range(RangeRequest request, PieceWriter<RangeMessage> writer, ServerCallContext context)
     {
         using var reply = await api.Range(request, context.CancellationToken);
         await using var rest = reply.Rest?.GetAsyncEnumerator(context.CancellationToken);
         var header = api.Header();
         header.Revision = reply.Revision;
-        var writer = new PieceWriter<RangeMessage>(replies, context);
         var message = new RangeMessage(reply, header, reply.First, isWhole: rest is null);
         if (rest is not null && writer.Compresses(message.Length))
         {
@@ -98,12 +97,13 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
             await writer.Write(message);
             while (rest is not null && await rest.MoveNextAsync())
             {
-                await WritePairs(writer, message, rest.Current);
+                await writer.Continue(message.Continue(rest.Current));
             }
 
             if (rest is not null)
             {
                 message.WriteEnd(writer.Output);
+                writer.Output.Commit();
             }
 
             if (message.Written != message.Length)
@@ -115,18 +115,6 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
         {
             writer.Break();
             throw;
-        }
-    }
-
-    private static async ValueTask WritePairs(PieceWriter<RangeMessage> writer, RangeMessage message, IReadOnlyList<ReadOnlyMemory<byte>> pairs)
-    {
-        for (var i = 0; i < pairs.Count; i++)
-        {
-            message.WritePair(writer.Output, pairs[i].Span);
-            if (writer.Output.UnflushedBytes >= GrpcLimits.FlushThreshold)
-            {
-                await writer.Flush();
-            }
         }
     }
 

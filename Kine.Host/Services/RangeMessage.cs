@@ -9,8 +9,8 @@ namespace Kine.Host.Services;
 /// <summary>A RangeResponse (etcd v3 API) that is not joined: its own few bytes, and pairs as they lie in the cache.</summary>
 /// <param name="reply">The pairs.</param>
 /// <param name="header">With the revision of the reply.</param>
-/// <param name="pairs">The pairs at hand; the caller writes those that come later, and then the end.</param>
-/// <param name="isWhole">True when no more pairs come.</param>
+/// <param name="pairs">The pairs at hand.</param>
+/// <param name="isWhole">True when no more pairs come; else the caller continues with those, and writes the end.</param>
 internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IReadOnlyList<ReadOnlyMemory<byte>> pairs, bool isWhole) : PieceReply
 {
     private const byte HeaderTag = 0x0A; // field 1, length-delimited
@@ -20,6 +20,7 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
     private const int MaxVarint = 10; // bytes
 
     private readonly int _headerLength = header.CalculateSize();
+    private IReadOnlyList<ReadOnlyMemory<byte>> _pairs = pairs;
     private int _next = -1; // the pair to be written next; -1: the header
 
     /// <inheritdoc/>
@@ -32,7 +33,14 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
     public long Written { get; private set; }
 
     /// <inheritdoc/>
-    public override bool IsWritten => _next == pairs.Count;
+    public override bool IsWritten => _next == _pairs.Count;
+
+    /// <summary>The same message with the pairs that follow those written.</summary>
+    public RangeMessage Continue(IReadOnlyList<ReadOnlyMemory<byte>> more)
+    {
+        (_pairs, _next) = (more, 0);
+        return this;
+    }
 
     /// <inheritdoc/>
     public override void Write(IBufferWriter<byte> output)
@@ -46,23 +54,18 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
             _next = 0;
         }
 
-        while (_next < pairs.Count && Written - before < Enough)
+        while (_next < _pairs.Count && Written - before < Enough)
         {
-            WritePair(output, pairs[_next++].Span);
+            var pair = _pairs[_next++].Span;
+            WriteStart(output, KvsTag, pair.Length);
+            output.Write(pair);
+            Written += pair.Length;
         }
 
         if (IsWritten && isWhole)
         {
             WriteEnd(output);
         }
-    }
-
-    /// <summary>Writes one more pair.</summary>
-    public void WritePair(IBufferWriter<byte> output, ReadOnlySpan<byte> pair)
-    {
-        WriteStart(output, KvsTag, pair.Length);
-        output.Write(pair);
-        Written += pair.Length;
     }
 
     /// <summary>Writes what comes after the pairs.</summary>

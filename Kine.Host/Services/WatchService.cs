@@ -12,7 +12,7 @@ internal sealed class WatchService(WatchHub watches)
     public static void Bind(ServiceBinder binder, WatchHub watches) =>
         binder.AddInPieces<WatchRequest, WatchMessage>("etcdserverpb.Watch", "Watch", new WatchService(watches).Watch);
 
-    private async Task Watch(IAsyncStreamReader<WatchRequest> requests, IServerStreamWriter<WatchMessage> replies, ServerCallContext context)
+    private async Task Watch(IAsyncStreamReader<WatchRequest> requests, PieceWriter<WatchMessage> writer, ServerCallContext context)
     {
         using var stream = watches.OpenStream();
 
@@ -22,7 +22,7 @@ internal sealed class WatchService(WatchHub watches)
         var receiving = Receive(requests, stream, ending.Token);
         try
         {
-            await Send(stream, new PieceWriter<WatchMessage>(replies, context));
+            await Send(stream, writer);
         }
         finally
         {
@@ -59,12 +59,13 @@ internal sealed class WatchService(WatchHub watches)
         var message = new WatchMessage();
         while (await stream.WaitToRead())
         {
-            while (stream.TryRead(out var reply))
+            var wrote = false;
+            for (; stream.TryRead(out var reply); wrote = true)
             {
                 await writer.Write(message.With(reply));
             }
 
-            if (writer.Output.UnflushedBytes > 0)
+            if (wrote)
             {
                 await writer.Flush();
             }
