@@ -34,19 +34,16 @@ internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, IL
         {
             var start = time.GetTimestamp();
             var host = KineHost.Build(options, services => backend(services, options, logging), logging, time);
+            var failure = host.Services.GetRequiredService<ProcessFailure>();
             if (!await host.Start(ended))
             {
-                return 0;
+                return ExitCode(logger, failure);
             }
 
             LogStarted(logger, options, host, time.GetElapsedTime(start));
             await host.WaitForStop(ended);
-            var failure = host.Services.GetRequiredService<ProcessFailure>().Reason;
-            if (failure is not null)
-            {
-                logger.LogCritical("{Reason}", failure);
-            }
-            else
+            var code = ExitCode(logger, failure);
+            if (code == 0)
             {
                 logger.LogInformation("stopping");
             }
@@ -57,7 +54,7 @@ internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, IL
                     "the store did not answer in time, so that it was not released: the next writer waits for the lease to run out, and writes without an answer may or may not have happened");
             }
 
-            return failure is null ? 0 : Failed;
+            return code;
         }
         catch (StartException e)
         {
@@ -80,6 +77,17 @@ internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, IL
         }
 
         void OnUnobserved(object? sender, UnobservedTaskExceptionEventArgs e) => logger.LogError(e.Exception, "a task failed and nobody looked");
+    }
+
+    private static int ExitCode(ILogger logger, ProcessFailure failure)
+    {
+        if (failure.Reason is not { } reason)
+        {
+            return 0;
+        }
+
+        logger.LogCritical("{Reason}", reason);
+        return Failed;
     }
 
     private void LogStarted(ILogger logger, ServerOptions options, KineHost host, TimeSpan sinceMain)

@@ -46,6 +46,18 @@ public sealed class ServerProgramTests
         Assert.Contains(log.All, line => line.EndsWith(" fatal   the disk failed", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task A_backend_that_breaks_while_it_starts_ends_the_program_with_its_reason()
+    {
+        var backend = new FakeBackend(new FakeEtcdApi()) { BreaksAtStart = "the disk failed" };
+        using var log = new Lines(_ => { });
+
+        var code = await Run(backend, log, CancellationToken.None);
+
+        Assert.Equal(1, code);
+        Assert.EndsWith(" fatal   the disk failed", Assert.Single(log.All), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(true, 2)]
     [InlineData(false, 1)]

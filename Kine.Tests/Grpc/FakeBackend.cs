@@ -17,6 +17,9 @@ internal sealed class FakeBackend(IEtcdApi api) : IHostedService, IStoreStatus
     /// <summary>Thrown at start when set.</summary>
     public Exception? StartError { get; init; }
 
+    /// <summary>Why it breaks before it has started, when set.</summary>
+    public string? BreaksAtStart { get; init; }
+
     /// <summary>True once it was stopped.</summary>
     public bool Stopped { get; private set; }
 
@@ -30,7 +33,16 @@ internal sealed class FakeBackend(IEtcdApi api) : IHostedService, IStoreStatus
             return this;
         });
 
-    public Task StartAsync(CancellationToken cancellationToken) => StartError is { } error ? Task.FromException(error) : Task.CompletedTask;
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (BreaksAtStart is { } reason)
+        {
+            Break(reason);
+            return Task.Delay(Timeout.Infinite, cancellationToken);
+        }
+
+        return StartError is { } error ? Task.FromException(error) : Task.CompletedTask;
+    }
 
     public Task StopAsync(CancellationToken cancellationToken)
     {
