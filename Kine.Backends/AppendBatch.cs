@@ -32,23 +32,17 @@ public sealed class AppendBatch
     internal void Check()
     {
         if (LastRevision < ExpectedRevision)
-        {
             throw new ArgumentException($"an append cannot move the last revision back from {ExpectedRevision} to {LastRevision}");
-        }
 
         var previous = new RecordId(ExpectedRevision, int.MaxValue);
         foreach (ref readonly var record in CollectionsMarshal.AsSpan(Records))
         {
             if (record.Id.CompareTo(previous) <= 0 || record.Sub < 0)
-            {
                 throw new ArgumentException($"record {record.Id} does not follow {previous}");
-            }
 
             previous = record.Id;
         }
         if (Records.Count > 0 && previous.Revision > LastRevision)
-        {
             throw new ArgumentException($"record {previous} is past the batch's last revision {LastRevision}");
-        }
     }
 }

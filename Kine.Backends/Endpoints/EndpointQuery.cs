@@ -18,9 +18,7 @@ internal sealed class EndpointQuery
         foreach (var pair in text.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             if (pair.Contains(';'))
-            {
                 throw new StoreRefusedException("an endpoint parameter contains a semicolon; separate parameters with &, and write ; as %3B");
-            }
 
             var equals = pair.IndexOf('=');
             var name = Unescape(equals < 0 ? pair : pair[..equals]);
@@ -48,9 +46,7 @@ internal sealed class EndpointQuery
         where T : struct
     {
         if (Get(name, alias) is not { } value)
-        {
             return null;
-        }
 
         return choices.TryGetValue(value.ToUpperInvariant(), out var choice)
             ? choice
@@ -61,9 +57,7 @@ internal sealed class EndpointQuery
     public long? Integer(string name, string? alias = null)
     {
         if (Get(name, alias) is not { } value)
-        {
             return null;
-        }
 
         return long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
             ? number
@@ -74,9 +68,7 @@ internal sealed class EndpointQuery
     public TimeSpan? Duration(string name)
     {
         if (Get(name) is not { } value)
-        {
             return null;
-        }
 
         return GoDuration.TryParse(value, out var duration) && duration >= TimeSpan.Zero
             ? duration
@@ -96,9 +88,7 @@ internal sealed class EndpointQuery
         for (var i = text.IndexOf('%'); i >= 0; i = text.IndexOf('%', i + 1))
         {
             if (i + 2 >= text.Length || !char.IsAsciiHexDigit(text[i + 1]) || !char.IsAsciiHexDigit(text[i + 2]))
-            {
                 throw new StoreRefusedException("the endpoint has a % that is not followed by two hexadecimal digits; write % as %25");
-            }
         }
         return Uri.UnescapeDataString(text);
     }

@@ -26,22 +26,16 @@ public static class GoDuration
         }
 
         if (rest is "0")
-        {
             return true;
-        }
 
         if (rest.IsEmpty)
-        {
             return false;
-        }
 
         decimal ticks = 0;
         while (!rest.IsEmpty)
         {
             if (!TryTakeNumber(ref rest, out var number) || !TryTakeUnit(ref rest, out var unit))
-            {
                 return false;
-            }
 
             ticks += number * unit;
             if (ticks > long.MaxValue / 100m) // Go counts nanoseconds in 64 bits
@@ -58,32 +52,22 @@ public static class GoDuration
     public static string Format(TimeSpan duration)
     {
         if (duration == TimeSpan.Zero)
-        {
             return "0s";
-        }
 
         var text = new StringBuilder(duration < TimeSpan.Zero ? "-" : string.Empty);
         duration = duration.Duration();
         if (duration < TimeSpan.FromSeconds(1))
-        {
             return text.Append(CultureInfo.InvariantCulture, $"{duration.TotalMilliseconds:0.####}ms").ToString();
-        }
 
         if (duration.TotalHours >= 1)
-        {
             text.Append(CultureInfo.InvariantCulture, $"{(long)duration.TotalHours}h");
-        }
 
         if (duration.Minutes != 0)
-        {
             text.Append(CultureInfo.InvariantCulture, $"{duration.Minutes}m");
-        }
 
         var seconds = (decimal)(duration.Ticks % TimeSpan.TicksPerMinute) / TimeSpan.TicksPerSecond;
         if (seconds != 0)
-        {
             text.Append(CultureInfo.InvariantCulture, $"{seconds:0.#######}s");
-        }
 
         return text.ToString();
     }
@@ -92,9 +76,7 @@ public static class GoDuration
     {
         var length = 0;
         while (length < rest.Length && (char.IsAsciiDigit(rest[length]) || rest[length] == '.'))
-        {
             length++;
-        }
 
         var digits = rest[..length];
         rest = rest[length..];
@@ -109,9 +91,7 @@ public static class GoDuration
         foreach (var (unit, size) in Units)
         {
             if (!rest.StartsWith(unit, StringComparison.Ordinal))
-            {
                 continue;
-            }
 
             rest = rest[unit.Length..];
             ticks = size;

@@ -21,9 +21,7 @@ internal sealed class AzureIdentity(string scope, TimeProvider time, ILogger log
         lock (_lock)
         {
             if (!_caches.TryGetValue(wanted, out var cache))
-            {
                 _caches.Add(wanted, cache = new TokenCache("Microsoft Entra ID", cancellation => Ask(wanted, cancellation), time, logger));
-            }
 
             return cache.Get;
         }

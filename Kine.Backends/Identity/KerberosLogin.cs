@@ -23,9 +23,7 @@ public sealed class KerberosLogin
         var at = user.IndexOf('@');
         Role = at < 0 ? user : user[..at];
         if (Role.Length == 0 || at >= 0 && (at == user.Length - 1 || user.IndexOf('@', at + 1) >= 0))
-        {
             throw new StoreRefusedException($"\"{user}\" is no Kerberos principal; the user of the endpoint is a role, or role%40REALM");
-        }
 
         _user = user;
         _keytab = keytab;
@@ -46,20 +44,14 @@ public sealed class KerberosLogin
     public static KerberosLogin? From(string user, string? keytab, string? cache, Func<string, string?> variables)
     {
         if (keytab is not null && cache is not null)
-        {
             throw new StoreRefusedException("the endpoint has both krb5_keytab and krb5_ccache; tickets come from one of them");
-        }
 
         if (cache is not null)
-        {
             return new KerberosLogin(user, null, cache);
-        }
 
         var path = PathOf(keytab ?? "");
         if (path.Length == 0)
-        {
             path = PathOf(variables("KRB5_KTNAME") ?? "");
-        }
 
         return path.Length == 0 ? null : new KerberosLogin(user, path, Cache);
     }
@@ -76,20 +68,14 @@ public sealed class KerberosLogin
         lock (ProcessLock)
         {
             if (_ofProcess is { } other && (other._user, other._keytab, other._cache) != (_user, _keytab, _cache))
-            {
                 throw new StoreRefusedException($"one process has one Kerberos identity, and this one already logs in as {other}; it cannot be {this} too");
-            }
 
             try
             {
                 if (_keytab is null)
-                {
                     UseCache();
-                }
                 else
-                {
                     UseKeytab(_keytab);
-                }
             }
             catch (Krb5Exception error)
             {
@@ -102,9 +88,7 @@ public sealed class KerberosLogin
     private void UseCache()
     {
         if (_cache.Length > 0)
-        {
             Set("KRB5CCNAME", _cache);
-        }
 
         using var context = new Krb5Context();
         context.DefaultCache();
@@ -123,9 +107,7 @@ public sealed class KerberosLogin
     private static void Set(string name, string value)
     {
         if (Krb5.SetVariable(name, value, 1) != 0)
-        {
             throw new OutOfMemoryException($"no room for the variable {name}");
-        }
     }
 
     /// <summary>
@@ -136,9 +118,7 @@ public sealed class KerberosLogin
     public bool Renew()
     {
         if (_keytab is null)
-        {
             return false;
-        }
 
         lock (ProcessLock)
         {

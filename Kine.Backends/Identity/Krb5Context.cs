@@ -84,9 +84,7 @@ internal sealed unsafe class Krb5Context : IDisposable
     private void Check(int code)
     {
         if (code != 0)
-        {
             throw Error(code);
-        }
     }
 
     private Krb5Exception Error(int code)
@@ -101,9 +99,7 @@ internal sealed unsafe class Krb5Context : IDisposable
     public void Dispose()
     {
         while (_closing.TryPop(out var close))
-        {
             close();
-        }
 
         Krb5.FreeContext(_context);
     }

@@ -18,9 +18,7 @@ internal static class PasswordRequest
         Func<CancellationToken, ValueTask<string>> provider, TimeSpan limit, string place, CancellationToken cancellationToken)
     {
         if (limit <= TimeSpan.Zero || limit > LongestWait)
-        {
             limit = LongestWait;
-        }
 
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var given = giveUp.Token;
@@ -35,17 +33,13 @@ internal static class PasswordRequest
                 static gone => gone.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             await giveUp.CancelAsync().ConfigureAwait(false);
             if (cancellationToken.IsCancellationRequested)
-            {
                 throw;
-            }
 
             // It may know why it has none; a password would come too late.
             await Task.WhenAny(asked, Task.Delay(Farewell, cancellationToken)).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
             if (asked.Exception?.InnerException is StoreUnavailableException reason)
-            {
                 throw new StoreUnavailableException(reason.Message, reason);
-            }
 
             throw new StoreUnavailableException($"the identity provider gave no password for {place} within {limit.TotalSeconds:0.#} s");
         }

@@ -55,9 +55,7 @@ internal static partial class RdsToken
         request.Parameters.Add("DBUser", user);
         request.Parameters.Add("X-Amz-Expires", Lifetime.TotalSeconds.ToString(CultureInfo.InvariantCulture));
         if (keys.UseToken)
-        {
             request.Parameters.Add("X-Amz-Security-Token", keys.Token);
-        }
 
         var signed = AWS4PreSignedUrlSigner.SignRequest(
             request, null, new RequestMetrics(), keys.AccessKey, keys.SecretKey, Service, region, now.UtcDateTime);

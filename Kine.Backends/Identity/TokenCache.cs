@@ -36,16 +36,12 @@ internal sealed class TokenCache(string service, Func<CancellationToken, Task<Id
             var now = time.GetUtcNow();
             held = _held is { } token && now < token.Expires - Slack ? token : null;
             if (held is not null && now < held.RenewFrom)
-            {
                 return held.Value;
-            }
 
             fetching = _fetching ??= Task.Run(Fetch, CancellationToken.None);
         }
         if (held is null)
-        {
             return await FirstOf(fetching, cancellationToken).ConfigureAwait(false);
-        }
 
         try
         {
@@ -124,9 +120,7 @@ internal sealed class TokenCache(string service, Func<CancellationToken, Task<Id
             throw new StoreUnavailableException($"{service} gave no token: {Reason(error)}");
         }
         if (token.Expires - Slack <= time.GetUtcNow())
-        {
             throw new StoreUnavailableException(string.Create(CultureInfo.InvariantCulture, $"{service} gave a token that is only valid until {token.Expires:O}"));
-        }
 
         return token;
     }
@@ -138,9 +132,7 @@ internal sealed class TokenCache(string service, Func<CancellationToken, Task<Id
         {
             var message = string.Join(' ', cause.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
             if (!messages.Exists(said => said.Contains(message, StringComparison.Ordinal)))
-            {
                 messages.Add(message);
-            }
         }
         var reason = string.Join(": ", messages);
         return reason.Length > LongestReason ? reason[..LongestReason] + "..." : reason;

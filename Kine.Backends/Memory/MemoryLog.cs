@@ -41,14 +41,10 @@ internal sealed class MemoryLog
         {
             var record = _slots[place];
             if (record.Key.IsEmpty)
-            {
                 continue;
-            }
 
             if (records.Count >= maxRecords || (records.Count > 0 && bytes >= maxBytes))
-            {
                 break;
-            }
 
             records.Add(record);
             bytes += record.Key.Length + record.Value.Length;
@@ -60,17 +56,13 @@ internal sealed class MemoryLog
     public void Remove(RecordId id)
     {
         if (Find(id) is not { } record)
-        {
             return;
-        }
 
         _slots[FirstAfter(id) - 1] = record with { Key = default, Value = default };
         _bytes -= record.Key.Length + record.Value.Length;
         _live--;
         if (_slots.Count > TidyAbove && _live < _slots.Count / 2)
-        {
             Tidy();
-        }
     }
 
     /// <summary>Drops empty slots.</summary>
@@ -84,13 +76,9 @@ internal sealed class MemoryLog
         {
             var middle = (low + high) >>> 1;
             if (_slots[middle].Id.CompareTo(id) <= 0)
-            {
                 low = middle + 1;
-            }
             else
-            {
                 high = middle;
-            }
         }
         return low;
     }

@@ -31,9 +31,7 @@ public sealed class MemoryRevisionStore : IRevisionStore
         () =>
         {
             if (seen.Epoch != _fence.Epoch || seen.Counter != _fence.Counter)
-            {
                 return null;
-            }
 
             _fence = new Fence(_fence.Epoch + 1, holder, address, leaseTime, _fence.Counter + 1, _fence.LastRevision);
             return (Fence?)_fence;
@@ -67,19 +65,13 @@ public sealed class MemoryRevisionStore : IRevisionStore
             {
                 CheckHolder(batch.Token);
                 if (batch.ExpectedRevision != _fence.LastRevision)
-                {
                     throw new FencedException($"an append after revision {batch.ExpectedRevision} was refused: the log ends at {_fence.LastRevision}");
-                }
 
                 foreach (var record in batch.Records)
-                {
                     _log.Add(record);
-                }
 
                 foreach (var row in batch.Side)
-                {
                     Write(row);
-                }
 
                 return _fence = _fence with { Counter = _fence.Counter + 1, LastRevision = batch.LastRevision };
             },
@@ -112,9 +104,7 @@ public sealed class MemoryRevisionStore : IRevisionStore
         {
             var values = new byte[]?[ids.Length];
             for (var i = 0; i < values.Length; i++)
-            {
                 values[i] = _log.Find(ids.Span[i])?.Value.ToArray();
-            }
 
             return values;
         },
@@ -125,9 +115,7 @@ public sealed class MemoryRevisionStore : IRevisionStore
         () =>
         {
             foreach (var id in ids.Span)
-            {
                 _log.Remove(id);
-            }
 
             return true;
         },
@@ -160,23 +148,17 @@ public sealed class MemoryRevisionStore : IRevisionStore
     private void CheckHolder(FenceToken token)
     {
         if (token.Epoch != _fence.Epoch || token.Holder != _fence.Holder)
-        {
             throw new FencedException($"epoch {token.Epoch} was refused: the fence is now {_fence}");
-        }
     }
 
     private void Write(SideRow row)
     {
         (SideKind, string) name = (row.Kind, Encoding.Latin1.GetString(row.Key));
         if (_side.Remove(name, out var before))
-        {
             _sideBytes -= before.Key.Length + before.Value!.Length;
-        }
 
         if (row.Value is null)
-        {
             return;
-        }
 
         _side[name] = row with { Key = [.. row.Key], Value = [.. row.Value] };
         _sideBytes += row.Key.Length + row.Value.Length;
@@ -185,9 +167,7 @@ public sealed class MemoryRevisionStore : IRevisionStore
     private Task<T> Locked<T>(Func<T> body, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested)
-        {
             return Task.FromCanceled<T>(cancellationToken);
-        }
 
         try
         {

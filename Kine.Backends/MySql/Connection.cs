@@ -52,9 +52,7 @@ internal sealed class Connection(MySqlConnection inner, int generation, bool alo
     public Connection Statement(string sql)
     {
         if (_starts.Count > 0)
-        {
             _text.Append(';');
-        }
 
         _starts.Add(_text.Length);
         _text.Append(sql);
@@ -130,9 +128,7 @@ internal sealed class Connection(MySqlConnection inner, int generation, bool alo
             foreach ((var statement, var value) in _bytes)
             {
                 if (statement >= first && statement < end)
-                {
                     command.Parameters.Add(new MySqlParameter { Value = value });
-                }
             }
 
             await command.ReadAll(visit, () => ReachedCommit = ++Answered == _queries).ConfigureAwait(false);

@@ -82,9 +82,7 @@ internal sealed class Ed25519Login : IAuthenticationPlugin3
             {
                 sum = sum.Plus(sum);
                 if (!((scalar >> bit) & 1).IsZero)
-                {
                     sum = sum.Plus(this);
-                }
             }
             return sum;
         }
@@ -94,9 +92,7 @@ internal sealed class Ed25519Login : IAuthenticationPlugin3
             var inverse = BigInteger.ModPow(Z, P - 2, P);
             var bytes = Ed25519Login.Encode(Mod(Y * inverse));
             if (!Mod(X * inverse).IsEven)
-            {
                 bytes[Half - 1] |= 0x80;
-            }
 
             return bytes;
         }

@@ -47,17 +47,13 @@ internal static class FenceRow
             stopped = !stopped;
         }
         if (!stopped)
-        {
             throw new StoreBrokenException("this server, or a proxy before it, goes on after a statement that failed: appends would not be fenced");
-        }
 
         long whole = 0;
         connection.Clear();
         connection.Statement("ROLLBACK").Query("SELECT x'00275C0A25FF' = ").Add(new byte[] { 0x00, 0x27, 0x5C, 0x0A, 0x25, 0xFF }).Statement("ROLLBACK").Query("SELECT 1");
         await connection.Commit(row => whole += row.Long(0)).ConfigureAwait(false);
         if (whole != 2)
-        {
             throw new StoreBrokenException("this server, or a proxy before it, does not run a packet of several statements to its end, or changes bytes in it");
-        }
     }
 }

@@ -25,9 +25,7 @@ internal sealed class LogWriter(MySqlServer server, SlowStatements slow) : SqlLo
         (var bytes, var longest) = Measure(batch, RowBytes);
         var most = server.Traits.MaxPacket - (64 << 10);
         if (2 * longest > most)
-        {
             throw new StoreUnavailableException($"a record of {longest} bytes does not fit the server's max_allowed_packet; set it to at least {2 * longest + (1 << 20)}");
-        }
 
         var limit = bytes < PacketBytes ? Limit : FencedWriter<Connection>.LimitFor(Limit, batch.Records.Count, bytes);
         return Transact("an append", limit, async connection =>
@@ -164,19 +162,13 @@ internal sealed class LogWriter(MySqlServer server, SlowStatements slow) : SqlLo
             var committed = connection.ReachedCommit && !MySqlError.RefusesCommit(error);
             await RollBack(connection).ConfigureAwait(false);
             if (committed)
-            {
                 throw new OutcomeUnknownException($"{server.Description} did not say whether it committed: {MySqlError.Text(error)}", error);
-            }
 
             if (MySqlError.Code(error) == MySqlError.DuplicateKey)
-            {
                 throw new StoreBrokenException($"{server.Description} holds records that its fence knows nothing of: {MySqlError.Text(error)}", error);
-            }
 
             if (MySqlError.Classify(error) is SqlFailure.Conflict or SqlFailure.ReadOnly)
-            {
                 throw;
-            }
 
             throw new StoreUnavailableException($"{server.Description} is not available: {MySqlError.Text(error)}", error);
         }

@@ -56,17 +56,13 @@ internal sealed class LoginGuard(MySqlOptions options) : ILoggerFactory, ILogger
     private void CheckNative(string plugin)
     {
         if (plugin == "mysql_native_password" && !options.AllowNativePasswords)
-        {
             throw new LoginRefusedException("the server asks for mysql_native_password, which allowNativePasswords=false excludes");
-        }
     }
 
     private void CheckClear(string plugin)
     {
         if (plugin != "mysql_clear_password" || options.HandsOverPassword)
-        {
             return;
-        }
 
         throw new LoginRefusedException(
             options.AllowCleartextPasswords
@@ -81,9 +77,7 @@ internal sealed class LoginGuard(MySqlOptions options) : ILoggerFactory, ILogger
             foreach ((var key, var value) in values)
             {
                 if (key == name && value is string text)
-                {
                     return text;
-                }
             }
         }
         throw new LoginRefusedException("the client library no longer says which log-in the server asks for");

@@ -36,9 +36,7 @@ internal static partial class MySqlEndpoint
     {
         var flags = settings.CaFile.Length > 0 || settings.CertFile.Length > 0 || settings.KeyFile.Length > 0;
         if (rest.Length == 0)
-        {
             rest = flags ? "root@tcp(127.0.0.1)/" : $"root@unix({DefaultSocket})/";
-        }
 
         var options = Address(rest, out var parameters) with
         {
@@ -55,9 +53,7 @@ internal static partial class MySqlEndpoint
         var query = new EndpointQuery(parameters);
         options = WithParameters(options with { Readers = readers, KeepIdle = settings.MaxIdleConnections >= 0 }, query, flags);
         if (flags)
-        {
             options = options with { Tls = settings.SkipVerify ? MySqlTls.SkipVerify : MySqlTls.Verify };
-        }
 
         return IdentityProvider.From(settings) is { } identity ? WithTokens(options, settings, query, identity) : options;
     }
@@ -66,9 +62,7 @@ internal static partial class MySqlEndpoint
     private static MySqlOptions WithTokens(MySqlOptions options, StoreSettings settings, EndpointQuery query, IdentityProvider identity)
     {
         if (options.Socket.Length > 0)
-        {
             throw new StoreRefusedException($"identity provider {settings.IdentityProvider} is for servers in the network, tcp(host:port), not for a Unix socket");
-        }
 
         if (settings.SkipVerify || (query.Get("tls") is { } tls && Tls(tls) != MySqlTls.Verify))
         {
@@ -88,9 +82,7 @@ internal static partial class MySqlEndpoint
     {
         var slash = name.LastIndexOf('/');
         if (slash < 0)
-        {
             throw new StoreRefusedException("a mysql:// endpoint needs a slash before the name of the database, such as mysql://user:password@tcp(host:3306)/kubernetes");
-        }
 
         var mark = name.IndexOf('?', slash);
         var database = Uri.UnescapeDataString(mark < 0 ? name[(slash + 1)..] : name[(slash + 1)..mark]);
@@ -113,9 +105,7 @@ internal static partial class MySqlEndpoint
     {
         var open = text.IndexOf('(');
         if (open >= 0 && !text.EndsWith(')'))
-        {
             throw new StoreRefusedException("the address of a mysql:// endpoint stands in parentheses, such as tcp(host:3306) or unix(/path/mysqld.sock)");
-        }
 
         var network = open < 0 ? text : text[..open];
         var address = open < 0 ? "" : text[(open + 1)..^1];
@@ -131,9 +121,7 @@ internal static partial class MySqlEndpoint
     private static MySqlOptions OfTcp(MySqlOptions options, string address)
     {
         if (address.Length == 0)
-        {
             return options;
-        }
 
         var colon = address.LastIndexOf(':');
         var bare = address[0] != '[' && colon != address.IndexOf(':'); // an IPv6 address without brackets
@@ -160,9 +148,7 @@ internal static partial class MySqlEndpoint
                 _ => options,
             };
             if (!Known(name))
-            {
                 variables.Add(Variable(name, query.Get(name) ?? ""));
-            }
         }
         return options with { SessionVariables = variables };
     }

@@ -63,9 +63,7 @@ internal static class MySqlError
         for (var cause = error; cause is not null; cause = cause.InnerException)
         {
             if (cause is LoginRefusedException or AuthenticationException or NotSupportedException)
-            {
                 return true;
-            }
         }
         return Code(error) is 1044 or 1045 or 1049 or 1130 or 1141 or 1142 or 1193 or 1227 or 1229 or 1231 or 1232 or 1238 or 1251 or 1275 or 1524 or 1698
             or 1862 or 3118 or 3159 or 4151;

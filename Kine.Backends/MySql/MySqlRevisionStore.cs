@@ -62,9 +62,7 @@ public sealed class MySqlRevisionStore : SqlRevisionStore
     private protected override async Task GiveSpaceBack(CancellationToken cancellationToken)
     {
         if (_server.Traits.IsGalera)
-        {
             return;
-        }
 
         try
         {

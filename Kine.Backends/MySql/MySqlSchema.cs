@@ -86,25 +86,19 @@ internal static class MySqlSchema
     public static async Task Upgrade(MySqlConnection connection, string place)
     {
         if (await Check(connection, place).ConfigureAwait(false) == Version)
-        {
             return;
-        }
 
         var locked = false;
         await connection.Run("SELECT GET_LOCK(LEFT(CONCAT('kine_schema ', DATABASE()), 64), 60)", row => locked = row.Long(0) == 1, StepLimit).ConfigureAwait(false);
         if (!locked)
-        {
             throw new StoreUnavailableException($"{place} has been changed by another process for a minute");
-        }
 
         try
         {
             for (var version = await Check(connection, place).ConfigureAwait(false); version < Version; version++)
             {
                 foreach (var step in Upgrades[version])
-                {
                     await RunStep(connection, step).ConfigureAwait(false);
-                }
             }
         }
         catch (MySqlException error) when (MySqlError.Classify(error) is SqlFailure.Refused or SqlFailure.ReadOnly)
@@ -155,15 +149,11 @@ internal static class MySqlSchema
                 }
             }).ConfigureAwait(false);
         if (foreign is not null)
-        {
             throw new StoreRefusedException($"{place}: the table {foreign}, which has no transactions; it must be InnoDB");
-        }
 
         var version = 0;
         if (versioned)
-        {
             await connection.Run("SELECT version FROM kine_schema WHERE one = 1", row => version = (int)row.Long(0)).ConfigureAwait(false);
-        }
 
         return version <= Version
             ? version

@@ -118,9 +118,7 @@ internal sealed class MySqlServer : ISqlServer
             catch (Exception error) when (MySqlError.Classify(error) != SqlFailure.None)
             {
                 if (!MySqlError.MayPass(error) || Stopwatch.GetElapsedTime(start) + wait > patience)
-                {
                     throw Unavailable(error);
-                }
             }
             await Task.Delay(wait, cancellationToken).ConfigureAwait(false);
         }
@@ -167,14 +165,10 @@ internal sealed class MySqlServer : ISqlServer
 
             await connection.DisposeAsync().ConfigureAwait(false);
             if (error is MySqlException { InnerException: StoreUnavailableException none })
-            {
                 throw new StoreUnavailableException(none.Message, none);
-            }
 
             if (error is MySqlException { SqlState: null, InnerException: null } && attempt.Reason is { } reason)
-            {
                 throw new IOException(reason.Message, error);
-            }
 
             throw;
         }
@@ -222,23 +216,17 @@ internal sealed class MySqlServer : ISqlServer
         var builder = new MySqlDataSourceBuilder(text.ConnectionString).UseLoggerFactory(_guard);
         var certificate = new ServerCertificate(options);
         if (options.Tls == MySqlTls.Verify)
-        {
             builder.UseRemoteCertificateValidationCallback(certificate.Check);
-        }
 
         if (options.CertFile.Length > 0 && options.Tls != MySqlTls.Off)
-        {
             builder.UseClientCertificatesCallback(certificate.AddClient);
-        }
 
         if (settings is not null)
         {
             builder.UseConnectionOpenedCallback(async (opened, _) =>
             {
                 if (opened.Conditions.HasFlag(MySqlConnectionOpenedConditions.New))
-                {
                     await opened.Connection.Run(settings()).ConfigureAwait(false);
-                }
             });
         }
 
@@ -251,16 +239,12 @@ internal sealed class MySqlServer : ISqlServer
     {
         var text = new StringBuilder("SET SESSION ");
         foreach (var variable in Options.SessionVariables)
-        {
             text.Append(variable).Append(',');
-        }
 
         text.Append("sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',innodb_lock_wait_timeout=").Append(LockWait).Append(",lock_wait_timeout=").Append(LockWait);
         // What one node of a Galera cluster has answered to, another one may not have applied yet.
         if (_traits is { IsGalera: true } && !writes)
-        {
             text.Append(",wsrep_sync_wait=1");
-        }
         // MySQL 8 and later would show the sizes of yesterday.
         text.Append("/*!80000 ,information_schema_stats_expiry=0 */");
         text.Append(",autocommit=").Append(writes ? '0' : '1').Append(";SET SESSION TRANSACTION ISOLATION LEVEL ");

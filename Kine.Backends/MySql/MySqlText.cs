@@ -16,9 +16,7 @@ internal static class MySqlText
         await using (command.ConfigureAwait(false))
         {
             if (limit is { } time)
-            {
                 command.CommandTimeout = (int)time.TotalSeconds;
-            }
 
             await command.ReadAll(visit).ConfigureAwait(false);
         }
@@ -36,14 +34,10 @@ internal static class MySqlText
             do
             {
                 if (reader.FieldCount == 0)
-                {
                     continue;
-                }
 
                 while (await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false))
-                {
                     visit?.Invoke(reader);
-                }
 
                 answered?.Invoke();
             }

@@ -11,14 +11,10 @@ internal sealed class ServerCertificate(MySqlOptions options)
     public bool Check(object sender, X509Certificate? certificate, X509Chain? sent, SslPolicyErrors errors)
     {
         if (certificate is null || (errors & SslPolicyErrors.RemoteCertificateNotAvailable) != 0)
-        {
             throw new LoginRefusedException("the server shows no certificate");
-        }
 
         if ((errors & SslPolicyErrors.RemoteCertificateNameMismatch) != 0)
-        {
             throw new LoginRefusedException($"the server's certificate ({certificate.Subject}) is not for {options.Host}");
-        }
 
         if (options.CaFile.Length == 0)
         {
@@ -33,9 +29,7 @@ internal sealed class ServerCertificate(MySqlOptions options)
         chain.ChainPolicy.ApplicationPolicy.Add(new Oid("1.3.6.1.5.5.7.3.1")); // server authentication
         Load(() => chain.ChainPolicy.CustomTrustStore.ImportFromPemFile(options.CaFile), options.CaFile);
         foreach (var element in sent is null ? [] : sent.ChainElements.ToArray())
-        {
             chain.ChainPolicy.ExtraStore.Add(element.Certificate);
-        }
 
         using var leaf = X509CertificateLoader.LoadCertificate(certificate.GetRawCertData());
         return chain.Build(leaf)

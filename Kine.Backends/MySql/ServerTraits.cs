@@ -46,23 +46,15 @@ internal sealed class ServerTraits
     public IEnumerable<string> Warnings()
     {
         if (Value("innodb_flush_log_at_trx_commit") is { Length: > 0 } flush and not "1" and not "3")
-        {
             yield return $"innodb_flush_log_at_trx_commit={flush}: a loss of power can take acknowledged writes back";
-        }
 
         if (HasBinaryLog && Value("sync_binlog") != "1")
-        {
             yield return $"sync_binlog={Value("sync_binlog")} with a binary log: after a loss of power the log, and replicas that read it, can lack acknowledged writes";
-        }
         if (Value("innodb_doublewrite") is "OFF" or "0")
-        {
             yield return "innodb_doublewrite=OFF: a loss of power can leave torn pages, unless the file system writes pages whole";
-        }
 
         if (Value("debug_no_sync") is "ON" or "1" || Value("innodb_flush_method").Equals("nosync", StringComparison.OrdinalIgnoreCase))
-        {
             yield return "the server does not wait for its disk (debug_no_sync or innodb_flush_method=nosync): a loss of power can take acknowledged writes back";
-        }
     }
 
     private string Value(string name) => _variables.GetValueOrDefault(name, "");

@@ -44,18 +44,14 @@ internal sealed record AppendPart(ByteWriter Content, ReadOnlyMemory<byte> Paylo
         var records = new RecordWriter();
         long total = 0;
         foreach (ref readonly var record in CollectionsMarshal.AsSpan(batch.Records))
-        {
             total += record.Key.Length + record.Value.Length;
-        }
 
         var full = total <= WholePayload ? WholePayload : FullPayload;
         foreach (ref readonly var record in CollectionsMarshal.AsSpan(batch.Records))
         {
             var size = record.Key.Length + record.Value.Length;
             if (records.Count > 0 && (records.PayloadLength + size > Math.Min(full, maxPayload) || IsFull(records)))
-            {
                 Close(parts, records, maxPayload);
-            }
 
             records.Add(record);
         }
@@ -63,9 +59,7 @@ internal sealed record AppendPart(ByteWriter Content, ReadOnlyMemory<byte> Paylo
         foreach (var row in batch.Side)
         {
             if (row.Key.Length > LongestSideKey)
-            {
                 throw new ArgumentException($"a key of side state of {row.Key.Length} bytes is too long for NATS; {LongestSideKey} is the most");
-            }
 
             ReadOnlyMemory<byte> value = row.Value;
             var room = MaxContent - row.Key.Length - SideRows.Frame;
@@ -75,9 +69,7 @@ internal sealed record AppendPart(ByteWriter Content, ReadOnlyMemory<byte> Paylo
                 SideRows.WriteBeginning(last, row, value.Span[..room]);
             }
             if (last.Length + row.Key.Length + value.Length + SideRows.Frame > MaxContent)
-            {
                 last = Close(parts, records, maxPayload);
-            }
 
             SideRows.Write(last, value.Length == (row.Value?.Length ?? 0) ? row : row with { Value = value.ToArray() });
         }

@@ -16,17 +16,11 @@ internal readonly ref struct ArrivedMessage
         {
             var line = headers[range];
             if (line.StartsWith(Version))
-            {
                 Status = Utf8Parser.TryParse(line[Version.Length..].TrimStart((byte)' '), out int status, out _) ? status : 0;
-            }
             else if (line.StartsWith("Kine-Tail:"u8))
-            {
                 Tail = ValueOf(line);
-            }
             else if (line.StartsWith("Kine-Content:"u8))
-            {
                 Content = ValueOf(line);
-            }
         }
     }
 

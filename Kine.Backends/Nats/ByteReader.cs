@@ -31,9 +31,7 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
             var next = Byte();
             value |= (ulong)(next & 0x7F) << shift;
             if (next < 0x80)
-            {
                 return value;
-            }
         }
         throw Damaged();
     }
@@ -54,9 +52,7 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
     public byte Byte()
     {
         if (_rest.IsEmpty)
-        {
             throw Damaged();
-        }
 
         var value = _rest[0];
         _rest = _rest[1..];
@@ -66,9 +62,7 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
     public ReadOnlySpan<byte> Bytes(int count)
     {
         if (count < 0 || count > _rest.Length)
-        {
             throw Damaged();
-        }
 
         var bytes = _rest[..count];
         _rest = _rest[count..];

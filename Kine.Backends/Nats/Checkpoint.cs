@@ -15,9 +15,7 @@ internal static class Checkpoint
         writer.Varint(Version);
         writer.Varint((ulong)side.Count);
         foreach (var row in side)
-        {
             SideRows.Write(writer, row);
-        }
 
         writer.Varint((ulong)entries.Length);
         ulong sequence = 0;
@@ -33,14 +31,10 @@ internal static class Checkpoint
             writer.Varint((ulong)entry.Bytes);
             writer.Byte((byte)((entry.SubsCount ? 1 : 0) | (entry.Ids is null ? 0 : 2) | (entry.Dead is null ? 0 : 4)));
             if (entry.Ids is { } ids)
-            {
                 writer.Block(ids);
-            }
 
             if (entry.Dead is { } dead)
-            {
                 DeadBits.Write(writer, dead);
-            }
         }
         return writer.Written;
     }
@@ -50,14 +44,10 @@ internal static class Checkpoint
     {
         var reader = new ByteReader(bytes);
         if (reader.Varint() is var version and not Version)
-        {
             throw new StoreRefusedException($"the log's checkpoint has version {version}, this program knows {Version}: it was written by a newer kine");
-        }
 
         for (var left = reader.Count(); left > 0; left--)
-        {
             side.Apply(SideRows.Read(ref reader));
-        }
 
         ulong sequence = 0;
         long revision = 0;
@@ -77,9 +67,7 @@ internal static class Checkpoint
             entry.SubsCount = (flags & 1) != 0;
             entry.Ids = (flags & 2) == 0 ? null : reader.Block().ToArray();
             if ((flags & 4) != 0)
-            {
                 entry.SetDead(DeadBits.Read(ref reader));
-            }
 
             index.Add(entry);
         }

@@ -26,14 +26,10 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
             await Bury(token, ids).ConfigureAwait(false);
             var index = State.Index;
             if (index.DeadBytes > Math.Max(SmallGarbage, index.LiveBytes / 2))
-            {
                 await MoveSparse(token, cancellationToken).ConfigureAwait(false);
-            }
 
             if (State.GarbageBytes > Math.Max(SmallGarbage, index.LiveBytes / 4) || State.SinceCheckpoint > Math.Max(ManyMessages, index.Messages / 2))
-            {
                 await Tidy(token, cancellationToken).ConfigureAwait(false);
-            }
         }
         finally
         {
@@ -74,14 +70,10 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
                 {
                     var deletion = new DeletionWriter(State.Index);
                     for (start = from; start < sorted.Length && deletion.TryAdd(sorted[start]);)
-                    {
                         start++;
-                    }
 
                     if (deletion.Finish() is { } content)
-                    {
                         await writer.Publish(MessageKind.Deletion, content).ConfigureAwait(false);
-                    }
                 }).ConfigureAwait(false);
         }
     }
@@ -101,18 +93,14 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
                 (bytes, count) = (0, 0);
             }
             if (!sparse)
-            {
                 continue;
-            }
 
             group.Add(entry);
             bytes += (int)entry.LiveBytes;
             count += entry.Live;
         }
         if (group.Count > 0)
-        {
             await Move(token, group, cancellationToken).ConfigureAwait(false);
-        }
     }
 
     private async Task Move(FenceToken token, List<MessageEntry> sources, CancellationToken cancellationToken)
@@ -124,17 +112,13 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
         {
             var message = messages[moved] ?? throw MessageFetcher.Moving();
             if (moved > 0 && records.ContentLength + message.ContentLength > AppendPart.MaxContent - AppendPart.MoveRoom)
-            {
                 break;
-            }
 
             var reader = message.Records();
             for (var place = 0; reader.TryRead(out var record); place++)
             {
                 if (!sources[moved].IsDead(place))
-                {
                     records.Add(message.Record(record));
-                }
             }
         }
         var content = new ByteWriter();
@@ -143,17 +127,13 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
         records.WriteTo(content, 0);
         await writer.Write(token, () => writer.Publish(MessageKind.Moved, content, records.Payload)).ConfigureAwait(false);
         if (moved < sources.Count)
-        {
             await Move(token, sources.GetRange(moved, sources.Count - moved), cancellationToken).ConfigureAwait(false);
-        }
     }
 
     private async Task Tidy(FenceToken token, CancellationToken cancellationToken)
     {
         if (State.SinceCheckpoint > 0)
-        {
             await MakeCheckpoint(token).ConfigureAwait(false);
-        }
 
         await Collect(token, cancellationToken).ConfigureAwait(false);
     }
@@ -207,9 +187,7 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
         await DeleteMessages(garbage, cancellationToken).ConfigureAwait(false);
         found = await connector.Repeat(connection => stream.State(connection, cancellationToken), cancellationToken).ConfigureAwait(false);
         if (found.Messages > State.Needed + State.Loose + ManyStrays)
-        {
             await DeleteStrays(token, cancellationToken).ConfigureAwait(false);
-        }
     }
 
     // The server takes no appends during a purge: many short ones let them through.
@@ -247,9 +225,7 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
                     message =>
                     {
                         if (!needed.Contains(message.Tail.Sequence))
-                        {
                             strays.Add(message.Tail.Sequence);
-                        }
 
                         return true;
                     },
@@ -263,9 +239,7 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
     public async Task DropOldRenewals()
     {
         if (State.OldRenewals.Count < OldRenewalsKept)
-        {
             return;
-        }
 
         List<ulong> old = [];
         await replica.Turn.WaitAsync().ConfigureAwait(false);
@@ -288,9 +262,7 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
     private async Task DeleteMessages(List<ulong> sequences, CancellationToken cancellationToken)
     {
         foreach (var some in sequences.Chunk(DeletesUnderWay))
-        {
             await Task.WhenAll(some.Select(sequence => connector.Repeat(connection => stream.Delete(connection, sequence, cancellationToken), cancellationToken))).ConfigureAwait(false);
-        }
     }
 
     private static void WriteId(ByteWriter writer, RecordId id)

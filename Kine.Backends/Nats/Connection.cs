@@ -136,9 +136,7 @@ internal sealed class Connection
     public async Task RequestAll(IReadOnlyList<OutgoingMessage> messages, Answered visit, CancellationToken cancellationToken)
     {
         if (messages.Count == 0)
-        {
             return;
-        }
 
         var id = Interlocked.Increment(ref _lastRequests);
         var requests = new Requests(messages.Count, visit);
@@ -146,9 +144,7 @@ internal sealed class Connection
         try
         {
             for (var place = 0; place < messages.Count; place++)
-            {
                 await Send(messages[place], $"{_replies}.{id}-{place}").ConfigureAwait(false);
-            }
 
             await AllAnswered(requests, cancellationToken).ConfigureAwait(false);
         }
@@ -162,9 +158,7 @@ internal sealed class Connection
     public ValueTask Send(OutgoingMessage message, string replyTo)
     {
         if (!IsAlive)
-        {
             throw new ConnectionException($"the connection to NATS is gone: {_reason}", sent: false);
-        }
 
         // Whatever goes wrong from here on, the library may have queued it: nobody knows whether it was sent.
         return Must(() => _nats.PublishAsync(
@@ -223,17 +217,13 @@ internal sealed class Connection
             catch (TimeoutException error)
             {
                 if (requests.Missing == before)
-                {
                     throw NoAnswer(before, error);
-                }
             }
         }
 
         requests.ThrowIfFailed();
         if (requests.Missing > 0)
-        {
             throw Gone();
-        }
     }
 
     private void Receive(string subject, in ArrivedMessage message)
@@ -250,15 +240,11 @@ internal sealed class Connection
     private void Break(string reason)
     {
         if (Interlocked.CompareExchange(ref _reason, reason, null) is not null)
-        {
             return;
-        }
 
         _lost.Cancel();
         foreach (var requests in _waiting.Values)
-        {
             requests.End();
-        }
 
         // The library waits for the queues of a dead connection. Nothing depends on how that ends.
         _ = Task.Run(async () => await _nats.DisposeAsync().AsTask().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing));
@@ -302,9 +288,7 @@ internal sealed class Connection
             {
                 visit(place, answer);
                 if (Interlocked.Decrement(ref _missing) == 0)
-                {
                     End();
-                }
             }
             catch (Exception error)
             {
@@ -318,9 +302,7 @@ internal sealed class Connection
         public void ThrowIfFailed()
         {
             if (_failure is { } failure)
-            {
                 ExceptionDispatchInfo.Throw(failure);
-            }
         }
     }
 }

@@ -59,9 +59,7 @@ internal static class ConnectionOptions
         foreach (var file in files)
         {
             if (file is not null)
-            {
                 Read(file);
-            }
         }
 
         return new NatsTlsOpts

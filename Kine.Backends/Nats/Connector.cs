@@ -73,9 +73,7 @@ internal sealed class Connector(NatsOptions options, SlowRequests slow) : IDispo
             {
                 ObjectDisposedException.ThrowIf(_disposed, this);
                 if (_connection is { IsAlive: true } connection)
-                {
                     return connection;
-                }
 
                 _connection?.Close();
                 _connection = null;
@@ -83,9 +81,7 @@ internal sealed class Connector(NatsOptions options, SlowRequests slow) : IDispo
                 {
                     _connection = await Connection.Open(options, cancellationToken).ConfigureAwait(false);
                     if (_disposed)
-                    {
                         _connection.Close();
-                    }
 
                     return _connection;
                 }

@@ -20,9 +20,7 @@ internal static class DeadBits
     {
         var bits = new ulong[reader.Count()];
         for (var i = 0; i < bits.Length; i++)
-        {
             bits[i] = BinaryPrimitives.ReadUInt64LittleEndian(reader.Bytes(8));
-        }
 
         return bits;
     }

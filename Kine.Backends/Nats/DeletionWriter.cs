@@ -15,14 +15,10 @@ internal sealed class DeletionWriter(MessageIndex index)
         if (place < 0)
         {
             if (index.Find(id) is not { } found)
-            {
                 return true;
-            }
 
             if (_content.Length > AppendPart.MaxContent - AppendPart.MoveRoom)
-            {
                 return false;
-            }
 
             Flush();
             (_entry, place) = found;
@@ -41,9 +37,7 @@ internal sealed class DeletionWriter(MessageIndex index)
     private void Flush()
     {
         if (!_changed)
-        {
             return;
-        }
 
         _content.Signed(_entry.First.Revision - _revision);
         _content.Varint((ulong)_entry.First.Sub);

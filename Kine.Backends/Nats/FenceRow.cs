@@ -19,9 +19,7 @@ internal sealed class FenceRow(LogStream stream)
             var state = await stream.State(connection, cancellationToken).ConfigureAwait(false);
             var tail = _seen.Tail;
             if (tail.Sequence != state.LastSeq)
-            {
                 tail = await ReadTail(connection, state, cancellationToken).ConfigureAwait(false);
-            }
 
             if (await ReadHolder(connection, tail.Fence, cancellationToken).ConfigureAwait(false) is { } holder)
             {
@@ -29,9 +27,7 @@ internal sealed class FenceRow(LogStream stream)
                 return Of(tail, holder);
             }
             if (tries == Tries)
-            {
                 throw new StoreBrokenException($"message {tail.Fence} of the log, which names its holder, is gone");
-            }
         }
     }
 
@@ -43,25 +39,19 @@ internal sealed class FenceRow(LogStream stream)
     public async Task<LogTail> ReadTail(Connection connection, StreamState state, CancellationToken cancellationToken)
     {
         if (state.LastSeq == 0 || state.Messages == 0)
-        {
             return LogTail.Empty with { Sequence = state.LastSeq };
-        }
 
         var last = await stream.Get(connection, state.LastSeq, cancellationToken).ConfigureAwait(false)
             ?? await stream.GetLast(connection, cancellationToken).ConfigureAwait(false);
         if (last is null)
-        {
             return LogTail.Empty with { Sequence = state.LastSeq };
-        }
 
         var tail = last.Tail;
         for (var sequence = tail.Sequence - 1; tail.Kind == MessageKind.Part && sequence >= state.FirstSeq; sequence--)
         {
             // A part may be of a writer that did not know it was replaced: only what came before all parts tells.
             if (await stream.Get(connection, sequence, cancellationToken).ConfigureAwait(false) is { } before)
-            {
                 tail = before.Tail;
-            }
         }
         return tail with { Sequence = state.LastSeq };
     }
@@ -70,14 +60,10 @@ internal sealed class FenceRow(LogStream stream)
     public async Task<FenceContent?> ReadHolder(Connection connection, ulong sequence, CancellationToken cancellationToken)
     {
         if (sequence == 0)
-        {
             return FenceContent.None;
-        }
 
         if (_seen is var seen && seen.Tail.Fence == sequence)
-        {
             return seen.Holder;
-        }
 
         return await stream.Get(connection, sequence, cancellationToken).ConfigureAwait(false) is { } message ? FenceContent.Read(message.Content) : null;
     }

@@ -46,9 +46,7 @@ internal sealed class HeaderReader(NatsOptions options, LogStream stream)
 
             // The server forgets one that is not removed a while later.
             if (connection.IsAlive && !cancellationToken.IsCancellationRequested)
-            {
                 await stream.DeleteConsumer(connection, consumer, cancellationToken).ConfigureAwait(false);
-            }
         }
     }
 
@@ -71,9 +69,7 @@ internal sealed class HeaderReader(NatsOptions options, LogStream stream)
                     : throw new ConnectionException($"a consumer of the log ended with status {status}", sent: false);
             }
             if (message.Tail.Sequence > to || !visit(message) || message.Tail.Sequence == to)
-            {
                 return false;
-            }
         }
         return true;
     }
@@ -82,9 +78,7 @@ internal sealed class HeaderReader(NatsOptions options, LogStream stream)
         Connection connection, ChannelReader<(LogMessage? Message, int Status)> arrived, CancellationToken cancellationToken)
     {
         if (arrived.TryRead(out var ready))
-        {
             return ready;
-        }
 
         try
         {

@@ -16,9 +16,7 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
         var values = new byte[]?[ids.Length];
         var wanted = new List<int>(ids.Length);
         for (var i = 0; i < ids.Length; i++)
-        {
             wanted.Add(i);
-        }
 
         for (var tries = 0; tries < FindTries; tries++)
         {
@@ -26,9 +24,7 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
             var complete = replica.IsCurrent || tries > 0;
             (var unknown, var gone) = await fetcher.ReadValues(ids, values, wanted, cancellationToken).ConfigureAwait(false);
             if (gone.Count == 0 && (complete || unknown.Count == 0))
-            {
                 return values;
-            }
 
             await CatchUpAnyway(cancellationToken).ConfigureAwait(false);
             wanted = [.. unknown, .. gone];
@@ -47,9 +43,7 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
         {
             var entries = replica.State.Index.After(after, toRevision, maxRecords - records.Count, MessagesAtOnce);
             if (entries.Count == 0)
-            {
                 return records;
-            }
 
             var some = MessageFetcher.Waves(entries.Count, i => entries[i], maxBytes - bytes).First().End;
             var messages = await fetcher.Fetch([.. entries.Take(some)], cancellationToken).ConfigureAwait(false);
@@ -62,9 +56,7 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
                     break;
                 }
                 if (!Collect(entries[i], message, toRevision, maxRecords, maxBytes, ref after, ref bytes, records))
-                {
                     return records;
-                }
 
                 tries = 0;
             }
@@ -82,28 +74,18 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
         {
             var entries = replica.State.Index.After(scan.Position, toRevision, maxRecords);
             if (entries.Count == 0)
-            {
                 return null;
-            }
 
             var before = scan.Position;
             if (entries.Count < LogReplica.SingleGets || entries.Sum(entry => (long)entry.Bytes) < SmallScan)
-            {
                 await ScanWhole(entries, scan, cancellationToken).ConfigureAwait(false);
-            }
             else
-            {
                 await ScanHeaders(entries, scan, cancellationToken).ConfigureAwait(false);
-            }
 
             if (scan.Position != before)
-            {
                 tries = 0;
-            }
             else if (!scan.Over)
-            {
                 await CatchUpAnyway(cancellationToken).ConfigureAwait(false);
-            }
         }
         return scan.Over ? scan.Last : throw MessageFetcher.Moving();
     }
@@ -124,9 +106,7 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
             for (var i = start; i < end; i++)
             {
                 if (messages[i - start] is not { } message || !scan.Visit(entries[i], message))
-                {
                     return false;
-                }
             }
         }
         return true;
@@ -139,17 +119,13 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
         {
             var end = start + 1;
             while (end < entries.Count && entries[end].Sequence > entries[end - 1].Sequence && entries[end].Sequence - entries[end - 1].Sequence < 256)
-            {
                 end++;
-            }
 
             var run = entries.GetRange(start, end - start);
             var done = run.Count >= LogReplica.SingleGets
                 && await connector.Repeat(connection => ScanRun(connection, run, scan, cancellationToken), cancellationToken).ConfigureAwait(false);
             if (!done && !await ScanWhole(run, scan, cancellationToken).ConfigureAwait(false))
-            {
                 return;
-            }
 
             start = end;
         }
@@ -160,9 +136,7 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
     {
         var next = run.FindIndex(entry => entry.Last.CompareTo(scan.Position) > 0);
         if (next < 0)
-        {
             return true;
-        }
 
         var complete = true;
         await headers.Read(
@@ -172,20 +146,14 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
             message =>
             {
                 if (message.Tail.Sequence < run[next].Sequence)
-                {
                     return true;
-                }
 
                 if (message.Tail.Sequence > run[next].Sequence)
-                {
                     return complete = false;
-                }
 
                 var records = new RecordMessage(message);
                 if (!scan.CanVisit(records))
-                {
                     return complete = false;
-                }
 
                 return scan.Visit(run[next++], records) && next < run.Count;
             },
@@ -207,14 +175,10 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
         for (var place = 0; reader.TryRead(out var record); place++)
         {
             if (entry.IsDead(place) || record.Id.CompareTo(after) <= 0)
-            {
                 continue;
-            }
 
             if (record.Metadata.Revision > toRevision || records.Count >= maxRecords || (records.Count > 0 && bytes >= maxBytes))
-            {
                 return false;
-            }
 
             var whole = message.Record(record);
             records.Add(whole);
@@ -222,9 +186,7 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
             after = whole.Id;
         }
         if (entry.Last.CompareTo(after) > 0)
-        {
             after = entry.Last;
-        }
 
         return true;
     }

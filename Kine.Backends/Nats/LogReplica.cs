@@ -35,17 +35,13 @@ internal sealed class LogReplica(Connector connector, LogStream stream, HeaderRe
     public async Task Refresh(CancellationToken cancellationToken)
     {
         if (IsCurrent)
-        {
             return;
-        }
 
         await Turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             if (!IsCurrent)
-            {
                 await CatchUp(cancellationToken).ConfigureAwait(false);
-            }
         }
         finally
         {
@@ -72,9 +68,7 @@ internal sealed class LogReplica(Connector connector, LogStream stream, HeaderRe
                 throw;
             }
             if (tries == CatchUpTries)
-            {
                 throw new StoreUnavailableException("the log changes faster than it can be read");
-            }
         }
     }
 
@@ -84,9 +78,7 @@ internal sealed class LogReplica(Connector connector, LogStream stream, HeaderRe
         var found = await stream.State(connection, cancellationToken).ConfigureAwait(false);
         var state = _state;
         if (found.LastSeq == state.Tail.Sequence && !_reload)
-        {
             return true;
-        }
 
         var last = await fence.ReadTail(connection, found, cancellationToken).ConfigureAwait(false);
         var begun = state.Tail.Sequence;
@@ -97,9 +89,7 @@ internal sealed class LogReplica(Connector connector, LogStream stream, HeaderRe
             state = new LogState();
             begun = last.Checkpoint;
             if (begun > 0 && !await LoadCheckpoint(connection, state, begun, cancellationToken).ConfigureAwait(false))
-            {
                 return false;
-            }
         }
         try
         {
@@ -109,22 +99,16 @@ internal sealed class LogReplica(Connector connector, LogStream stream, HeaderRe
         {
             _reload = true;
             if (!await CheckpointMoved(connection, begun, cancellationToken).ConfigureAwait(false))
-            {
                 throw;
-            }
 
             return false;
         }
         _reload = await CheckpointMoved(connection, begun, cancellationToken).ConfigureAwait(false);
         if (_reload)
-        {
             return false;
-        }
 
         if (state.Tail.Sequence < found.LastSeq)
-        {
             state.Skip(found.LastSeq);
-        }
 
         _state = state;
         return true;
@@ -141,17 +125,13 @@ internal sealed class LogReplica(Connector connector, LogStream stream, HeaderRe
     private async Task<bool> LoadCheckpoint(Connection connection, LogState state, ulong sequence, CancellationToken cancellationToken)
     {
         if (await stream.Get(connection, sequence, cancellationToken).ConfigureAwait(false) is not { } message)
-        {
             return false;
-        }
 
         (var covered, var pieces) = LogState.ReadCheckpoint(message.Content);
         var tail = message.Tail;
         var fetched = await stream.GetAll(connection, pieces, cancellationToken).ConfigureAwait(false);
         if (fetched.Contains(null) || await fence.ReadHolder(connection, tail.Fence, cancellationToken).ConfigureAwait(false) is not { } holder)
-        {
             return false;
-        }
 
         byte[] bytes = [.. fetched.SelectMany(piece => piece!.Data)];
         Checkpoint.Decode(bytes, state.Index, state.Side);
@@ -178,16 +158,12 @@ internal sealed class LogReplica(Connector connector, LogStream stream, HeaderRe
         }
         var sequences = new List<ulong>();
         for (var sequence = from; sequence <= to; sequence++)
-        {
             sequences.Add(sequence);
-        }
 
         foreach (var message in await stream.GetAll(connection, sequences, cancellationToken).ConfigureAwait(false))
         {
             if (message is not null)
-            {
                 state.Apply(message.Tail, message.Content);
-            }
         }
     }
 }

@@ -74,63 +74,43 @@ internal sealed class LogState
     public void Apply(LogTail tail, ReadOnlySpan<byte> content)
     {
         if (tail.Sequence <= Tail.Sequence)
-        {
             throw new StoreBrokenException($"message {tail.Sequence} of the log comes after {Tail.Sequence}");
-        }
 
         if (Tail.Kind == MessageKind.Renewal)
-        {
             OldRenewals.Add(Tail.Sequence);
-        }
 
         if (tail.Kind is not MessageKind.Part and not MessageKind.Append)
-        {
             DropPending();
-        }
 
         if (tail.Kind != MessageKind.Renewal)
-        {
             SinceCheckpoint++;
-        }
 
         switch (tail.Kind)
         {
             case MessageKind.Fence:
                 Fence = FenceContent.Read(content);
                 if (Tail.Fence > 0)
-                {
                     Garbage.Add(Tail.Fence);
-                }
 
                 break;
             case MessageKind.Renewal:
                 break;
             case MessageKind.Part:
                 if (tail.Part != _pending.Count || (tail.Part > 0 && tail.Sequence != Tail.Sequence + 1))
-                {
                     DropPending();
-                }
 
                 if (tail.Part == _pending.Count)
-                {
                     Buffer(tail, content);
-                }
                 else
-                {
                     Garbage.Add(tail.Sequence);
-                }
 
                 break;
             case MessageKind.Append:
                 if (tail.Part == 0)
-                {
                     DropPending();
-                }
 
                 if (tail.Part != _pending.Count || (tail.Part > 0 && tail.Sequence != Tail.Sequence + 1))
-                {
                     throw new StoreBrokenException($"message {tail.Sequence} of the log ends an append of which {tail.Part - _pending.Count} parts are missing");
-                }
 
                 Buffer(tail, content);
                 ApplyPending();
@@ -174,9 +154,7 @@ internal sealed class LogState
         foreach (var entry in Index.Snapshot())
         {
             for (var sequence = entry.Sequence - entry.Chunks; sequence <= entry.Sequence; sequence++)
-            {
                 needed.Add(sequence);
-            }
         }
         return needed;
     }
@@ -186,9 +164,7 @@ internal sealed class LogState
     {
         var lowest = Math.Min(Covered + 1, Tail.Fence);
         foreach (var entry in Index.Snapshot())
-        {
             lowest = Math.Min(lowest, entry.Sequence - entry.Chunks);
-        }
 
         return lowest;
     }
@@ -200,9 +176,7 @@ internal sealed class LogState
         var covered = reader.Varint();
         var pieces = new List<ulong>();
         while (!reader.AtEnd)
-        {
             pieces.Add(covered + reader.Varint());
-        }
 
         return (covered, pieces);
     }
@@ -211,9 +185,7 @@ internal sealed class LogState
     {
         (var covered, var pieces) = ReadCheckpoint(content);
         if (Tail.Checkpoint > 0)
-        {
             Garbage.Add(Tail.Checkpoint);
-        }
 
         Garbage.AddRange(_checkpointPieces);
         Garbage.AddRange(_loosePieces.Except(pieces));
@@ -227,9 +199,7 @@ internal sealed class LogState
         var entry = ReadEntry(tail.Sequence, ref reader, content.Length);
         var side = new List<SideRow>();
         while (!reader.AtEnd)
-        {
             side.Add(SideRows.Read(ref reader));
-        }
 
         _pending.Add((entry, side));
         _pendingSequences.Add(tail.Sequence);
@@ -242,24 +212,16 @@ internal sealed class LogState
         {
             // What holds only side rows is garbage once a checkpoint has the rows; what holds only the beginning of a payload goes with its record.
             if (_pending[i].Entry is { } entry)
-            {
                 chunks = entry.Chunks;
-            }
             else if (chunks > 0)
-            {
                 chunks--;
-            }
             else
-            {
                 Garbage.Add(_pendingSequences[i]);
-            }
         }
         foreach ((var entry, var side) in _pending)
         {
             if (entry is { } stored)
-            {
                 Index.Add(stored);
-            }
 
             side.ForEach(Side.Apply);
         }
@@ -284,9 +246,7 @@ internal sealed class LogState
             var first = new RecordId(revision, reader.Count());
             var entry = Index.SetDead(first, DeadBits.Read(ref reader));
             if (entry.Live == 0)
-            {
                 Discard(entry);
-            }
         }
     }
 
@@ -298,17 +258,13 @@ internal sealed class LogState
         var moved = ReadEntry(sequence, ref reader, content.Length)
             ?? throw new StoreBrokenException($"message {sequence} of the log moves no records");
         foreach (var replaced in Index.Replace(from, to, moved))
-        {
             Discard(replaced);
-        }
     }
 
     private void Discard(in MessageEntry entry)
     {
         for (var sequence = entry.Sequence - entry.Chunks; sequence <= entry.Sequence; sequence++)
-        {
             Garbage.Add(sequence);
-        }
 
         GarbageBytes += entry.Bytes;
     }
@@ -318,9 +274,7 @@ internal sealed class LogState
         var records = new RecordReader(reader);
         var builder = new EntryBuilder();
         while (records.TryRead(out var record))
-        {
             builder.Add(record.Id);
-        }
 
         reader = records.Rest;
         return records.Count == 0 ? null : builder.Build(sequence, records.Chunks, contentLength + records.PayloadLength);

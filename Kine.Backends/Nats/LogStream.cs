@@ -44,9 +44,7 @@ internal sealed class LogStream(NatsOptions options)
         {
             var answer = answers[i] ?? throw JetStreamException.NoResponders();
             if (answer.Error is { } error)
-            {
                 throw new JetStreamException(error);
-            }
 
             if (answer.Seq != messages[i].Tail.Sequence)
             {
@@ -68,9 +66,7 @@ internal sealed class LogStream(NatsOptions options)
         {
             // The server has several answers when somebody was here before.
             if (await Get(connection, sequence, cancellationToken).ConfigureAwait(false) is not null)
-            {
                 throw;
-            }
         }
     }
 
@@ -102,25 +98,17 @@ internal sealed class LogStream(NatsOptions options)
             (int place, in ArrivedMessage answer) =>
             {
                 if (!answer.Tail.IsEmpty)
-                {
                     visit(place, answer);
-                }
                 else if (answer.Status is NotFound or JetStreamException.NoResponder)
-                {
                     others.Enqueue(place);
-                }
                 else
-                {
                     throw new JetStreamException(answer.Status, $"an answer of {answer.Data.Length} bytes makes no sense");
-                }
             },
             cancellationToken).ConfigureAwait(false);
         foreach (var place in others)
         {
             if (await GetFromLeader(connection, new StreamMsgGetRequest { Seq = sequences[place] }, cancellationToken).ConfigureAwait(false) is { } stored)
-            {
                 visit(place, Arrived(stored));
-            }
         }
     }
 
@@ -164,9 +152,7 @@ internal sealed class LogStream(NatsOptions options)
     {
         var headers = new NatsHeaders(3) { { "Nats-Expected-Last-Sequence", $"{tail.Sequence - 1}" }, { LogTail.Header, tail.ToHeader() } };
         if (content is not null)
-        {
             headers.Add(LogTail.ContentHeader, content.ToHeader());
-        }
 
         return new OutgoingMessage(options.Subject, payload, headers);
     }

@@ -46,9 +46,7 @@ internal readonly record struct LogTail(
     {
         number = 0;
         if (rest.Length < 2 || rest[0] != ' ' || !Utf8Parser.TryParse(rest[1..], out number, out var length))
-        {
             return false;
-        }
 
         rest = rest[(1 + length)..];
         return true;

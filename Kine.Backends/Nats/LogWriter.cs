@@ -22,22 +22,16 @@ internal sealed class LogWriter(Connector connector, LogStream stream, LogReplic
             while (seen.Epoch == State.Tail.Epoch && seen.Counter == (long)State.Tail.Sequence)
             {
                 if (await Claim(seen.Epoch + 1, claim).ConfigureAwait(false))
-                {
                     break;
-                }
 
                 // Repeating is safe: both messages want the same place, so that one of them lands at most.
                 if (Environment.TickCount64 - started > TakeOverPatience.TotalMilliseconds)
-                {
                     throw new StoreUnavailableException("NATS did not answer whether the log was taken over");
-                }
 
                 await replica.CatchUp(cancellationToken).ConfigureAwait(false);
             }
             if (State.Tail.Epoch != seen.Epoch + 1 || State.Fence.Holder != claim.Holder)
-            {
                 return null;
-            }
 
             replica.Held = new FenceToken(State.Tail.Epoch, claim.Holder);
             return State.ToFence();
@@ -111,14 +105,10 @@ internal sealed class LogWriter(Connector connector, LogStream stream, LogReplic
             for (var tries = 1; ; tries++)
             {
                 if (replica.IsBehind)
-                {
                     await replica.CatchUp(CancellationToken.None).ConfigureAwait(false);
-                }
 
                 if (!replica.IsHolder(token))
-                {
                     throw new FencedException($"epoch {token.Epoch} was refused: the fence is now {State.ToFence()}");
-                }
 
                 try
                 {
@@ -187,9 +177,7 @@ internal sealed class LogWriter(Connector connector, LogStream stream, LogReplic
                 throw;
             }
             foreach ((var tail, var content, _) in wave)
-            {
                 State.Apply(tail, content!.Written.Span);
-            }
         }
     }
 

@@ -24,9 +24,7 @@ internal sealed class MessageCache
         lock (_lock)
         {
             if (!_places.TryGetValue(sequence, out var node))
-            {
                 return null;
-            }
 
             _order.Remove(node);
             _order.AddFirst(node);
@@ -39,9 +37,7 @@ internal sealed class MessageCache
         lock (_lock)
         {
             if (message.Length > Limit / 8 || _places.ContainsKey(sequence))
-            {
                 return;
-            }
 
             _places[sequence] = _order.AddFirst((sequence, message));
             _bytes += message.Length;

@@ -50,16 +50,12 @@ internal struct MessageEntry
         get
         {
             if (Ids is null)
-            {
                 return SubsCount ? new RecordId(First.Revision, First.Sub + Count - 1) : Count > 1 ? new RecordId(First.Revision + Count - 1, 0) : First;
-            }
 
             var id = First;
             var reader = new ByteReader(Ids);
             while (!reader.AtEnd)
-            {
                 id = ReadId(ref reader, id);
-            }
 
             return id;
         }
@@ -86,9 +82,7 @@ internal struct MessageEntry
         if (Ids is null)
         {
             if (id.Revision == First.Revision && id.Sub == First.Sub && Count > 0)
-            {
                 return 0;
-            }
 
             var place = SubsCount
                 ? id.Revision == First.Revision ? id.Sub - (long)First.Sub : -1
@@ -101,14 +95,10 @@ internal struct MessageEntry
         {
             var order = at.CompareTo(id);
             if (order == 0)
-            {
                 return place;
-            }
 
             if (order > 0 || reader.AtEnd)
-            {
                 return -1;
-            }
 
             at = ReadId(ref reader, at);
         }
@@ -120,9 +110,7 @@ internal struct MessageEntry
     public bool Kill(int place)
     {
         if (IsDead(place))
-        {
             return false;
-        }
 
         // Readers may hold the old bits.
         var bits = Dead is null ? new ulong[(Count + 63) >> 6] : [.. Dead];
@@ -138,9 +126,7 @@ internal struct MessageEntry
         Dead = bits;
         var dead = 0;
         foreach (var word in bits)
-        {
             dead += BitOperations.PopCount(word);
-        }
 
         DeadCount = (ushort)dead;
     }

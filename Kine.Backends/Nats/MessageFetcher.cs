@@ -22,13 +22,9 @@ internal sealed class MessageFetcher(Connector single, Connector bulk, LogStream
         foreach (var i in wanted)
         {
             if (replica.State.Index.Find(ids.Span[i]) is { } place)
-            {
                 found.Add(new WantedValue(place.Entry, place.Place, i));
-            }
             else
-            {
                 unknown.Add(i);
-            }
         }
 
         // The server reads its files in blocks.
@@ -44,9 +40,7 @@ internal sealed class MessageFetcher(Connector single, Connector bulk, LogStream
         {
             var end = start + 1;
             while (end < sorted.Length && sorted[end].Entry.Sequence == sorted[start].Entry.Sequence)
-            {
                 end++;
-            }
 
             var entry = sorted[start].Entry;
             var keep = small || entry.Chunks > 0 || (end - start) * LittleWanted >= entry.Live || state.Cache.Contains(entry.Sequence);
@@ -65,13 +59,9 @@ internal sealed class MessageFetcher(Connector single, Connector bulk, LogStream
         for (var i = 0; i < messages.Length; i++)
         {
             if (messages[i] is { } message)
-            {
                 message.Take(wanted.AsSpan(ranges[i]), values);
-            }
             else
-            {
                 gone.AddRange(wanted[ranges[i]].Select(value => value.Index));
-            }
         }
     }
 
@@ -82,9 +72,7 @@ internal sealed class MessageFetcher(Connector single, Connector bulk, LogStream
         {
             var sequences = new List<ulong>(end - start);
             for (var i = start; i < end; i++)
-            {
                 sequences.Add(wanted[ranges[i].Start].Entry.Sequence);
-            }
 
             await GetAll(
                 sequences,
@@ -102,9 +90,7 @@ internal sealed class MessageFetcher(Connector single, Connector bulk, LogStream
         for (var i = 0; i < there.Length; i++)
         {
             if (!there[i])
-            {
                 gone.AddRange(wanted[ranges[i]].Select(value => value.Index));
-            }
         }
     }
 
@@ -118,9 +104,7 @@ internal sealed class MessageFetcher(Connector single, Connector bulk, LogStream
         {
             messages[i] = cache.Get(entries[i].Sequence);
             if (messages[i] is null)
-            {
                 missing.Add(i);
-            }
         }
         foreach ((var start, var end) in Waves(missing.Count, i => entries[missing[i]]))
         {
@@ -137,9 +121,7 @@ internal sealed class MessageFetcher(Connector single, Connector bulk, LogStream
         foreach (var i in wave)
         {
             for (var sequence = entries[i].Sequence - entries[i].Chunks; sequence <= entries[i].Sequence; sequence++)
-            {
                 sequences.Add(sequence);
-            }
         }
         var replies = new LogMessage?[sequences.Count];
         await GetAll(
@@ -151,9 +133,7 @@ internal sealed class MessageFetcher(Connector single, Connector bulk, LogStream
             messages[i] = Join(replies.AsSpan(next, count));
             next += count;
             if (messages[i] is { } message)
-            {
                 cache.Add(entries[i].Sequence, message);
-            }
         }
     }
 
@@ -163,9 +143,7 @@ internal sealed class MessageFetcher(Connector single, Connector bulk, LogStream
     private static RecordMessage? Join(ReadOnlySpan<LogMessage?> replies)
     {
         if (replies.Contains(null))
-        {
             return null;
-        }
 
         var last = replies[^1]!;
         var payload = replies.Length == 1 ? last.Data : [.. replies.ToArray().SelectMany(piece => piece!.Data)];

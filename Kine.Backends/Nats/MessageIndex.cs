@@ -30,14 +30,10 @@ internal sealed class MessageIndex
         lock (_lock)
         {
             if (_count > 0 && entry.First.CompareTo(_slots[_count - 1].First) <= 0)
-            {
                 throw new StoreBrokenException($"the log is out of order: record {entry.First} comes after {_slots[_count - 1].First}");
-            }
 
             if (_count == _slots.Length)
-            {
                 Array.Resize(ref _slots, _count * 2);
-            }
 
             _slots[_count++] = entry;
             Count(entry, 1);
@@ -51,9 +47,7 @@ internal sealed class MessageIndex
         {
             var slot = SlotAt(id);
             if (slot < 0 || _slots[slot].Count == 0)
-            {
                 return null;
-            }
 
             ref readonly var entry = ref _slots[slot];
             var place = entry.Find(id);
@@ -81,14 +75,10 @@ internal sealed class MessageIndex
             {
                 ref readonly var entry = ref _slots[slot];
                 if (entry.Count == 0 || (entry.First.CompareTo(after) <= 0 && entry.Last.CompareTo(after) <= 0))
-                {
                     continue;
-                }
 
                 if (records <= 0 || found.Count >= messages)
-                {
                     break;
-                }
 
                 found.Add(entry);
 
@@ -106,21 +96,15 @@ internal sealed class MessageIndex
         {
             var slot = SlotAt(first);
             if (slot < 0 || _slots[slot].First != first || _slots[slot].Count == 0)
-            {
                 throw new StoreBrokenException($"the log names a message that begins with record {first}, but there is none");
-            }
 
             Count(_slots[slot], -1);
             _slots[slot].SetDead(bits);
             var entry = _slots[slot];
             if (entry.Live == 0)
-            {
                 Clear(slot);
-            }
             else
-            {
                 Count(entry, 1);
-            }
 
             Tidy();
             return entry;
@@ -135,9 +119,7 @@ internal sealed class MessageIndex
         {
             var first = SlotAt(from);
             if (first < 0 || _slots[first].First != from)
-            {
                 throw new StoreBrokenException($"the log moves records from a message that begins with {from}, but there is none");
-            }
 
             var last = first;
             for (var slot = first; slot < _count && _slots[slot].First.CompareTo(to) <= 0; slot++)
@@ -179,13 +161,9 @@ internal sealed class MessageIndex
         {
             var middle = (low + high) >>> 1;
             if (_slots[middle].First.CompareTo(id) <= 0)
-            {
                 low = middle + 1;
-            }
             else
-            {
                 high = middle;
-            }
         }
         return low - 1;
     }
@@ -199,17 +177,13 @@ internal sealed class MessageIndex
     private void Tidy()
     {
         if (_empty <= TidyAbove || _empty <= _count / 2)
-        {
             return;
-        }
 
         var kept = 0;
         for (var slot = 0; slot < _count; slot++)
         {
             if (_slots[slot].Count > 0)
-            {
                 _slots[kept++] = _slots[slot];
-            }
         }
         Array.Clear(_slots, kept, _count - kept);
         (_count, _empty) = (kept, 0);

@@ -24,9 +24,7 @@ internal sealed class MetadataScan(RecordId after, long toRevision, int maxRecor
         while (reader.TryRead(out var record))
         {
             if (record.KeyInPayload > 0)
-            {
                 return false;
-            }
         }
         return true;
     }
@@ -38,9 +36,7 @@ internal sealed class MetadataScan(RecordId after, long toRevision, int maxRecor
         for (var place = 0; reader.TryRead(out var record); place++)
         {
             if (entry.IsDead(place) || record.Id.CompareTo(Position) <= 0)
-            {
                 continue;
-            }
 
             if (record.Metadata.Revision > toRevision || _left == 0)
             {
@@ -52,9 +48,7 @@ internal sealed class MetadataScan(RecordId after, long toRevision, int maxRecor
             Last = Position = record.Id;
         }
         if (entry.Last.CompareTo(Position) > 0)
-        {
             Position = entry.Last;
-        }
 
         return true;
     }

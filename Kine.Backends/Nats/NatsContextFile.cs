@@ -18,20 +18,14 @@ internal static class NatsContextFile
         foreach (var name in Unsupported)
         {
             if (Text(file, context, name) is not null)
-            {
                 throw new StoreRefusedException($"the NATS context {file} uses {name}, which is not supported; use creds, nkey, user and password, or token");
-            }
         }
         if (context["tls_first"] is JsonValue first && first.GetValueKind() == JsonValueKind.True)
-        {
             throw new StoreRefusedException($"the NATS context {file} uses tls_first, which is not supported");
-        }
 
         var prefix = Text(file, context, "jetstream_api_prefix");
         if (Text(file, context, "jetstream_domain") is { } domain)
-        {
             prefix = $"$JS.{domain}.API";
-        }
 
         return options with
         {
@@ -69,14 +63,10 @@ internal static class NatsContextFile
     private static string? Text(string file, JsonObject context, string name)
     {
         if (context[name] is not { } value)
-        {
             return null;
-        }
 
         if (value.GetValueKind() != JsonValueKind.String)
-        {
             throw new StoreRefusedException($"the NATS context file {file} has a {name} that is no text");
-        }
 
         var text = value.GetValue<string>();
         return text.Length == 0 ? null : text;

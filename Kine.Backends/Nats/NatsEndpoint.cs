@@ -40,9 +40,7 @@ internal static class NatsEndpoint
         if (query.Get("contextFile") is { } file)
         {
             if (first.Length > 0)
-            {
                 throw new StoreRefusedException("a nats endpoint with contextFile takes its servers from that file; leave the host out");
-            }
 
             options = NatsContextFile.Apply(file, options);
             return CheckTls(WithServers(options, options.Servers.Count > 0 ? [.. options.Servers] : [""]));
@@ -60,28 +58,20 @@ internal static class NatsEndpoint
             var scheme = "nats";
             var separator = url.IndexOf("://", StringComparison.Ordinal);
             if (separator >= 0)
-            {
                 (scheme, url) = (url[..separator], url[(separator + 3)..]);
-            }
 
             if (scheme is not "nats" and not "tls" and not "jetstream")
-            {
                 throw new StoreRefusedException($"a nats endpoint cannot contain a {scheme}:// server; servers are nats://host:port or tls://host:port");
-            }
 
             var query = url.IndexOfAny(['?', '/']);
             if (query >= 0)
-            {
                 url = url[..query];
-            }
 
             var at = url.LastIndexOf('@');
             if (at >= 0)
             {
                 if (i == 0)
-                {
                     options = WithUser(options, url[..at]);
-                }
 
                 url = url[(at + 1)..];
             }
@@ -109,9 +99,7 @@ internal static class NatsEndpoint
             port = EndpointQuery.Port(text.AsSpan(colon + 1));
         }
         if (host.Contains(':') && !host.StartsWith('['))
-        {
             throw new StoreRefusedException("a nats endpoint has a host with a colon in it; an IPv6 address needs brackets");
-        }
 
         return $"{(host.Length == 0 ? DefaultHost : host)}:{port}";
     }
@@ -119,9 +107,7 @@ internal static class NatsEndpoint
     private static void RefuseOwnServer(EndpointQuery query)
     {
         if (query.Names.Contains("noEmbed"))
-        {
             return;
-        }
 
         foreach (var name in OwnServerOnly)
         {
@@ -145,9 +131,7 @@ internal static class NatsEndpoint
     {
         // Upstream ignores what is no number; here it is refused, as everything else that cannot be meant.
         if (query.Integer(name) is not { } value)
-        {
             return null;
-        }
 
         return value >= least && value <= most
             ? (int)value

@@ -50,9 +50,7 @@ internal sealed class RecordWriter
             _content.Signed(record.Version);
         }
         if (record.Lease != 0)
-        {
             _content.Signed(record.Lease);
-        }
 
         _content.Varint((ulong)record.Value.Length);
         _content.Varint((ulong)record.Key.Length);

@@ -43,13 +43,9 @@ internal sealed class SideRows
         lock (_lock)
         {
             if (row.Value is null)
-            {
                 _rows.Remove(name);
-            }
             else
-            {
                 _rows[name] = row;
-            }
         }
     }
 

@@ -11,8 +11,6 @@ internal sealed class SlowRequests(NatsOptions options, ILogger log)
     {
         var milliseconds = Environment.TickCount64 - started;
         if (options.SlowMethod > TimeSpan.Zero && milliseconds > options.SlowMethod.TotalMilliseconds)
-        {
             log.LogInformation("Slow NATS {What}: {Milliseconds} ms", what, milliseconds);
-        }
     }
 }

@@ -18,9 +18,7 @@ internal sealed class StreamSetup(NatsOptions options, Connector connector, LogS
         {
             var connection = await connector.Get(cancellationToken).ConfigureAwait(false);
             if (connection.MaxPayload < AppendPart.SmallestMessage)
-            {
                 throw new StoreRefusedException($"the NATS server takes messages of at most {connection.MaxPayload} bytes (max_payload); at least {AppendPart.SmallestMessage} are needed");
-            }
 
             await CheckJetStream(connection, cancellationToken).ConfigureAwait(false);
             var configuration = (await FindOrCreate(connection, cancellationToken).ConfigureAwait(false)).Config;
@@ -83,9 +81,7 @@ internal sealed class StreamSetup(NatsOptions options, Connector connector, LogS
         List<string> warnings = ["NATS confirms a write before it is on disk: an acknowledged write survives loss of power only where nats-server, 2.10 or newer, runs with sync_interval: always in its jetstream block"];
         var replicas = configuration.NumReplicas;
         if (replicas != options.Replicas)
-        {
             warnings.Add($"the NATS stream {options.Stream} has {replicas} replicas, not {options.Replicas}: the parameter counts only when the stream is made");
-        }
 
         return warnings;
     }
@@ -131,8 +127,6 @@ internal sealed class StreamSetup(NatsOptions options, Connector connector, LogS
     private static void Require(NatsOptions options, bool holds, string reason)
     {
         if (!holds)
-        {
             throw new StoreRefusedException($"the NATS stream {options.Stream} cannot hold the log: {reason}");
-        }
     }
 }

@@ -15,14 +15,10 @@ internal readonly record struct WantedValue(MessageEntry Entry, int Place, int I
         for (var place = 0; next < wanted.Length; place++)
         {
             if (!records.TryRead(out var record))
-            {
                 throw ByteReader.Damaged();
-            }
 
             for (; next < wanted.Length && wanted[next].Place == place; next++)
-            {
                 values[wanted[next].Index] = RecordMessage.Slice(payload, record.ValueOffset, record.Metadata.ValueLength).ToArray();
-            }
         }
     }
 }

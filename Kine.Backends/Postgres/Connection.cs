@@ -36,9 +36,7 @@ internal sealed class Connection : SqlConnection
     {
         var notice = arguments.Notice;
         if (notice.InvariantSeverity == "WARNING" && notice.File is not ("varsup.c" or "multixact.c"))
-        {
             Doubt = $"{notice.MessageText} ({notice.SqlState})";
-        }
     }
 
     /// <inheritdoc/>

@@ -20,9 +20,7 @@ internal sealed class DatabaseSetup(PostgresServers servers)
         {
             await using var connection = await ConnectOrCreate(cancellationToken).ConfigureAwait(false);
             if (connection.PostgreSqlVersion.Major < OldestServer)
-            {
                 throw new StoreRefusedException($"{_options.Description} is PostgreSQL {connection.PostgreSqlVersion}; {OldestServer} is the oldest that works");
-            }
 
             await PostgresSchema.Upgrade(connection, _options.Connection.Database!, cancellationToken).ConfigureAwait(false);
             return await Warnings(connection, cancellationToken).ConfigureAwait(false);
@@ -107,29 +105,19 @@ internal sealed class DatabaseSetup(PostgresServers servers)
         await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
         var warnings = new List<string>();
         if (reader.GetString(0) == "off")
-        {
             warnings.Add("the server runs with fsync=off: a loss of power can take acknowledged writes back, or damage the database");
-        }
 
         if (reader.GetString(1) == "off")
-        {
             warnings.Add("the server runs with full_page_writes=off: a loss of power can damage the database unless its file system writes whole pages");
-        }
 
         if (reader.GetString(2) is "off" or "local" or "remote_write")
-        {
             warnings.Add($"the server's default is synchronous_commit={reader.GetString(2)}; kine asks for synchronous_commit=on for what it acknowledges");
-        }
 
         if (_options is { PasswordProvider: not null, Connection.SslMode: SslMode.Require })
-        {
             warnings.Add("tokens of the identity provider go to a server whose certificate is not checked: use sslmode=verify-full, with its CA in --ca-file");
-        }
 
         if (_options.Hosts.Count > 1 && (reader.IsDBNull(3) || reader.GetString(3).Length == 0))
-        {
             warnings.Add("several hosts are named, but synchronous_standby_names is empty: a switch to another host can take acknowledged writes back");
-        }
 
         return warnings;
     }

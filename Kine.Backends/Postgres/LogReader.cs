@@ -43,9 +43,7 @@ internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_l
     {
         var command = new NpgsqlCommand(query, (NpgsqlConnection)connection);
         foreach (var value in values)
-        {
             command.Parameters.Add(new NpgsqlParameter { Value = value });
-        }
 
         return command;
     }

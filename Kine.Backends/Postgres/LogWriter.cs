@@ -89,27 +89,21 @@ internal sealed class LogWriter : SqlLogWriter
     public override async Task Renew(FenceToken token)
     {
         if (await Change("a renewal", FenceRow.Renew, token.Epoch, token.Holder).ConfigureAwait(false) is null)
-        {
             throw Fenced($"a renewal of epoch {token.Epoch}");
-        }
     }
 
     /// <inheritdoc/>
     public override async Task Release(FenceToken token)
     {
         if (await Change("a release", FenceRow.Release, token.Epoch, token.Holder).ConfigureAwait(false) is null)
-        {
             throw Fenced($"a release of epoch {token.Epoch}");
-        }
     }
 
     private Task<Fence?> Change(string what, string statement, params object[] values) => _claims.Run(what, _options.AppendTimeout, async connection =>
     {
         await using var command = connection.Command(statement);
         foreach (var value in values)
-        {
             command.Parameters.Add(new NpgsqlParameter { Value = value });
-        }
 
         connection.Committing();
         return await FenceRow.Change(command).ConfigureAwait(false);
@@ -126,9 +120,7 @@ internal sealed class LogWriter : SqlLogWriter
                 FencedWriter<Connection>.LimitFor(_options.AppendTimeout, batch.Records.Count, bytes),
                 connection => AppendInParts(connection, batch, bytes)).ConfigureAwait(false);
         if (!moved)
-        {
             throw Fenced($"an append of epoch {batch.Token.Epoch} after revision {batch.ExpectedRevision}");
-        }
     }
 
     private FencedException Fenced(string what) => new($"{_options.Description} refused {what}: its fence has another epoch, holder or last revision");
@@ -139,9 +131,7 @@ internal sealed class LogWriter : SqlLogWriter
         BindFence(command.Parameters, batch, bytes);
         BindRecords(command.Parameters, CollectionsMarshal.AsSpan(batch.Records));
         if (batch.Side.Count > 0)
-        {
             BindSide(command.Parameters, batch.Side);
-        }
 
         connection.Committing();
         return (long)(await command.ExecuteScalarAsync().ConfigureAwait(false))! == 1;
@@ -183,9 +173,7 @@ internal sealed class LogWriter : SqlLogWriter
     {
         var count = 0;
         for (long bytes = 0; count < records.Length && count < PartRecords && bytes < PartBytes; count++)
-        {
             bytes += records[count].Key.Length + records[count].Value.Length + PostgresSchema.BytesPerRecord;
-        }
 
         return count;
     }
@@ -233,9 +221,7 @@ internal sealed class LogWriter : SqlLogWriter
     {
         var last = new Dictionary<(SideKind, string), SideRow>();
         foreach (ref readonly var row in CollectionsMarshal.AsSpan(rows))
-        {
             last[(row.Kind, Convert.ToHexString(row.Key))] = row;
-        }
 
         SideRow[] gone = [.. last.Values.Where(row => row.Value is null)];
         SideRow[] put = [.. last.Values.Where(row => row.Value is not null)];

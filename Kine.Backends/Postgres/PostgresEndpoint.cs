@@ -76,9 +76,7 @@ internal static class PostgresEndpoint
     {
         environment ??= Environment.GetEnvironmentVariable;
         if (rest.Length == 0)
-        {
             rest = Default;
-        }
 
         var mark = rest.IndexOf('?');
         var query = new EndpointQuery(mark < 0 ? "" : rest[(mark + 1)..]);
@@ -89,9 +87,7 @@ internal static class PostgresEndpoint
         var at = authority.LastIndexOf('@');
         (var user, var password) = UserInfo(at < 0 ? "" : authority[..at]);
         if (place.IndexOf('@', at + 1) >= 0 || query.Names.Any(name => name.Contains('@')))
-        {
             throw new StoreRefusedException($"the endpoint has an @ behind its hosts{Encode}");
-        }
 
         Refuse(query);
 
@@ -143,19 +139,13 @@ internal static class PostgresEndpoint
     private static PostgresOptions WithTokens(StoreSettings settings, EndpointQuery query, PostgresOptions options)
     {
         if (IdentityProvider.From(settings) is not { } identity)
-        {
             return options;
-        }
 
         if (options.Hosts.Any(host => host.Name.StartsWith('/')))
-        {
             throw new StoreRefusedException($"identity provider {settings.IdentityProvider} is for servers in the network, not for a Unix socket");
-        }
 
         if (query.Get("sslmode")?.ToUpperInvariant() == "DISABLE")
-        {
             throw new StoreRefusedException($"sslmode=disable cannot go with identity provider {settings.IdentityProvider}: its tokens have to be encrypted on their way");
-        }
 
         var connection = options.Connection;
         var passwords = options.Hosts.Distinct().ToDictionary(host => host, host => identity.PasswordFor(host.Name, host.Port, connection.Username!));
@@ -167,19 +157,13 @@ internal static class PostgresEndpoint
     private static void Refuse(EndpointQuery query)
     {
         if (query.Get("target_session_attrs")?.ToUpperInvariant() is "STANDBY" or "PREFER-STANDBY" or "READ-ONLY")
-        {
             throw new StoreRefusedException("target_session_attrs must be any, primary or read-write: the server has to write");
-        }
 
         if (query.Get("service") is not null || query.Get("servicefile") is not null)
-        {
             throw new StoreRefusedException("endpoint parameter service is not supported; name host, database and user in the endpoint");
-        }
 
         if (query.Get("client_encoding") is { } encoding && encoding.Replace("-", "", StringComparison.Ordinal).ToUpperInvariant() is not ("UTF8" or "AUTO"))
-        {
             throw new StoreRefusedException("endpoint parameter client_encoding is not supported: keys and values are bytes, and the rest is UTF-8");
-        }
     }
 
     // Flags count where the endpoint says nothing else, and ask for verify-full, as upstream has it.
@@ -195,26 +179,18 @@ internal static class PostgresEndpoint
             ?? (SslModes.TryGetValue(environment("PGSSLMODE")?.ToUpperInvariant() ?? "", out var variable) ? variable : SslMode.Prefer);
         // libpq: a CA beside sslmode=require asks for its check, and "system" is the system's store.
         if (asked == SslMode.Require && root is not null)
-        {
             mode = SslMode.VerifyCA;
-        }
 
         if (root == "system")
-        {
             (mode, root) = (SslMode.VerifyFull, null);
-        }
 
         connection.SslMode = mode;
         connection.RootCertificate = mode is SslMode.VerifyCA or SslMode.VerifyFull ? root : null;
         if (mode != SslMode.Disable)
-        {
             (connection.SslCertificate, connection.SslKey, connection.SslPassword) = (certificate, key, query.Get("sslpassword"));
-        }
 
         if (query.Choice(SslNegotiations, "sslnegotiation") is { } negotiation)
-        {
             connection.SslNegotiation = negotiation;
-        }
     }
 
     private static string? Given(string text) => text.Length > 0 ? text : null;
@@ -222,9 +198,7 @@ internal static class PostgresEndpoint
     private static (string? User, string? Password) UserInfo(string text)
     {
         if (text.Length == 0)
-        {
             return (null, null);
-        }
 
         var colon = text.IndexOf(':');
         return colon < 0 ? (Given(EndpointQuery.Decode(text)), null) : (Given(EndpointQuery.Decode(text[..colon])), Given(EndpointQuery.Decode(text[(colon + 1)..])));
@@ -236,9 +210,7 @@ internal static class PostgresEndpoint
         var names = text.Length == 0 ? ["localhost"] : text.Split(',');
         var numbers = ports?.Split(',') ?? [];
         if (numbers.Length > 1 && numbers.Length != names.Length)
-        {
             throw new StoreRefusedException($"the endpoint names {names.Length} hosts and {numbers.Length} ports");
-        }
 
         return [.. names.Select((name, i) => Host(name, numbers.Length switch { 0 => null, 1 => numbers[0], _ => numbers[i] }))];
     }
@@ -249,19 +221,13 @@ internal static class PostgresEndpoint
         var name = end > 0 ? text[1..end] : text;
         var tail = end > 0 ? text[(end + 1)..] : "";
         if (end < 0 && text.LastIndexOf(':') is var colon and >= 0)
-        {
             (name, tail) = (text[..colon], text[colon..]);
-        }
 
         if (tail.StartsWith(':') && tail.Length > 1)
-        {
             port = tail[1..];
-        }
 
         if (name.Length == 0)
-        {
             name = "localhost";
-        }
 
         return new PostgresHost(EndpointQuery.Decode(name), port is { Length: > 0 } ? EndpointQuery.Port(port) : DefaultPort);
     }
@@ -272,9 +238,7 @@ internal static class PostgresEndpoint
     private static int ConnectTimeout(string? text)
     {
         if (text is null)
-        {
             return DefaultConnectTimeout;
-        }
 
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds <= 1024
             ? seconds

@@ -62,9 +62,7 @@ internal static class PostgresSchema
     public static async Task Upgrade(NpgsqlConnection connection, string database, CancellationToken cancellationToken)
     {
         if (await Current(connection, database, cancellationToken).ConfigureAwait(false) == Version)
-        {
             return;
-        }
 
         await using var transaction = await connection
             .BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken).ConfigureAwait(false);
@@ -74,19 +72,13 @@ internal static class PostgresSchema
         await Execute(connection, $"SELECT pg_advisory_xact_lock({AdvisoryLock})", cancellationToken).ConfigureAwait(false);
         var version = await Current(connection, database, cancellationToken).ConfigureAwait(false);
         if (version == Version)
-        {
             return;
-        }
 
         if (version == 0)
-        {
             await Execute(connection, "CREATE TABLE kine_schema(version integer NOT NULL); INSERT INTO kine_schema VALUES(0)", cancellationToken).ConfigureAwait(false);
-        }
 
         for (; version < Version; version++)
-        {
             await Execute(connection, Upgrades[version], cancellationToken).ConfigureAwait(false);
-        }
 
         await Execute(connection, $"UPDATE kine_schema SET version = {Version}", cancellationToken).ConfigureAwait(false);
         await transaction.CommitAsync(CancellationToken.None).ConfigureAwait(false);
@@ -99,9 +91,7 @@ internal static class PostgresSchema
             "SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'kine_schema' AND pg_table_is_visible(oid))", connection))
         {
             if (!(bool)(await exists.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!)
-            {
                 return 0;
-            }
         }
         await using var read = new NpgsqlCommand("SELECT version FROM kine_schema", connection);
         var version = (int)(await read.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;

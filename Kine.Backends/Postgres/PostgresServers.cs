@@ -104,9 +104,7 @@ internal sealed class PostgresServers : ISqlServer
     {
         Interlocked.Increment(ref _generation);
         foreach (var pool in Volatile.Read(ref _pools))
-        {
             pool.Clear();
-        }
     }
 
     private async Task<NpgsqlConnection> OpenOn(int host, CancellationToken cancellationToken)
@@ -126,9 +124,7 @@ internal sealed class PostgresServers : ISqlServer
             {
                 // The server's key, or our own, may be a new one.
                 if (renewed || !Options.Kerberos.Renew())
-                {
                     throw await Explained(error, Options.Kerberos, Options.Hosts[host]).ConfigureAwait(false);
-                }
 
                 renewed = true;
             }
@@ -152,18 +148,14 @@ internal sealed class PostgresServers : ISqlServer
         lock (_lock)
         {
             if (!_prepare)
-            {
                 return;
-            }
 
             _prepare = false;
             old = _pools;
             Volatile.Write(ref _pools, CreatePools());
         }
         foreach (var pool in old)
-        {
             pool.Dispose();
-        }
     }
 
     private NpgsqlDataSource[] CreatePools() => [.. Options.Hosts.Select(CreatePool)];
@@ -197,23 +189,17 @@ internal sealed class PostgresServers : ISqlServer
         {
             await reader.ReadAsync().ConfigureAwait(false);
             if (Options.Target != TargetSessionAttributes.Any && reader.GetBoolean(0))
-            {
                 throw new WrongServerException("is a standby");
-            }
 
             if (Options.Target == TargetSessionAttributes.ReadWrite && reader.GetString(1) != "off")
-            {
                 throw new WrongServerException("is read-only (default_transaction_read_only)");
-            }
 
             direct = reader.GetInt32(2) == connection.ProcessID;
         }
         if (!direct)
         {
             if (prepare && Options.Prepare is null)
-            {
                 throw new PoolerFoundException();
-            }
 
             return;
         }
@@ -258,8 +244,6 @@ internal sealed class PostgresServers : ISqlServer
     public async ValueTask DisposeAsync()
     {
         foreach (var pool in Volatile.Read(ref _pools))
-        {
             await pool.DisposeAsync().ConfigureAwait(false);
-        }
     }
 }

@@ -54,9 +54,7 @@ internal sealed class FencedWriter<TConnection>(
                 catch (Exception error) when (server.Classify(error) is SqlFailure.Refused or SqlFailure.Conflict or SqlFailure.ReadOnly)
                 {
                     if (server.Classify(error) == SqlFailure.ReadOnly)
-                    {
                         await Drop().ConfigureAwait(false);
-                    }
 
                     throw new StoreUnavailableException($"{server.Description} refused {what}: {server.Text(error)}", error);
                 }
@@ -105,9 +103,7 @@ internal sealed class FencedWriter<TConnection>(
         {
             // Refused by the server, or by the transaction itself after a part of it: then there is something to roll back.
             if (connection.GiveUp() || connection.IsBroken)
-            {
                 await Discard().ConfigureAwait(false);
-            }
 
             throw;
         }
@@ -125,9 +121,7 @@ internal sealed class FencedWriter<TConnection>(
         {
             var old = maxLifetime > TimeSpan.Zero && DateTime.UtcNow - present.OpenedAt > maxLifetime;
             if (!old && !present.IsBroken && present.Generation == server.Generation && present.Inner.State == ConnectionState.Open)
-            {
                 return present;
-            }
 
             await Discard().ConfigureAwait(false);
         }
@@ -144,9 +138,7 @@ internal sealed class FencedWriter<TConnection>(
     private async Task Discard()
     {
         if (_connection is not { } connection)
-        {
             return;
-        }
 
         _connection = null;
         await connection.DisposeAsync().ConfigureAwait(false);

@@ -36,14 +36,10 @@ internal sealed class Queries(ISqlServer server, int most, SlowStatements slow) 
                 {
                     var failure = server.Classify(error);
                     if (failure is SqlFailure.Lost or SqlFailure.TimedOut or SqlFailure.ReadOnly)
-                    {
                         server.Lost();
-                    }
 
                     if (attempt == Attempts || failure is SqlFailure.Refused or SqlFailure.TimedOut)
-                    {
                         throw new StoreUnavailableException($"{server.Description} failed at {what}: {server.Text(error)}", error);
-                    }
                 }
                 finally
                 {

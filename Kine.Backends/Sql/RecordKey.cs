@@ -27,9 +27,7 @@ internal static class RecordKey
     public static long NotPast(RecordId id)
     {
         if (id.Revision > MaxRevision)
-        {
             return long.MaxValue;
-        }
 
         return id.Revision < 0 ? -1 : (id.Revision << SubBits) + Math.Clamp(id.Sub, -1, MaxSub);
     }
@@ -49,9 +47,7 @@ internal static class RecordKey
         for (var i = 0; i < ids.Length; i++)
         {
             if (!Fits(ids[i]))
-            {
                 continue;
-            }
 
             keys[count] = Of(ids[i]);
             places[count++] = i;
@@ -65,20 +61,14 @@ internal static class RecordKey
     {
         var from = sorted.BinarySearch(key);
         if (from < 0)
-        {
             return ..0;
-        }
 
         var to = from + 1;
         while (from > 0 && sorted[from - 1] == key)
-        {
             from--;
-        }
 
         while (to < sorted.Length && sorted[to] == key)
-        {
             to++;
-        }
 
         return from..to;
     }

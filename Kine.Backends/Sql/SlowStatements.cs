@@ -16,13 +16,9 @@ internal sealed partial class SlowStatements(ILogger logger, TimeSpan threshold,
     {
         var elapsed = Stopwatch.GetElapsedTime(start);
         if (warningThreshold > TimeSpan.Zero && elapsed >= warningThreshold)
-        {
             VerySlow(what, elapsed.TotalMilliseconds);
-        }
         else if (threshold > TimeSpan.Zero && elapsed >= threshold)
-        {
             Slow(what, elapsed.TotalMilliseconds);
-        }
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Slow SQL: {What} took {Elapsed:n0} ms")]

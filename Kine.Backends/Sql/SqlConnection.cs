@@ -39,9 +39,7 @@ internal abstract class SqlConnection : IAsyncDisposable
     public void Committing()
     {
         if (Interlocked.CompareExchange(ref _state, Sent, Open) == GivenUp)
-        {
             throw new OperationCanceledException("the transaction took too long");
-        }
     }
 
     /// <summary>True when nothing that can commit was sent, and now never will be.</summary>

@@ -84,9 +84,7 @@ internal abstract class SqlLogReader : IDisposable
                 Visit(row, visit, ref key);
             }, given), cancellationToken).ConfigureAwait(false);
             if (got < limit)
-            {
                 break;
-            }
 
             maxRecords -= got;
         }
@@ -97,9 +95,7 @@ internal abstract class SqlLogReader : IDisposable
     {
         var length = (int)row.GetBytes(6, 0, null, 0, 0);
         if (length > key.Length)
-        {
             key = new byte[length];
-        }
 
         row.GetBytes(6, 0, key, 0, length);
         var id = RecordKey.IdOf(row.GetInt64(0));
@@ -170,9 +166,7 @@ internal abstract class SqlLogReader : IDisposable
             {
                 var value = row.Bytes(1);
                 foreach (var place in places.AsSpan(first, asked.Length)[RecordKey.PlacesOf(asked.Span, row.GetInt64(0))])
-                {
                     values[place] = value;
-                }
             }, cancellationToken).ConfigureAwait(false);
         }
         return values;
@@ -230,9 +224,7 @@ internal abstract class SqlLogReader : IDisposable
         await using var command = Command(connection, query, values);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-        {
             visit(reader);
-        }
     }
 
     /// <inheritdoc/>

@@ -34,18 +34,14 @@ internal abstract class SqlLogWriter : IAsyncDisposable
         foreach (ref readonly var record in CollectionsMarshal.AsSpan(batch.Records))
         {
             if (!RecordKey.Fits(record.Id))
-            {
                 throw new ArgumentException($"record {record.Id} is past what this store can number ({RecordKey.MaxRevision}, {RecordKey.MaxSub})");
-            }
 
             long one = record.Key.Length + record.Value.Length + rowBytes;
             longest = Math.Max(longest, one);
             bytes += one;
         }
         foreach (ref readonly var row in CollectionsMarshal.AsSpan(batch.Side))
-        {
             longest = Math.Max(longest, row.Key.Length + (row.Value?.Length ?? 0) + rowBytes);
-        }
 
         return (bytes, longest);
     }

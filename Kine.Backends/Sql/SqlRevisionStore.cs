@@ -90,9 +90,7 @@ public abstract class SqlRevisionStore : IRevisionStore, IUpstreamTable
             keys = keys[piece.Length..];
             // At most half of the time: appends share the server's disk.
             if (keys.Length > 0)
-            {
                 await Task.Delay(Stopwatch.GetElapsedTime(start), cancellationToken).ConfigureAwait(false);
-            }
         }
     }
 

@@ -41,9 +41,7 @@ internal sealed class Checkpointer : IDisposable
     public void Committed()
     {
         if (_log.PagesWritten - Volatile.Read(ref _pagesAtLastPass) >= _pagesBetween)
-        {
             _wake.Set();
-        }
     }
 
     private void Run()
@@ -52,25 +50,19 @@ internal sealed class Checkpointer : IDisposable
         {
             _wake.WaitOne();
             if (_stopping)
-            {
                 return;
-            }
 
             try
             {
                 (var frames, var copied) = Pass();
                 if (frames >= _frameLimit)
-                {
                     StartOver(frames, copied);
-                }
             }
             catch (SqliteError error)
             {
                 // No space, a long query or a lock of others: the frames stay in the WAL, and the next pass begins with them.
                 if (error.ForCaller(_path) is StoreBrokenException broken)
-                {
                     _writer.Break(broken);
-                }
             }
         }
     }
@@ -84,9 +76,7 @@ internal sealed class Checkpointer : IDisposable
     private void StartOver(int frames, int copied)
     {
         for (var pass = 0; pass < MaxApproach && !_stopping && (frames - copied > CloseEnoughFrames || HasMoved(CloseEnoughFrames)); pass++)
-        {
             (frames, copied) = Pass();
-        }
 
         _database.CheckpointRestart(ReaderPatience);
     }

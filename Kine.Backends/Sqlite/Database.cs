@@ -75,9 +75,7 @@ internal sealed class Database : IDisposable
         using var statement = new Statement(this, handle);
         var texts = new List<string>();
         while (statement.Step())
-        {
             texts.Add(statement.Text(0));
-        }
 
         return texts;
     }
@@ -115,9 +113,7 @@ internal sealed class Database : IDisposable
     public void Check(int code)
     {
         if (code != raw.SQLITE_OK)
-        {
             throw Error(code);
-        }
     }
 
     /// <summary>The error behind a result code of this connection.</summary>
@@ -128,9 +124,7 @@ internal sealed class Database : IDisposable
     public void Dispose()
     {
         foreach (var statement in _statements)
-        {
             statement.Dispose();
-        }
 
         _statements.Clear();
         _handle.Dispose();

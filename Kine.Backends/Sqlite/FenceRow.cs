@@ -12,9 +12,7 @@ internal static class FenceRow
         try
         {
             if (!statement.Step())
-            {
                 throw new StoreBrokenException("the fence row is gone from the database");
-            }
 
             return new Fence(
                 statement.Long(0),

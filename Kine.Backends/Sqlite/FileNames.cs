@@ -18,15 +18,11 @@ internal static unsafe partial class FileNames
     public static void Check(string path)
     {
         if (!OperatingSystem.IsLinux() || !File.Exists(path))
-        {
             return;
-        }
 
         Facts facts;
         if (Read(AtWorkingDirectory, path, NoFollow, LinkCount, &facts) != 0)
-        {
             throw new StoreRefusedException($"cannot look at {path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
-        }
 
         if (facts.Links > 1)
         {

@@ -56,9 +56,7 @@ internal sealed class LogReader : IDisposable
             var limit = Math.Min(maxRecords, RecordsPerQuery);
             var got = ScanOnce(position, last, limit, visit, ref visited);
             if (got < limit)
-            {
                 break;
-            }
 
             maxRecords -= got;
             position = visited;
@@ -110,9 +108,7 @@ internal sealed class LogReader : IDisposable
                 records.Add(new LogRecord(
                     id.Revision, id.Sub, key, _records.Long(2), _records.Long(3), _records.Long(4), _records.Long(5) != 0, value));
                 if (bytes >= maxBytes)
-                {
                     break;
-                }
             }
             return records;
         }
@@ -147,9 +143,7 @@ internal sealed class LogReader : IDisposable
                 try
                 {
                     if (_value.Step())
-                    {
                         values[places[i]] = _value.Bytes(0).ToArray();
-                    }
                 }
                 finally
                 {
@@ -170,9 +164,7 @@ internal sealed class LogReader : IDisposable
         try
         {
             while (_side.Step())
-            {
                 rows.Add(new SideRow((SideKind)_side.Long(0), _side.Bytes(1).ToArray(), _side.Bytes(2).ToArray()));
-            }
 
             return rows;
         }

@@ -77,19 +77,13 @@ internal sealed class LogWriter : IDisposable
         _moveFence.Bind(4, batch.ExpectedRevision);
         _moveFence.Run();
         if (_database.Changes != 1)
-        {
             throw Fenced($"an append of epoch {batch.Token.Epoch} after revision {batch.ExpectedRevision}");
-        }
 
         foreach (ref readonly var record in CollectionsMarshal.AsSpan(batch.Records))
-        {
             Insert(in record);
-        }
 
         foreach (ref readonly var row in CollectionsMarshal.AsSpan(batch.Side))
-        {
             Write(in row);
-        }
 
         return true;
     });
@@ -141,9 +135,7 @@ internal sealed class LogWriter : IDisposable
     {
         var start = Stopwatch.GetTimestamp();
         if (_relaxPieces)
-        {
             Synchronous(SqliteSynchronous.Normal);
-        }
 
         try
         {
@@ -155,9 +147,7 @@ internal sealed class LogWriter : IDisposable
         finally
         {
             if (_relaxPieces)
-            {
                 Synchronous(_synchronous);
-            }
         }
     }
 
@@ -201,9 +191,7 @@ internal sealed class LogWriter : IDisposable
         statement.Bind(1, (long)row.Kind);
         statement.Bind(2, row.Key);
         if (row.Value is not null)
-        {
             statement.Bind(3, row.Value);
-        }
 
         statement.Run();
     }
@@ -258,9 +246,7 @@ internal sealed class LogWriter : IDisposable
         {
             // SQLite has rolled back by itself after some errors.
             if (!_database.IsAutoCommit)
-            {
                 _rollback.Run();
-            }
         }
         catch (SqliteError second)
         {

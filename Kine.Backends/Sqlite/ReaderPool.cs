@@ -38,9 +38,7 @@ internal sealed class ReaderPool : IDisposable
     {
         result = default;
         if (!_slots.Wait(0))
-        {
             return false;
-        }
 
         result = RunAndReturn(query);
         return true;
@@ -63,9 +61,7 @@ internal sealed class ReaderPool : IDisposable
         {
             var outcome = error.ForCaller(_path);
             if (outcome is StoreBrokenException broken)
-            {
                 _writer.Break(broken);
-            }
 
             throw outcome;
         }
@@ -86,14 +82,10 @@ internal sealed class ReaderPool : IDisposable
     public void Dispose()
     {
         for (var i = 0; i < _readers.Length; i++)
-        {
             _slots.Wait();
-        }
 
         foreach (var reader in _readers)
-        {
             reader.Dispose();
-        }
 
         _slots.Dispose();
     }

@@ -30,9 +30,7 @@ internal sealed partial class SideLock : IDisposable
         {
             handle = TryOpen(path);
             if (handle is null || !TryLock(handle))
-            {
                 throw new StoreRefusedException($"{databasePath} is in use by another kine process{Owner(path)}: it holds the lock on {path}");
-            }
 
             var pid = Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n");
             RandomAccess.SetLength(handle, 0);
@@ -51,9 +49,7 @@ internal sealed partial class SideLock : IDisposable
     {
         var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = 0 };
         if (!OperatingSystem.IsWindows())
-        {
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
 
         try
         {
@@ -73,15 +69,11 @@ internal sealed partial class SideLock : IDisposable
     private static bool TryLock(SafeFileHandle handle)
     {
         if (OperatingSystem.IsWindows() || Flock(handle, Exclusive | NonBlocking) == 0)
-        {
             return true;
-        }
 
         var errno = Marshal.GetLastPInvokeError();
         if (errno is WouldBlockLinux or WouldBlockMac)
-        {
             return false;
-        }
 
         throw new StoreRefusedException($"the file system refuses locks, which the database needs: {Marshal.GetPInvokeErrorMessage(errno)}");
     }
@@ -90,15 +82,11 @@ internal sealed partial class SideLock : IDisposable
     private static string Owner(string path)
     {
         if (OperatingSystem.IsWindows())
-        {
             return "";
-        }
 
         var descriptor = OpenReadOnly(path, 0);
         if (descriptor < 0)
-        {
             return "";
-        }
 
         using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
         Span<byte> text = stackalloc byte[20];

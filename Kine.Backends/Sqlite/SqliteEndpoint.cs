@@ -78,14 +78,10 @@ internal static class SqliteEndpoint
     private static string Path(string path)
     {
         if (path.StartsWith("file:", StringComparison.Ordinal))
-        {
             path = Uri.UnescapeDataString(path["file:".Length..]);
-        }
 
         if (path.Contains(":memory:", StringComparison.Ordinal))
-        {
             throw new StoreRefusedException("sqlite in memory is not supported; use the endpoint memory:// for a store that keeps nothing");
-        }
 
         return path.Length == 0 ? DefaultPath : path;
     }
@@ -93,37 +89,25 @@ internal static class SqliteEndpoint
     private static void RefuseWhatCannotWork(EndpointQuery query)
     {
         if (query.Get("_journal_mode", "_journal")?.Equals("OFF", StringComparison.OrdinalIgnoreCase) == true)
-        {
             throw new StoreRefusedException("_journal_mode=OFF is not supported: without a journal a failed write cannot be taken back");
-        }
 
         if (query.Get("vfs") is { } vfs)
-        {
             throw new StoreRefusedException($"endpoint parameter vfs={vfs} is not supported: backups and the write-ahead log need the default file system layer");
-        }
 
         if (query.Get("mode") is "memory")
-        {
             throw new StoreRefusedException("sqlite in memory is not supported; use the endpoint memory:// for a store that keeps nothing");
-        }
 
         if (query.Choice(Switches, "_query_only") == true)
-        {
             throw new StoreRefusedException("_query_only is not supported: the server has to write");
-        }
     }
 
     private static string? SecureDelete(EndpointQuery query)
     {
         if (query.Get("_secure_delete") is not { } value)
-        {
             return null;
-        }
 
         if (value.Equals("fast", StringComparison.OrdinalIgnoreCase))
-        {
             return "FAST";
-        }
 
         return query.Choice(Switches, "_secure_delete") == true ? "ON" : "OFF";
     }

@@ -35,14 +35,10 @@ internal sealed class SqliteFile : IDisposable
         {
             CreateFolder(System.IO.Path.GetDirectoryName(path)!);
             if (Directory.Exists(path))
-            {
                 throw new StoreRefusedException($"{path} is a folder; name a file in it");
-            }
 
             if (new FileInfo(path).LinkTarget is not null)
-            {
                 path = File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
-            }
 
             FileNames.Check(path);
             var sideLock = SideLock.Take(path + ".lock", path);
@@ -78,15 +74,11 @@ internal sealed class SqliteFile : IDisposable
             var mode = _options.JournalMode.ToString().ToUpperInvariant();
             var got = database.QueryTexts($"PRAGMA journal_mode = {mode}")[0];
             if (!got.Equals(mode, StringComparison.OrdinalIgnoreCase))
-            {
                 throw new StoreRefusedException($"{Path} cannot be kept with journal mode {mode}: SQLite stays with {got} (is the file system shared memory capable?)");
-            }
 
             SetUp(database, cacheKib);
             if (_options.SecureDelete is { } secureDelete)
-            {
                 database.Execute($"PRAGMA secure_delete = {secureDelete}");
-            }
 
             database.Execute($"PRAGMA journal_size_limit = {_options.WalLimitBytes}");
             SqliteSchema.Upgrade(database);
@@ -127,21 +119,15 @@ internal sealed class SqliteFile : IDisposable
         database.Execute($"PRAGMA synchronous = {(int)_options.Synchronous}");
         database.Execute("PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY");
         if (!_options.Checkpoints)
-        {
             database.KeepWalOnClose();
-        }
     }
 
     private static void CreateFolder(string folder)
     {
         if (OperatingSystem.IsWindows())
-        {
             Directory.CreateDirectory(folder);
-        }
         else
-        {
             Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        }
     }
 
     // SQLite gives the WAL and its index the mode of the database file. The descriptor is closed before SQLite opens the file, and
@@ -149,15 +135,11 @@ internal sealed class SqliteFile : IDisposable
     private static void CreateFile(string path)
     {
         if (File.Exists(path))
-        {
             return;
-        }
 
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows())
-        {
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
 
         new FileStream(path, options).Dispose();
     }

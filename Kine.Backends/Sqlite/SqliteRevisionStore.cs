@@ -65,23 +65,17 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
             _writer = new WriterThread();
             _readers = new ReaderPool(file.Path, _writer, readers);
             if (checkpoints is not null)
-            {
                 _checkpointer = new Checkpointer(checkpoints, file.Path, options, _log, _writer);
-            }
 
             Warn();
         }
         catch (Exception error)
         {
             while (opened.TryPop(out var part))
-            {
                 part.Dispose();
-            }
 
             if (error is SqliteError failure)
-            {
                 throw new StoreRefusedException($"{file.Path} cannot be opened: {failure.Message}", failure);
-            }
 
             throw;
         }
@@ -91,19 +85,13 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
     {
         var rollback = options.JournalMode != SqliteJournalMode.Wal;
         if (options.Synchronous == SqliteSynchronous.Off || (options.Synchronous == SqliteSynchronous.Normal && !rollback))
-        {
             _warnings.Add($"synchronous={options.Synchronous.ToString().ToUpperInvariant()}: a loss of power can take acknowledged writes back");
-        }
 
         if (options.JournalMode == SqliteJournalMode.Memory)
-        {
             _warnings.Add("journal_mode=MEMORY: a killed process can leave a damaged database");
-        }
 
         if (rollback)
-        {
             _warnings.Add("without journal_mode=WAL reads and writes wait for each other");
-        }
     }
 
     /// <inheritdoc/>
@@ -126,9 +114,7 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
         foreach (var record in batch.Records)
         {
             if (!RecordKey.Fits(record.Id))
-            {
                 throw new ArgumentException($"record {record.Id} is past what this store can number ({RecordKey.MaxRevision}, {RecordKey.MaxSub})");
-            }
         }
         return Write(log => log.Append(batch), CancellationToken.None);
     }
@@ -155,9 +141,7 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
         foreach (var id in ids.Span)
         {
             if (RecordKey.Fits(id))
-            {
                 keys[count++] = RecordKey.Of(id);
-            }
         }
         Array.Sort(keys, 0, count);
         for (var done = 0; done < count;)
@@ -183,9 +167,7 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
         var last = Volatile.Read(ref _size);
         var commits = Log.Commits;
         if (last.Commits == commits)
-        {
             return new(last.Size);
-        }
 
         return Readers.TryRun(static reader => reader.Size(), out var pages)
             ? new(Remember(commits, pages))
@@ -241,9 +223,7 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
     public async ValueTask DisposeAsync()
     {
         if (_writer is null)
-        {
             return;
-        }
 
         await Task.Run(() => _checkpointer?.Dispose()).ConfigureAwait(false);
         await _writer.Stop().ConfigureAwait(false);

@@ -63,9 +63,7 @@ internal static class SqliteSchema
         {
             var version = database.QueryLong("PRAGMA user_version");
             if (version > Version)
-            {
                 throw new StoreRefusedException($"{path} has schema version {version}, written by a newer kine; this one knows versions up to {Version}");
-            }
 
             return;
         }
@@ -75,9 +73,7 @@ internal static class SqliteSchema
         }
 
         if (tables.Count > 0)
-        {
             throw new StoreRefusedException($"{path} is a database of some other program (table \"{tables[0]}\"); name another file");
-        }
     }
 
     /// <summary>True when the file holds upstream kine's table, with the columns that all its releases have.</summary>
@@ -91,9 +87,7 @@ internal static class SqliteSchema
     public static void Upgrade(Database database)
     {
         if (database.QueryLong("PRAGMA user_version") == Version)
-        {
             return;
-        }
 
         using (var begin = database.Prepare("BEGIN IMMEDIATE"))
         {
@@ -104,9 +98,7 @@ internal static class SqliteSchema
         {
             // Read again under the write lock.
             for (var version = database.QueryLong("PRAGMA user_version"); version < Version; version++)
-            {
                 database.Execute(Upgrades[version]);
-            }
 
             database.Execute($"PRAGMA user_version = {Version}");
             database.Execute($"PRAGMA application_id = {ApplicationId}");
@@ -115,9 +107,7 @@ internal static class SqliteSchema
         catch
         {
             if (!database.IsAutoCommit)
-            {
                 database.Execute("ROLLBACK");
-            }
 
             throw;
         }

@@ -30,26 +30,18 @@ internal sealed class Statement(Database database, sqlite3_stmt handle) : IDispo
         {
             var code = raw.sqlite3_step(handle);
             if (code == raw.SQLITE_ROW)
-            {
                 return _started = true;
-            }
 
             if (code == raw.SQLITE_DONE)
-            {
                 return false;
-            }
 
             var error = database.Error(code);
             raw.sqlite3_reset(handle);
             if (start == 0)
-            {
                 start = Stopwatch.GetTimestamp();
-            }
 
             if (!error.IsBusy || _started || Stopwatch.GetElapsedTime(start) >= database.Patience)
-            {
                 throw error;
-            }
 
             Thread.Sleep(1);
         }

@@ -39,9 +39,7 @@ internal sealed class WriterThread
     public void ThrowIfBroken()
     {
         if (Volatile.Read(ref _broken) is { } broken)
-        {
             throw new StoreBrokenException(broken.Message, broken);
-        }
     }
 
     /// <summary>Takes no more work, finishes what is queued and returns when the thread has ended.</summary>
@@ -81,9 +79,7 @@ internal sealed class WriterThread
             {
                 // Nothing is lost here: the caller awaits it, and a broken store answers everybody alike.
                 if (error is StoreBrokenException broken)
-                {
                     Break(broken);
-                }
 
                 work.Fail(error);
             }
@@ -115,9 +111,7 @@ internal sealed class WriterThread
                 if (_background.Count == 0)
                 {
                     if (_stopping)
-                    {
                         return null;
-                    }
 
                     Monitor.Wait(_lock);
                     continue;
@@ -160,9 +154,7 @@ internal sealed class WriterThread
         {
             // Work that has begun is never cut short.
             if (Interlocked.Exchange(ref _taken, 1) != 0)
-            {
                 return;
-            }
 
             _registration.Unregister();
             _done.SetResult(_body());
@@ -176,9 +168,7 @@ internal sealed class WriterThread
         {
             var work = (WriterWork<T>)state!;
             if (Interlocked.Exchange(ref work._taken, 1) == 0)
-            {
                 work._done.SetCanceled(cancellationToken);
-            }
         }
     }
 }

@@ -41,15 +41,11 @@ public sealed class StoreEndpoint
     {
         settings ??= new StoreSettings(); // for the stores on other servers
         if (endpoint.Length == 0)
-        {
             return OfSqlite("", litestream: false);
-        }
 
         var separator = endpoint.IndexOf("://", StringComparison.Ordinal);
         if (separator < 0)
-        {
             throw new StoreRefusedException("the endpoint is not of the form scheme://address, such as sqlite://./db/state.db");
-        }
 
         var scheme = endpoint[..separator];
         var rest = endpoint[(separator + 3)..];

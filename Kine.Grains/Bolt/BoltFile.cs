@@ -36,17 +36,13 @@ internal sealed class BoltFile : IDisposable
     {
         var meta = FindMeta(file, length) ?? throw new BoltException("the file is not a bbolt database, or its first pages are damaged");
         if (meta.Pages > (ulong)(length / meta.PageSize))
-        {
             throw new BoltException($"the file is cut off: {meta.Pages} pages of {meta.PageSize} bytes are missing some of their {length} bytes");
-        }
 
         var opened = new BoltFile(file, length, meta);
         foreach ((var bucket, var flags) in opened.Walk(opened.ReadPage(meta.Root), 0))
         {
             if ((flags & BoltFormat.BucketElement) != 0)
-            {
                 opened._buckets.Add(System.Text.Encoding.Latin1.GetString(bucket.Key.Span), bucket.Value);
-            }
         }
 
         return opened;
@@ -56,17 +52,13 @@ internal sealed class BoltFile : IDisposable
     public IEnumerable<BoltEntry> Entries(byte[] bucket)
     {
         if (Root(bucket) is not { } root)
-        {
             yield break;
-        }
 
         ReadOnlyMemory<byte>? previous = null;
         foreach ((var entry, _) in Walk(root, 0))
         {
             if (previous is { } before && entry.Key.Span.SequenceCompareTo(before.Span) <= 0)
-            {
                 throw new BoltException($"the keys of bucket \"{Name(bucket)}\" are out of order");
-            }
 
             previous = entry.Key;
             yield return entry;
@@ -77,22 +69,16 @@ internal sealed class BoltFile : IDisposable
     public ReadOnlyMemory<byte>? LastKey(byte[] bucket)
     {
         if (Root(bucket) is not { } page)
-        {
             return null;
-        }
 
         for (var depth = 0; ; depth++)
         {
             (var flags, var count) = Header(page.Span, depth);
             if (count == 0)
-            {
                 return null;
-            }
 
             if (flags == BoltFormat.Leaf)
-            {
                 return LeafEntry(page, count - 1).Entry.Key;
-            }
 
             page = ReadPage(Child(page.Span, count - 1));
         }
@@ -104,9 +90,7 @@ internal sealed class BoltFile : IDisposable
         foreach (var entry in Entries(bucket))
         {
             if (entry.Key.Span.SequenceEqual(key))
-            {
                 return entry.Value;
-            }
         }
 
         return null;
@@ -124,9 +108,7 @@ internal sealed class BoltFile : IDisposable
         foreach (var size in best is { } first ? [(int)first.PageSize] : PossiblePageSizes)
         {
             if (MetaAt(file, size, length) is { } second && second.PageSize == size && (best is null || second.Transaction > best.Value.Transaction))
-            {
                 best = second;
-            }
         }
 
         return best;
@@ -136,9 +118,7 @@ internal sealed class BoltFile : IDisposable
     {
         var page = new byte[BoltFormat.HeaderLength + BoltFormat.MetaLength];
         if (offset + page.Length > length || RandomAccess.Read(file, page, offset) < page.Length)
-        {
             return null;
-        }
 
         return BoltFormat.ReadMeta(page) is { } meta && PossiblePageSizes.Contains((int)meta.PageSize) ? meta : null;
     }
@@ -147,14 +127,10 @@ internal sealed class BoltFile : IDisposable
     private ReadOnlyMemory<byte>? Root(byte[] bucket)
     {
         if (!_buckets.TryGetValue(Name(bucket), out var value))
-        {
             return null;
-        }
 
         if (value.Length < BoltFormat.BucketLength)
-        {
             throw new BoltException($"bucket \"{Name(bucket)}\" is damaged");
-        }
 
         var root = BinaryPrimitives.ReadUInt64LittleEndian(value.Span);
         return root == 0 ? value[BoltFormat.BucketLength..] : ReadPage(root);
@@ -172,25 +148,19 @@ internal sealed class BoltFile : IDisposable
             }
 
             foreach (var below in Walk(ReadPage(Child(page.Span, i)), depth + 1))
-            {
                 yield return below;
-            }
         }
     }
 
     private static (ushort Flags, int Count) Header(ReadOnlySpan<byte> page, int depth)
     {
         if (page.Length < BoltFormat.HeaderLength)
-        {
             throw Damaged("a page is too short");
-        }
 
         var flags = BinaryPrimitives.ReadUInt16LittleEndian(page[8..]);
         int count = BinaryPrimitives.ReadUInt16LittleEndian(page[10..]);
         if (flags is not (BoltFormat.Leaf or BoltFormat.Branch) || depth > DeepestTree)
-        {
             throw Damaged("a page of a bucket is neither leaf nor branch");
-        }
 
         return page.Length < BoltFormat.HeaderLength + (count * BoltFormat.ElementLength) ? throw Damaged("a page holds too much") : (flags, count);
     }
@@ -204,9 +174,7 @@ internal sealed class BoltFile : IDisposable
         long keyLength = BinaryPrimitives.ReadUInt32LittleEndian(element[8..]);
         long valueLength = BinaryPrimitives.ReadUInt32LittleEndian(element[12..]);
         if (position + keyLength + valueLength > page.Length)
-        {
             throw Damaged("an entry reaches past its page");
-        }
 
         return (new BoltEntry(page.Slice((int)position, (int)keyLength), page.Slice((int)(position + keyLength), (int)valueLength)), flags);
     }
@@ -217,18 +185,14 @@ internal sealed class BoltFile : IDisposable
     private ReadOnlyMemory<byte> ReadPage(ulong id)
     {
         if (id < 2 || id >= _meta.Pages)
-        {
             throw Damaged($"there is no page {id}");
-        }
 
         var offset = (long)id * _meta.PageSize;
         var header = new byte[BoltFormat.HeaderLength];
         Read(header, offset);
         var pages = 1ul + BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(12));
         if (BinaryPrimitives.ReadUInt64LittleEndian(header) != id || pages > _meta.Pages - id || pages * _meta.PageSize > (ulong)Array.MaxLength)
-        {
             throw Damaged($"page {id} is not what it should be");
-        }
 
         var page = new byte[pages * _meta.PageSize];
         Read(page, offset);

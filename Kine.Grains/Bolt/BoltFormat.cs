@@ -91,9 +91,7 @@ internal static class BoltFormat
     {
         var hash = 0xcbf29ce484222325;
         foreach (var one in bytes)
-        {
             hash = (hash ^ one) * 0x100000001b3;
-        }
 
         return hash;
     }

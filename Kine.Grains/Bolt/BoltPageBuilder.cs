@@ -90,9 +90,7 @@ internal sealed class BoltPageBuilder(ushort flags, bool countsOnly)
     private void Add(Element element, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
         if (_elements.Count == 0)
-        {
             FirstKey = key.ToArray();
-        }
 
         _elements.Add(element);
         _dataLength += key.Length;

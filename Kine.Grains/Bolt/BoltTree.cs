@@ -14,20 +14,14 @@ internal sealed class BoltTree(BoltWriter file)
     public void Add(ReadOnlySpan<byte> key, uint flags, int valueLength, ReadOnlySpan<byte> value)
     {
         if (key.SequenceCompareTo(_lastKey) <= 0)
-        {
             throw new ArgumentException($"the bucket's key {Convert.ToHexString(key)} does not follow {Convert.ToHexString(_lastKey)}");
-        }
 
         if (!_leaf.Fits((long)key.Length + valueLength))
-        {
             AddChild(0, _leaf);
-        }
 
         _leaf.AddEntry(key, flags, valueLength, value);
         if (_lastKey.Length != key.Length)
-        {
             _lastKey = new byte[key.Length];
-        }
 
         key.CopyTo(_lastKey);
     }
@@ -36,15 +30,11 @@ internal sealed class BoltTree(BoltWriter file)
     public ulong Finish()
     {
         if (_branches.Count == 0)
-        {
             return file.Emit(_leaf);
-        }
 
         AddChild(0, _leaf);
         for (var level = 0; level < _branches.Count - 1; level++)
-        {
             AddChild(level + 1, _branches[level]);
-        }
 
         return file.Emit(_branches[^1]);
     }
@@ -55,9 +45,7 @@ internal sealed class BoltTree(BoltWriter file)
         var page = file.Emit(child);
         child.Clear();
         if (_branches.Count == level)
-        {
             _branches.Add(file.NewPage(BoltFormat.Branch));
-        }
 
         var branch = _branches[level];
         if (!branch.Fits(firstKey.Length))

@@ -34,13 +34,9 @@ internal sealed class BoltWriter
             var page = output.GetSpan(BoltFormat.PageSize)[..BoltFormat.PageSize];
             page.Clear();
             if (id == FreelistPage)
-            {
                 BoltFormat.WriteHeader(page, id, BoltFormat.Freelist, 0, 0);
-            }
             else
-            {
                 BoltFormat.WriteMeta(page, id, FreelistPage, plan, transaction: 2 - id);
-            }
 
             output.Advance(BoltFormat.PageSize);
         }
@@ -83,9 +79,7 @@ internal sealed class BoltWriter
         var id = _next;
         _next += page.Pages;
         if (_output is not null)
-        {
             page.Write(id, _output);
-        }
 
         return id;
     }
@@ -93,9 +87,7 @@ internal sealed class BoltWriter
     private void Add(ReadOnlySpan<byte> key, int valueLength, ReadOnlySpan<byte> value)
     {
         if (key.Length is 0 or > LongestKey)
-        {
             throw new ArgumentException($"a bucket's key of {key.Length} bytes");
-        }
 
         _bucket!.Add(key, 0, valueLength, value);
         _entries++;

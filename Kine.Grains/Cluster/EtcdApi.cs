@@ -33,9 +33,7 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
     {
         RangeRules.Check(request);
         if (local.Writer is not { } view)
-        {
             return new(_remote.Range(request, cancellationToken));
-        }
 
         // The revision is taken first, then the proof: what was current while nobody else could write was current.
         var reply = RangeReader.Range(view, request, cancellationToken);
@@ -48,13 +46,9 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
         try
         {
             if (options.ProveAtStore)
-            {
                 await RemoteCall.Answer(_writer.Prove(view.Id), cancellationToken);
-            }
             else
-            {
                 await local.Proof.Wait(options.RequestTimeout, time, cancellationToken);
-            }
 
             // A later writer's proof says nothing about what this one showed.
             return ReferenceEquals(local.Writer, view) ? reply : throw EtcdErrors.LeaderChanged;
@@ -71,14 +65,10 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
     {
         RangeRules.Check(request);
         if (!RangeRules.IsKeyOrder(request))
-        {
             throw EtcdErrors.Unimplemented("RangeStream does not support custom sort orders");
-        }
 
         if (RangeRules.HasFilters(request))
-        {
             throw EtcdErrors.Unimplemented("RangeStream does not support revision filters");
-        }
 
         var next = request.Clone();
         var left = request.Limit > 0 ? request.Limit : long.MaxValue;
@@ -113,9 +103,7 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
 
             yield return new RangeStreamResponse { RangeResponse = chunk };
             if (last)
-            {
                 yield break;
-            }
 
             next.Key = After(chunk.Kvs[^1].Key);
             chunkKeys = reply.KvsLength < RequestLimit / 2 ? chunkKeys * 2 : reply.KvsLength > RequestLimit * 2 ? Math.Max(1, chunkKeys / 2) : chunkKeys;
@@ -220,9 +208,7 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
         finally
         {
             if (remaining > 0)
-            {
                 await _writer.EndSnapshot(reader);
-            }
         }
 
         yield return new SnapshotResponse { Blob = UnsafeByteOperations.UnsafeWrap(hash.GetHashAndReset()), Version = version };
@@ -239,18 +225,14 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
     private static async IAsyncEnumerable<KeyValue> Pairs(RangeReply reply, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         foreach (var pair in reply.First)
-        {
             yield return KeyValue.Parser.ParseFrom(pair.Span);
-        }
 
         if (reply.Rest is not null)
         {
             await foreach (var piece in reply.Rest.WithCancellation(cancellationToken))
             {
                 foreach (var pair in piece)
-                {
                     yield return KeyValue.Parser.ParseFrom(pair.Span);
-                }
             }
         }
     }
@@ -264,9 +246,7 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
     private Task<T> Until<T>(Task<T> task, CancellationToken cancellationToken)
     {
         if (local.Writer is null)
-        {
             return Observe(RemoteCall.Answer(task, cancellationToken));
-        }
 
         return task.IsCompletedSuccessfully ? task : RemoteCall.Answer(task, cancellationToken);
     }
@@ -285,9 +265,7 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
             _ => null,
         };
         if (header is not null)
-        {
             local.Advance(new PublishedState(header.Revision, -1, header.RaftTerm));
-        }
 
         return reply;
     }

@@ -23,9 +23,7 @@ public sealed class EventHistory(ProcessState local, IGrainFactory grains) : IEv
     public async Task<EventPage> ReadEvents(long from, long to, int maxEvents, long maxBytes, CancellationToken cancellationToken)
     {
         if (local.Writer is not { } view)
-        {
             return await PullEvents(from, to);
-        }
 
         return await LogEvents.Read(local.Store, view.Index, from, to, maxEvents, maxBytes, cancellationToken);
     }

@@ -58,9 +58,7 @@ public sealed class FollowerFeed(ProcessState local, WatchHub hub, IGrainFactory
         local.Advance(new PublishedState(batch.LastRevision, batch.CompactRevision, local.Remote.Term));
         hub.Publish(batch);
         foreach (var follower in Volatile.Read(ref _followers))
-        {
             follower(batch);
-        }
     }
 
     /// <summary>Follows no more. Asks for the writer no more either, which would bring it to life again when all stop.</summary>
@@ -68,9 +66,7 @@ public sealed class FollowerFeed(ProcessState local, WatchHub hub, IGrainFactory
     {
         await _stopping.CancelAsync();
         if (_running is not null)
-        {
             await _running;
-        }
     }
 
     /// <inheritdoc/>
@@ -86,9 +82,7 @@ public sealed class FollowerFeed(ProcessState local, WatchHub hub, IGrainFactory
         {
             await Task.Delay(_renewal, time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_stopping.IsCancellationRequested)
-            {
                 return;
-            }
 
             try
             {
@@ -112,9 +106,7 @@ public sealed class FollowerFeed(ProcessState local, WatchHub hub, IGrainFactory
     private async Task Renew()
     {
         if (local.Writer is not null)
-        {
             return;
-        }
 
         _reference ??= grains.CreateObjectReference<IEventObserver>(this);
         FollowerStart start;
@@ -129,21 +121,15 @@ public sealed class FollowerFeed(ProcessState local, WatchHub hub, IGrainFactory
         }
 
         if (local.Writer is not null)
-        {
             return;
-        }
 
         local.Identity = start.Identity;
         local.Advance(start.State);
         hub.Identity = new ReplyIdentity(start.Identity.ClusterId, start.Identity.MemberId, start.State.Term);
         if (hub.Revision == 0 || hub.IsLeaderless)
-        {
             hub.Load(start.State.Revision + 1, start.State.Revision, start.State.CompactRevision, []);
-        }
         else
-        {
             hub.Advance(start.State.Revision);
-        }
     }
 
     private sealed class Subscription(FollowerFeed feed, Action<EventBatch> follower) : IDisposable

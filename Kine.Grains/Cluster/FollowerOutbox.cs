@@ -40,9 +40,7 @@ internal sealed class FollowerOutbox(TimeProvider time, ILogger log)
             foreach ((var follower, var subscribed) in _followers)
             {
                 if (time.GetElapsedTime(subscribed) > Silence || !TrySend(follower, events))
-                {
                     (gone ??= []).Add(follower);
-                }
             }
 
             gone?.ForEach(follower => _followers.Remove(follower));

@@ -104,16 +104,12 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
             var before = Revision;
             var shared = _pulling is { IsCompleted: false };
             if (!shared)
-            {
                 _pulling = Pull();
-            }
 
             // What a pull brings that began earlier may have come by itself meanwhile.
             await SharedTask.Wait(_pulling!);
             if (Revision == before && !shared)
-            {
                 throw EtcdErrors.NoLeader;
-            }
         }
 
         RaiseMark();
@@ -132,9 +128,7 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
             {
                 piece = await writer.ReadIndex(prefix, state.Revision, last);
                 for (var i = 0; i < piece.Keys.Count; i++)
-                {
                     index.Load(piece.Keys[i], piece.Versions[i]);
-                }
 
                 last = piece.Keys.Count > 0 ? piece.Keys[^1] : last;
             }
@@ -172,9 +166,7 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
             var batch = _buffered.GetValueAtIndex(0);
             _buffered.RemoveAt(0);
             if (batch.LastRevision > Revision)
-            {
                 Apply(batch);
-            }
         }
 
         RaiseMark();
@@ -189,9 +181,7 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
             {
                 _index.Apply(change.Key.Span, change.Version);
                 if (!change.Version.IsTombstone)
-                {
                     values.Add(change.Version.Id, change.KeyValue);
-                }
             }
         }
 
@@ -203,17 +193,13 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
     {
         var state = View.State;
         if (_mark <= state.CompactRevision || _mark > state.Revision)
-        {
             return;
-        }
 
         View.Publish(state with { CompactRevision = _mark });
         var run = _index.Compact(_mark);
         var dropped = new List<RecordId>();
         while (run.DropHistory(DropRows, dropped) > 0)
-        {
             dropped.Clear();
-        }
 
         while (run.SweepTombstones(DropRows))
         {

@@ -10,15 +10,11 @@ public static class KeyPrefix
     {
         var length = Length(range.Start.Span);
         if (length == 0 || range.IsOpen)
-        {
             return null;
-        }
 
         var prefix = range.Start[..length];
         if (range.IsSingle || range.IsEmpty)
-        {
             return prefix;
-        }
 
         // Inside when the end is under the prefix, too, or is the first key behind it.
         // The null must be typed: as an array it would turn into an empty prefix.
@@ -31,9 +27,7 @@ public static class KeyPrefix
         for (var i = 0; i < key.Length; i++)
         {
             if (key[i] == (byte)'/' && ++slashes == 3)
-            {
                 return i + 1;
-            }
         }
 
         return 0;

@@ -63,9 +63,7 @@ public sealed class LeaseGrain : Grain, ILeaseGrain
     {
         var reply = await _writer.LeaseTimeToLive(request);
         if (reply.TTL > 0)
-        {
             reply.TTL = _share.Left(request.ID) ?? reply.TTL;
-        }
 
         return reply;
     }
@@ -79,8 +77,6 @@ public sealed class LeaseGrain : Grain, ILeaseGrain
     private void SetTimer()
     {
         if (_share.Wait is { } wait)
-        {
             _timer?.Change(wait < LongestWait ? wait : LongestWait, Timeout.InfiniteTimeSpan);
-        }
     }
 }

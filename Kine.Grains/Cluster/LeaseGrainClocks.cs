@@ -18,9 +18,7 @@ internal sealed class LeaseGrainClocks(IGrainFactory grains, TimeProvider time, 
     public void Apply(LeaseRun[] runs)
     {
         foreach (var share in runs.GroupBy(run => LeaseRun.ShareOf(run.Id)))
-        {
             _ = Call(share.Key, [.. share]);
-        }
     }
 
     public async Task Watch(CancellationToken ended)
@@ -36,9 +34,7 @@ internal sealed class LeaseGrainClocks(IGrainFactory grains, TimeProvider time, 
     private void CallAll()
     {
         for (var share = 0; share < LeaseRun.Shares; share++)
-        {
             _ = Call(share, []);
-        }
     }
 
     private async Task Call(int share, LeaseRun[] runs)

@@ -38,9 +38,7 @@ internal sealed class LeaseShare(
         foreach (var run in runs)
         {
             if (_clocks.TryGetValue(run.Id, out var known) && !run.IsNewerThan(known.Run))
-            {
                 continue;
-            }
 
             _queue.Remove((known.Due, run.Id));
             _clocks.Remove(run.Id);
@@ -81,9 +79,7 @@ internal sealed class LeaseShare(
             }
 
             if (due.Any(run => _clocks.GetValueOrDefault(run.Id).Run == run))
-            {
                 _pausedUntil = Now + Retry;
-            }
         }
     }
 

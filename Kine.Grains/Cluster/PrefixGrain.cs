@@ -29,9 +29,7 @@ public sealed class PrefixGrain(ProcessState local, FollowerFeed feed, WriterOpt
         {
             var reply = await WireRangeReply.Read(writers, request);
             if (!request.Serializable || reply.Revision < atLeast.Revision)
-            {
                 await Prove(writers);
-            }
 
             return reply;
         }
@@ -39,16 +37,12 @@ public sealed class PrefixGrain(ProcessState local, FollowerFeed feed, WriterOpt
         var follower = await Follow();
         var applied = follower.View.State;
         if (!request.Serializable || Math.Max(request.Revision, atLeast.Revision) > applied.Revision || atLeast.CompactRevision > applied.CompactRevision)
-        {
             await follower.CatchUp(await Current());
-        }
 
         while (true)
         {
             if (request.Revision > 0 && request.Revision < follower.Floor)
-            {
                 return await Writer.Range(request);
-            }
 
             var before = follower.View.State;
             try
@@ -60,9 +54,7 @@ public sealed class PrefixGrain(ProcessState local, FollowerFeed feed, WriterOpt
                 // The writer compacted away what was being read, which this index may not have heard yet.
                 await follower.CatchUp(await Current());
                 if (follower.View.State == before)
-                {
                     throw;
-                }
             }
         }
     }
@@ -97,9 +89,7 @@ public sealed class PrefixGrain(ProcessState local, FollowerFeed feed, WriterOpt
         }
 
         if (_loaded is null || (_loaded.IsCompleted && !_loaded.IsCompletedSuccessfully))
-        {
             _loaded = _follower.Load();
-        }
 
         await SharedTask.Wait(_loaded);
         return _follower;

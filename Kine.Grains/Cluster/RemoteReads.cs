@@ -27,18 +27,14 @@ internal sealed class RemoteReads(ProcessState local, IGrainFactory grains)
         {
             await RemoteCall.Answer(writer.Ready(), cancellationToken); // nothing was heard yet: this may be what brings the writer to life, here or elsewhere
             if (local.Writer is { } view)
-            {
                 return await RangeReader.Range(view, request, cancellationToken);
-            }
         }
 
         var prefix = Find(request);
         var reply = await Read(writer, prefix, request, cancellationToken);
         local.Advance(new PublishedState(reply.Revision, -1, 0));
         if (reply.Cut && !RangeRules.IsKeyOrder(request))
-        {
             throw new EtcdException(StatusCode.ResourceExhausted, "etcdserver: too large a list for another order than by key from this server");
-        }
 
         return new RangeReply
         {
@@ -73,15 +69,11 @@ internal sealed class RemoteReads(ProcessState local, IGrainFactory grains)
     private IPrefixGrain? Find(RangeRequest request)
     {
         if (KeyPrefix.Of(new KeyRange(request.Key.Memory, request.RangeEnd.Memory)) is not { } prefix)
-        {
             return null;
-        }
 
         var key = PrefixGrain.KeyOf(prefix.Span);
         if (_prefixes.TryGetValue(key, out var grain))
-        {
             return grain;
-        }
 
         return _prefixes.Count < MaxPrefixes ? _prefixes.GetOrAdd(key, grains.GetGrain<IPrefixGrain>(key)) : null;
     }

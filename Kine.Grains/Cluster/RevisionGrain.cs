@@ -158,9 +158,7 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
         var view = View;
         var reply = await WireRangeReply.Read(view, request);
         if (!request.Serializable)
-        {
             await _writer.Prove(view.Id);
-        }
 
         return reply;
     }
@@ -184,9 +182,7 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
     {
         var state = View.State;
         if (after >= state.Revision)
-        {
             return new EventBatch(after, after, state.CompactRevision, []);
-        }
 
         var page = await _history.ReadEvents(after + 1, state.Revision, PullEvents, PullBytes, CancellationToken.None);
         state = View.State;
@@ -200,9 +196,7 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
     {
         var view = View;
         if (revision < view.State.CompactRevision)
-        {
             throw EtcdErrors.Compacted;
-        }
 
         var keys = new List<byte[]>(PieceKeys);
         var versions = new List<KeyVersion>(PieceKeys);

@@ -32,9 +32,7 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
     public async Task<Fence?> Claimable(CancellationToken cancellationToken)
     {
         if (_waiting && time.GetElapsedTime(_askedAt) < options.RenewTime / 2)
-        {
             return null;
-        }
 
         var fence = await store.ReadFence(cancellationToken);
         _askedAt = time.GetTimestamp();

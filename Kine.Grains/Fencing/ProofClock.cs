@@ -17,9 +17,7 @@ public partial class ProofClock
     private static long SinceBoot()
     {
         if (OperatingSystem.IsLinux() && GetTime(BootTime, out var time) == 0)
-        {
             return (time.Seconds * TimeSpan.TicksPerSecond) + (time.Nanoseconds / TimeSpan.NanosecondsPerTick);
-        }
 
         return Stopwatch.GetElapsedTime(0).Ticks;
     }

@@ -61,9 +61,7 @@ public sealed class ReadProof(ProofClock clock, bool always)
 
             var left = limit - time.GetElapsedTime(start);
             if (left <= TimeSpan.Zero)
-            {
                 throw EtcdErrors.TimedOut;
-            }
 
             try
             {

@@ -50,9 +50,7 @@ public sealed class SharedQuestion<T>(Func<Task<T>> ask)
         }
 
         if (next is not null)
-        {
             _ = Answer(next);
-        }
     }
 
     private async Task Answer(TaskCompletionSource<T> waiting)

@@ -51,9 +51,7 @@ internal sealed class Tenure(
         do
         {
             if (await candidacy.Claimable(cancellationToken) is not { } seen)
-            {
                 break;
-            }
 
             if (await Claim(seen, cancellationToken) is { } taken)
             {
@@ -77,9 +75,7 @@ internal sealed class Tenure(
             await Task.Delay(options.RenewTime, time, _ended.Token)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             if (!HasEnded && !_appending && time.GetElapsedTime(Volatile.Read(ref _aliveAt)) >= options.RenewTime / 2)
-            {
                 await Renew();
-            }
         }
     }
 
@@ -87,9 +83,7 @@ internal sealed class Tenure(
     public Task Prove()
     {
         if (!AsksStore)
-        {
             return proof.Wait(options.RequestTimeout, time, CancellationToken.None);
-        }
 
         var question = Volatile.Read(ref _storeQuestion);
         if (question is null)
@@ -142,9 +136,7 @@ internal sealed class Tenure(
             for (var wait = FirstRetry; !HasEnded; wait = wait * 2 < LongestRetry ? wait * 2 : LongestRetry)
             {
                 if (await TryResolve(batch) is { } result)
-                {
                     return result;
-                }
 
                 await Task.Delay(wait, time, _ended.Token)
                     .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
@@ -173,9 +165,7 @@ internal sealed class Tenure(
     public async Task Release()
     {
         if (_held is not { } held)
-        {
             return;
-        }
 
         try
         {
@@ -209,9 +199,7 @@ internal sealed class Tenure(
         {
             var fence = await store.ReadFence(CancellationToken.None);
             if (new FenceToken(fence.Epoch, fence.Holder) == Token)
-            {
                 return true;
-            }
 
             Lost(HeldByAnother(fence), "The store has another writer");
             throw EtcdErrors.LeaderChanged;
@@ -250,14 +238,10 @@ internal sealed class Tenure(
     private void Alive(ProofTime sent)
     {
         if (HasEnded)
-        {
             return;
-        }
 
         if (!proof.IsValid)
-        {
             Regained();
-        }
 
         Volatile.Write(ref _aliveAt, time.GetTimestamp());
         proof.Renew(sent, options.LeaseTime);
@@ -270,15 +254,11 @@ internal sealed class Tenure(
         {
             var seen = await store.ReadFence(CancellationToken.None);
             if (!_holders.Contains(seen.Holder))
-            {
                 return new AppendResult(AppendOutcome.Lost, HeldByAnother(seen));
-            }
 
             // When this tenure ends meanwhile, the row names an id of this process, so that the next one need not wait.
             if (HasEnded || await Claim(seen, CancellationToken.None) is not { } taken)
-            {
                 return null;
-            }
 
             if (taken.LastRevision != batch.LastRevision && taken.LastRevision != batch.ExpectedRevision)
             {
@@ -301,9 +281,7 @@ internal sealed class Tenure(
     {
         var stored = new Dictionary<(SideKind, string), byte[]?>();
         foreach (var row in await store.ReadSide(CancellationToken.None))
-        {
             stored[(row.Kind, Convert.ToHexString(row.Key))] = row.Value;
-        }
 
         var last = new Dictionary<(SideKind, string), byte[]?>();
         written.ForEach(row => last[(row.Kind, Convert.ToHexString(row.Key))] = row.Value);

@@ -33,9 +33,7 @@ internal sealed class ProtobufCodec : IGeneralizedCodec, IGeneralizedCopier, ITy
         where TBufferWriter : System.Buffers.IBufferWriter<byte>
     {
         if (ReferenceCodec.TryWriteReferenceField(ref writer, fieldIdDelta, expectedType!, value!))
-        {
             return;
-        }
 
         // No message has the interface as its type, so that the header always names the type. A header without it would leave the reader nothing to parse by.
         var bytes = ((IMessage)value!).ToByteArray();
@@ -48,9 +46,7 @@ internal sealed class ProtobufCodec : IGeneralizedCodec, IGeneralizedCopier, ITy
     public object? ReadValue<TInput>(ref Reader<TInput> reader, Field field)
     {
         if (field.IsReference)
-        {
             return ReferenceCodec.ReadReference(ref reader, field.FieldType!);
-        }
 
         field.EnsureWireType(WireType.LengthPrefixed);
         var parser = _parsers.GetOrAdd(field.FieldType!, static type => ((IMessage)Activator.CreateInstance(type)!).Descriptor.Parser);

@@ -21,9 +21,7 @@ internal sealed class StoreService(IRevisionStore store, ILogger<StoreService> l
         }
 
         foreach (var warning in store.Warnings)
-        {
             log.LogWarning("{Warning}", warning);
-        }
     }
 
     /// <inheritdoc/>

@@ -49,9 +49,7 @@ internal sealed class WriterService(
     {
         await feed.Stop();
         if (process.Writer is not null)
-        {
             await Writer.Stop().WaitAsync(cancellationToken);
-        }
     }
 
     // The writer answers once it has loaded, which takes as long as it takes. Nobody else can be writing to a store that is this process's alone.

@@ -84,9 +84,7 @@ public sealed class LogImport : IAsyncDisposable
         CheckPassed();
         var records = _batch.Records;
         if (records.Count > 0 && records[^1].Revision != record.Revision && (records.Count >= BatchRecords || _batch.Bytes >= BatchBytes))
-        {
             await Append();
-        }
 
         _checksum.Add(record);
         _batch.Records.Add(record);
@@ -99,9 +97,7 @@ public sealed class LogImport : IAsyncDisposable
     {
         CheckPassed();
         if (_batch.Records.Count > 0)
-        {
             await Append();
-        }
 
         await _appending;
         var found = default(LogChecksum);
@@ -110,14 +106,10 @@ public sealed class LogImport : IAsyncDisposable
         {
             var page = await _store.ReadRecords(after, long.MaxValue, CheckRecords, BatchBytes, cancellationToken);
             if (page.Count == 0)
-            {
                 break;
-            }
 
             foreach (var record in page)
-            {
                 found.Add(record);
-            }
 
             after = page[^1].Id;
         }
@@ -137,9 +129,7 @@ public sealed class LogImport : IAsyncDisposable
         _batch.Side.AddRange(end.Leases.Select(lease => LeaseRow.Of(lease.Id, lease.Ttl)));
         _batch.Side.AddRange(end.Alarms.Select(alarm => AlarmRow.Of(alarm.Member, alarm.Alarm)));
         if (end.CompactRevision >= 0)
-        {
             _batch.Side.Add(MetaRow.Of(MetaRow.CompactRevision, end.CompactRevision));
-        }
 
         _batch.Side.Add(ImportMark.Removal);
         await _store.Append(_batch);

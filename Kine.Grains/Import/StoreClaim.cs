@@ -31,9 +31,7 @@ public sealed class StoreClaim : IAsyncDisposable
             await Task.Delay(seen.LeaseTime > Lease ? seen.LeaseTime : Lease, time, cancellationToken);
             var later = await store.ReadFence(cancellationToken);
             if (!later.Released && (later.Epoch, later.Counter) != (seen.Epoch, seen.Counter))
-            {
                 throw InUse(store, later);
-            }
 
             seen = later;
         }
@@ -72,9 +70,7 @@ public sealed class StoreClaim : IAsyncDisposable
             try
             {
                 if (!_stop.IsCancellationRequested)
-                {
                     await _store.Renew(Token, CancellationToken.None);
-                }
             }
             catch (Exception error) when (error is FencedException or StoreUnavailableException or OutcomeUnknownException)
             {

@@ -53,9 +53,7 @@ public sealed class StoreSource : IHistorySource
             claim = await StoreClaim.Take(store, time, cancellationToken);
             var side = await store.ReadSide(cancellationToken);
             if (ImportMark.Find(side) is { } unfinished)
-            {
                 throw new StoreRefusedException($"{store.Description} holds an unfinished import ({unfinished.Source}) itself");
-            }
 
             if (!LogImport.IsEmpty(claim.Held, side))
             {
@@ -70,9 +68,7 @@ public sealed class StoreSource : IHistorySource
         catch
         {
             if (claim is not null)
-            {
                 await claim.DisposeAsync();
-            }
 
             await store.DisposeAsync();
             throw;
@@ -96,9 +92,7 @@ public sealed class StoreSource : IHistorySource
         while (await _store.ReadRecords(after, End.Revision, PageRecords, PageBytes, cancellationToken) is { Count: > 0 } page)
         {
             foreach (var record in page)
-            {
                 yield return record;
-            }
 
             after = page[^1].Id;
         }
@@ -114,9 +108,7 @@ public sealed class StoreSource : IHistorySource
             foreach (var row in page)
             {
                 if (rows.Convert(row) is { } record)
-                {
                     yield return record;
-                }
             }
         }
 

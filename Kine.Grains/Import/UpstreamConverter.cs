@@ -50,9 +50,7 @@ internal sealed class UpstreamConverter
         }
 
         if (IsGap(row))
-        {
             return null;
-        }
 
         if (row.Id <= 1 || row.Name.Length == 0)
         {
@@ -84,9 +82,7 @@ internal sealed class UpstreamConverter
     {
         var lease = Math.Max(row.Lease, 0);
         if (row.Created)
-        {
             return new Generation(row.Id, 1, lease);
-        }
 
         // Without the rows before it, at least the one that created the key is missing.
         var known = _alive.TryGetValue(key, out var before);

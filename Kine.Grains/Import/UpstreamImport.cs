@@ -24,14 +24,10 @@ public static class UpstreamImport
         var side = await store.ReadSide(cancellationToken);
         var unfinished = ImportMark.Find(side);
         if (unfinished is not null && unfinished.Source != Source)
-        {
             throw new StoreRefusedException($"{store.Description} holds an unfinished import ({unfinished.Source}); run that command again, or empty the store");
-        }
 
         if (store is not IUpstreamTable table || !await table.HasUpstreamTable(cancellationToken))
-        {
             return unfinished is null ? held : throw new StoreRefusedException($"{store.Description} holds an unfinished import of {Source}, which is gone");
-        }
 
         if (unfinished is null && !LogImport.IsEmpty(held, side))
         {
@@ -56,9 +52,7 @@ public static class UpstreamImport
             foreach (var row in page)
             {
                 if (rows.Convert(row) is { } record)
-                {
                     await import.Add(record);
-                }
             }
 
             if (time.GetElapsedTime(reported) > ReportEvery)

@@ -42,9 +42,7 @@ public sealed class CompactionRun
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxLeaves, 1);
         if (_sweepFrom is not null)
-        {
             _sweepFrom = _index.Sweep(Revision, _sweepFrom, maxLeaves);
-        }
 
         return _sweepFrom is not null;
     }

@@ -20,17 +20,13 @@ internal struct Fingerprints
         if (key.Length < sizeof(ulong))
         {
             foreach (var part in key)
-            {
                 hash = BitOperations.Crc32C(hash, part);
-            }
 
             return (byte)hash;
         }
 
         for (var i = 0; i + sizeof(ulong) < key.Length; i += sizeof(ulong))
-        {
             hash = BitOperations.Crc32C(hash, MemoryMarshal.Read<ulong>(key[i..]));
-        }
 
         return (byte)BitOperations.Crc32C(hash, MemoryMarshal.Read<ulong>(key[^sizeof(ulong)..]));
     }

@@ -40,9 +40,7 @@ internal sealed class History
     public long Append(in VersionRow row, in KeyVersion newer)
     {
         if (_last is null || _last.IsFull)
-        {
             _last = AddChunk();
-        }
 
         _last.Add(row, newer);
         if (_last.IsFull)
@@ -61,9 +59,7 @@ internal sealed class History
         var table = Volatile.Read(ref _table);
         var chunk = (version.Older >> HistoryChunk.Shift) - table.First;
         if (chunk < 0)
-        {
             return false;
-        }
 
         version = Volatile.Read(ref table.Chunks[chunk])!.Read((int)(version.Older & (HistoryChunk.Size - 1)), version);
         return true;
@@ -75,9 +71,7 @@ internal sealed class History
         while (TryGetOlder(ref version))
         {
             if (version.Mod <= revision)
-            {
                 return true;
-            }
         }
 
         return false;
@@ -106,15 +100,11 @@ internal sealed class History
             if (!chunk.IsDead(index))
             {
                 if (chunk.Superseded(index) > revision)
-                {
                     break;
-                }
 
                 var id = chunk.Id(index, out var isTombstone);
                 if (!isTombstone)
-                {
                     dropped.Add(id);
-                }
             }
 
             passed++;
@@ -161,9 +151,7 @@ internal sealed class History
         }
 
         if (drop == 0)
-        {
             return;
-        }
 
         var used = (int)((_next >> HistoryChunk.Shift) - table.First) + 1;
         var kept = Math.Max(0, used - drop);

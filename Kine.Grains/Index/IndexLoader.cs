@@ -29,9 +29,7 @@ internal sealed class IndexLoader : IAsyncDisposable
     {
         _apply = apply;
         for (var i = 1; i < Pages; i++)
-        {
             _empty.Add(new MetadataPage());
-        }
         // Not a thread of the pool: while scans wait for this one, the pool may have no other to give.
         _thread = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
@@ -41,9 +39,7 @@ internal sealed class IndexLoader : IAsyncDisposable
     {
         _page.Add(record, key);
         if (_page.IsFull)
-        {
             Pass();
-        }
     }
 
     /// <summary>Returns when every record has been applied; throws what applying one has thrown.</summary>
@@ -79,9 +75,7 @@ internal sealed class IndexLoader : IAsyncDisposable
             try
             {
                 if (_failure is null && !_abandoned)
-                {
                     page.Visit(_apply);
-                }
             }
             catch (Exception error)
             {

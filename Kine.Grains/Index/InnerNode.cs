@@ -29,9 +29,7 @@ internal sealed class InnerNode : IndexNode
         Slots = slots;
         _heads = new ulong[separators.Count];
         for (var i = 0; i < _heads.Length; i++)
-        {
             _heads[i] = Head(separators.Suffix(i));
-        }
     }
 
     /// <summary>One slot a child; the writer changes them in place by <see cref="Volatile"/>.</summary>
@@ -48,9 +46,7 @@ internal sealed class InnerNode : IndexNode
         {
             var live = 0;
             foreach (ref readonly var slot in Slots.AsSpan())
-            {
                 live += slot.Live;
-            }
 
             return live;
         }
@@ -65,9 +61,7 @@ internal sealed class InnerNode : IndexNode
         var separators = Separators;
         var prefix = separators.Prefix;
         if (!key.StartsWith(prefix))
-        {
             return key.SequenceCompareTo(prefix) < 0 ? 0 : _heads.Length;
-        }
 
         key = key[prefix.Length..];
         var head = Head(key);
@@ -78,19 +72,13 @@ internal sealed class InnerNode : IndexNode
         {
             var middle = (low + high) >>> 1;
             if (heads[middle] < head)
-            {
                 low = middle + 1;
-            }
             else
-            {
                 high = middle;
-            }
         }
 
         if (low == heads.Length || heads[low] != head)
-        {
             return low;
-        }
 
         // Equal heads say nothing: the whole suffix decides.
         high = heads.Length;
@@ -98,13 +86,9 @@ internal sealed class InnerNode : IndexNode
         {
             var middle = (low + high) >>> 1;
             if (heads[middle] == head && separators.Suffix(middle).SequenceCompareTo(key) <= 0)
-            {
                 low = middle + 1;
-            }
             else
-            {
                 high = middle;
-            }
         }
 
         return low;
@@ -113,15 +97,11 @@ internal sealed class InnerNode : IndexNode
     private static ulong Head(ReadOnlySpan<byte> suffix)
     {
         if (suffix.Length >= sizeof(ulong))
-        {
             return BinaryPrimitives.ReadUInt64BigEndian(suffix);
-        }
 
         ulong head = 0;
         for (var i = 0; i < suffix.Length; i++)
-        {
             head |= (ulong)suffix[i] << (56 - i * 8);
-        }
 
         return head;
     }

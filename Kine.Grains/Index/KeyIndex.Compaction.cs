@@ -41,9 +41,7 @@ public sealed partial class KeyIndex
         var before = deleted.Count;
         var passed = _history.Drop(run.Revision, maxRows, deleted);
         if (passed < maxRows)
-        {
             passed += _tombstones.Drop(run.Revision, maxRows - passed, deleted);
-        }
 
         _handedOut.Clear();
         _handedOut.AddRange(CollectionsMarshal.AsSpan(deleted)[before..]);
@@ -61,16 +59,12 @@ public sealed partial class KeyIndex
         {
             var leaf = Descend(next);
             if (_depth > 0)
-            {
                 leaf = SkipClean(leaf, maxLeaves - seen, ref seen);
-            }
 
             next = UpperBound();
             var cleaned = leaf.WithoutTombstones(revision, _packer);
             if (cleaned == leaf)
-            {
                 continue;
-            }
 
             _deadEntries -= leaf.Tombstones - cleaned.Tombstones;
             Shrink(cleaned, revision: 0, change: 0);
@@ -99,9 +93,7 @@ public sealed partial class KeyIndex
         for (var level = _depth - 1; level >= 0; level--)
         {
             if (_slot[level] + 1 < _path[level].Slots.Length)
-            {
                 return _path[level].Separators.Key(_slot[level]);
-            }
         }
 
         return null;

@@ -12,9 +12,7 @@ public sealed partial class KeyIndex
     public void BeginLoad()
     {
         if (_root != Leaf.Empty)
-        {
             throw new InvalidOperationException("Only an empty index can be loaded.");
-        }
 
         _loading = true;
     }
@@ -26,14 +24,10 @@ public sealed partial class KeyIndex
     public void Load(ReadOnlySpan<byte> key, in KeyVersion version)
     {
         if (!_loading)
-        {
             throw new InvalidOperationException("No load has begun.");
-        }
 
         if (version.Mod <= 0 || version.IsTombstone || Locate(key))
-        {
             throw new ArgumentException($"Version {version.Id} is not of a live key that is new.", nameof(version));
-        }
 
         Insert(key, new VersionRow(version, History.NoRow));
         _applied = Math.Max(_applied, version.Mod);
@@ -43,9 +37,7 @@ public sealed partial class KeyIndex
     public void FinishLoad()
     {
         if (!_loading)
-        {
             return;
-        }
 
         _loading = false;
         _locatedLength = -1;
@@ -63,9 +55,7 @@ public sealed partial class KeyIndex
 
         var inner = (InnerNode)node;
         foreach (ref var slot in inner.Slots.AsSpan())
-        {
             slot.Child = Trim(slot.Child);
-        }
 
         return inner;
     }

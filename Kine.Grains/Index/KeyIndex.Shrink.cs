@@ -50,9 +50,7 @@ public sealed partial class KeyIndex
         ref readonly var right = ref parent.Slots[at + 1];
         var lastChange = Math.Max(left.LastChange, right.LastChange);
         if (change != 0)
-        {
             lastChange = Math.Max(lastChange, revision);
-        }
 
         var slot = new InnerNode.Slot { Child = joined, LastChange = lastChange, Live = joined.Live };
         Grow(joined.Bytes - left.Child.Bytes - right.Child.Bytes);
@@ -72,13 +70,9 @@ public sealed partial class KeyIndex
         if (node.Slots.Length == 1)
         {
             if (level == 0)
-            {
                 Replace(0, Leaf.Empty, revision, change);
-            }
             else
-            {
                 RemoveSlot(level - 1, revision, change);
-            }
 
             return;
         }

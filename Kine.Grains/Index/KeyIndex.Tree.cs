@@ -23,9 +23,7 @@ public sealed partial class KeyIndex
     private bool Locate(ReadOnlySpan<byte> key)
     {
         if (key.Length == _locatedLength && key.SequenceEqual(_located.AsSpan(0, _locatedLength)))
-        {
             return _index >= 0;
-        }
 
         _leaf = Descend(key);
         _print = Fingerprints.Of(key);
@@ -77,9 +75,7 @@ public sealed partial class KeyIndex
     {
         // The order that counts rely on: revision, then child (or row), then count.
         if (change != 0)
-        {
             Touch(depth, revision);
-        }
 
         IndexNode old;
         if (depth == 0)
@@ -96,9 +92,7 @@ public sealed partial class KeyIndex
 
         Grow(node.Bytes - old.Bytes);
         if (change != 0)
-        {
             AddLive(depth, change);
-        }
 
         _locatedLength = -1;
     }
@@ -106,9 +100,7 @@ public sealed partial class KeyIndex
     private void Touch(int depth, long revision)
     {
         for (var i = 0; i < depth; i++)
-        {
             Volatile.Write(ref _path[i].Slots[_slot[i]].LastChange, revision);
-        }
     }
 
     private void AddLive(int depth, int change)
@@ -150,13 +142,9 @@ public sealed partial class KeyIndex
         var right = leaf.Slice(cut, leaf.Count, _loading, _packer);
         var left = append ? leaf : _loading ? leaf.Truncate(cut) : leaf.Slice(0, cut, spare: false, _packer);
         if (append || at > cut)
-        {
             right = InsertInto(right, at - cut, key, row);
-        }
         else
-        {
             left = InsertInto(left, at, key, row);
-        }
 
         Split(_depth, left, left.Live, right, right.Live, Separator(left, right), row.Mod, change);
     }

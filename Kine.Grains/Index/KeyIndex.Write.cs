@@ -23,17 +23,13 @@ public sealed partial class KeyIndex
     public void Apply(ReadOnlySpan<byte> key, in KeyVersion version)
     {
         if (version.Mod < _applied || version.Mod <= 0)
-        {
             throw new ArgumentException($"Revision {version.Mod} cannot follow {_applied}.", nameof(version));
-        }
 
         if (Locate(key))
         {
             ref readonly var newest = ref _leaf.Row(_index);
             if (version.Id.CompareTo(newest.Id) <= 0)
-            {
                 throw new ArgumentException($"Version {version.Id} cannot follow {newest.Id} of the same key.", nameof(version));
-            }
 
             var older = _history.Append(newest, version);
             var change = (version.IsTombstone ? 0 : 1) - (newest.IsTombstone ? 0 : 1);
@@ -47,9 +43,7 @@ public sealed partial class KeyIndex
         }
 
         if (version.IsTombstone)
-        {
             _tombstones.Add(version.Id);
-        }
 
         _applied = version.Mod;
     }
@@ -62,15 +56,11 @@ public sealed partial class KeyIndex
     public void Undo(ReadOnlySpan<byte> key, RecordId id)
     {
         if (!Locate(key) || _leaf.Row(_index).Id != id || id.Revision > _applied)
-        {
             throw new InvalidOperationException($"{id} is not the newest version of its key.");
-        }
 
         var undone = _leaf.Row(_index);
         if (undone.IsTombstone)
-        {
             _tombstones.RemoveLast(id);
-        }
 
         var lost = undone.IsTombstone ? 0 : 1;
         if (undone.Older != History.NoRow)
@@ -106,15 +96,11 @@ public sealed partial class KeyIndex
                 while (superseded > _compacted)
                 {
                     if (!row.IsTombstone || row.Mod >= _compacted)
-                    {
                         yield return (key, row.ToVersion());
-                    }
 
                     superseded = row.Mod;
                     if (!_history.TryGetOlder(ref row))
-                    {
                         break;
-                    }
                 }
             }
         }
@@ -123,9 +109,7 @@ public sealed partial class KeyIndex
     private static IEnumerable<Leaf> Leaves(IndexNode node)
     {
         if (node is Leaf leaf)
-        {
             return [leaf];
-        }
 
         return ((InnerNode)node).Slots.SelectMany(slot => Leaves(slot.Child));
     }

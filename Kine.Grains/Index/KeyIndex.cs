@@ -55,9 +55,7 @@ public sealed partial class KeyIndex
     public bool TryGet(ReadOnlySpan<byte> key, long revision, out KeyVersion version)
     {
         if (TryGetAt(key, revision, out version) && !version.IsTombstone)
-        {
             return true;
-        }
 
         version = default;
         return false;
@@ -71,9 +69,7 @@ public sealed partial class KeyIndex
     {
         var node = Volatile.Read(ref _root);
         while (node is InnerNode inner)
-        {
             node = inner.Child(inner.Find(key));
-        }
 
         var leaf = (Leaf)node;
         var index = leaf.Find(key, Fingerprints.Of(key));
@@ -85,14 +81,10 @@ public sealed partial class KeyIndex
     public long Count(KeyRange range, long revision)
     {
         if (range.IsEmpty)
-        {
             return 0;
-        }
 
         if (range.IsSingle)
-        {
             return TryGet(range.Start.Span, revision, out _) ? 1 : 0;
-        }
 
         return Count(Volatile.Read(ref _root), range.Start.Span, hasStart: true, range.End.Span, hasEnd: !range.IsOpen, revision);
     }
@@ -118,9 +110,7 @@ public sealed partial class KeyIndex
     private long Count(IndexNode node, ReadOnlySpan<byte> start, bool hasStart, ReadOnlySpan<byte> end, bool hasEnd, long revision)
     {
         if (node is not InnerNode inner)
-        {
             return CountLeaf((Leaf)node, start, hasStart, end, hasEnd, revision);
-        }
 
         var first = hasStart ? inner.Find(start) : 0;
         var last = hasEnd ? inner.Find(end) : inner.Slots.Length - 1;
@@ -155,9 +145,7 @@ public sealed partial class KeyIndex
         {
             leaf.Read(i, out var row);
             if ((row.Mod <= revision || _history.TryFind(ref row, revision)) && !row.IsTombstone)
-            {
                 count++;
-            }
         }
 
         return count;

@@ -22,9 +22,7 @@ internal sealed class KeyPacker
     {
         _count = 0;
         if (_keys.Length > KeptBytes)
-        {
             _keys = new byte[4096];
-        }
 
         return this;
     }
@@ -38,9 +36,7 @@ internal sealed class KeyPacker
     public KeyPacker Add(PackedKeys keys, int from, int to)
     {
         for (var i = from; i < to; i++)
-        {
             Add(keys, i);
-        }
 
         return this;
     }
@@ -67,9 +63,7 @@ internal sealed class KeyPacker
         var packed = GC.AllocateUninitializedArray<byte>(at + suffixes + room);
         MemoryMarshal.Write(packed, prefix);
         if (_count > 0)
-        {
             Key(0)[..prefix].CopyTo(packed.AsSpan(sizeof(int)));
-        }
 
         PackedKeys.SetOffset(packed, table, 0, at);
         for (var i = 0; i < _count; i++)
@@ -93,14 +87,10 @@ internal sealed class KeyPacker
     {
         var start = End;
         if (start + length > _keys.Length)
-        {
             Array.Resize(ref _keys, Math.Max(start + length, _keys.Length * 2));
-        }
 
         if (_count == _ends.Length)
-        {
             Array.Resize(ref _ends, _ends.Length * 2);
-        }
 
         _ends[_count++] = start + length;
         return _keys.AsSpan(start, length);

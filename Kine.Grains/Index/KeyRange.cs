@@ -35,14 +35,10 @@ public readonly struct KeyRange(ReadOnlyMemory<byte> start, ReadOnlyMemory<byte>
     {
         var length = prefix.Length;
         while (length > 0 && prefix.Span[length - 1] == byte.MaxValue)
-        {
             length--;
-        }
 
         if (length == 0)
-        {
             return new KeyRange(prefix.IsEmpty ? Zero : prefix, Zero);
-        }
 
         var end = prefix[..length].ToArray();
         end[^1]++;
@@ -57,9 +53,7 @@ public readonly struct KeyRange(ReadOnlyMemory<byte> start, ReadOnlyMemory<byte>
     {
         var toStart = key.SequenceCompareTo(Start.Span);
         if (toStart <= 0)
-        {
             return toStart == 0 && !IsEmpty;
-        }
 
         return !IsSingle && (IsOpen || key.SequenceCompareTo(End.Span) < 0);
     }

@@ -54,9 +54,7 @@ internal sealed class Leaf : IndexNode
         row = _rows[index];
         Volatile.ReadBarrier();
         if ((sequence & 1) != 0 || Volatile.Read(ref _sequence) != sequence)
-        {
             ReadAgain(index, out row);
-        }
     }
 
     /// <summary>Writer: replaces the newest version of the key at <paramref name="index"/>.</summary>
@@ -77,9 +75,7 @@ internal sealed class Leaf : IndexNode
         {
             var index = BitOperations.TrailingZeroCount(candidates);
             if (Keys.IsAt(index, key))
-            {
                 return index;
-            }
 
             candidates &= candidates - 1;
         }
@@ -108,9 +104,7 @@ internal sealed class Leaf : IndexNode
     public Leaf Slice(int from, int to, bool spare, KeyPacker packer)
     {
         if (from == to)
-        {
             return Empty;
-        }
 
         var keys = Pack(packer.Clear().Add(Keys, from, to), to - from, spare);
         var rows = new VersionRow[spare ? MaxEntries : to - from];
@@ -119,9 +113,7 @@ internal sealed class Leaf : IndexNode
         _prints[from..to].CopyTo(prints);
         var tombstones = 0;
         for (var i = from; i < to; i++)
-        {
             tombstones += Dead(_rows[i]);
-        }
 
         return new Leaf(keys, rows, to - from, tombstones, prints);
     }
@@ -144,9 +136,7 @@ internal sealed class Leaf : IndexNode
     public Leaf Without(int index, KeyPacker packer)
     {
         if (_count == 1)
-        {
             return Empty;
-        }
 
         var keys = packer.Clear().Add(Keys, 0, index).Add(Keys, index + 1, _count).Pack().Bytes;
         VersionRow[] rows = [.. _rows.AsSpan(0, index), .. _rows.AsSpan(index + 1, _count - index - 1)];
@@ -161,9 +151,7 @@ internal sealed class Leaf : IndexNode
     public Leaf WithoutTombstones(long revision, KeyPacker packer)
     {
         if (_tombstones == 0)
-        {
             return this;
-        }
 
         packer.Clear();
         Fingerprints prints = default;
@@ -172,9 +160,7 @@ internal sealed class Leaf : IndexNode
         for (var i = 0; i < _count; i++)
         {
             if (_rows[i].IsTombstone && _rows[i].Mod < revision)
-            {
                 continue;
-            }
 
             packer.Add(Keys, i);
             prints[kept] = _prints[i];
@@ -182,9 +168,7 @@ internal sealed class Leaf : IndexNode
         }
 
         if (kept == _count)
-        {
             return this;
-        }
 
         return kept == 0 ? Empty : new Leaf(packer.Pack().Bytes, rows[..kept], kept, _tombstones - (_count - kept), prints);
     }
@@ -193,9 +177,7 @@ internal sealed class Leaf : IndexNode
     public bool TryInsertInPlace(int index, ReadOnlySpan<byte> key, byte print, in VersionRow row)
     {
         if (_count == _rows.Length || Keys.Length + key.Length > MaxKeyBytes || !Keys.TryInsertInPlace(index, key))
-        {
             return false;
-        }
 
         _rows.AsSpan(index, _count - index).CopyTo(_rows.AsSpan(index + 1));
         _rows[index] = row;
@@ -216,9 +198,7 @@ internal sealed class Leaf : IndexNode
             row = _rows[index];
             Volatile.ReadBarrier();
             if ((sequence & 1) == 0 && Volatile.Read(ref _sequence) == sequence)
-            {
                 return;
-            }
         }
     }
 
@@ -234,9 +214,7 @@ internal sealed class Leaf : IndexNode
         _count = count;
         _tombstones = 0;
         for (var i = 0; i < count; i++)
-        {
             _tombstones += Dead(_rows[i]);
-        }
 
         return this;
     }

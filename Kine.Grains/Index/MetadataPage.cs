@@ -21,9 +21,7 @@ internal sealed class MetadataPage
     public void Add(in RecordMetadata record, ReadOnlySpan<byte> key)
     {
         if (key.Length > _keys.Length - _bytes)
-        {
             Array.Resize(ref _keys, _bytes + key.Length);
-        }
 
         key.CopyTo(_keys.AsSpan(_bytes));
         _bytes += key.Length;
@@ -47,8 +45,6 @@ internal sealed class MetadataPage
         _count = 0;
         _bytes = 0;
         if (_keys.Length > MaxBytes * 2)
-        {
             _keys = new byte[MaxBytes];
-        }
     }
 }

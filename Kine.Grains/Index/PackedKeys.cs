@@ -63,9 +63,7 @@ internal readonly struct PackedKeys(byte[] bytes, int count)
     {
         var prefix = Prefix;
         if (!key.StartsWith(prefix))
-        {
             return key.SequenceCompareTo(prefix) < 0 ? 0 : count;
-        }
 
         key = key[prefix.Length..];
         var low = 0;
@@ -74,13 +72,9 @@ internal readonly struct PackedKeys(byte[] bytes, int count)
         {
             var middle = (low + high) >>> 1;
             if (Suffix(middle).SequenceCompareTo(key) < 0)
-            {
                 low = middle + 1;
-            }
             else
-            {
                 high = middle;
-            }
         }
 
         return low;
@@ -93,9 +87,7 @@ internal readonly struct PackedKeys(byte[] bytes, int count)
     {
         var prefix = Prefix;
         if (count == 0 || !key.StartsWith(prefix))
-        {
             return null;
-        }
 
         var suffix = key[prefix.Length..];
         var first = Offset(0);
@@ -104,14 +96,10 @@ internal readonly struct PackedKeys(byte[] bytes, int count)
         var packed = GC.AllocateUninitializedArray<byte>(Length + shift + suffix.Length);
         bytes.AsSpan(0, table).CopyTo(packed);
         for (var i = 0; i <= index; i++)
-        {
             SetOffset(packed, table, i, Offset(i) + shift);
-        }
 
         for (var i = index; i <= count; i++)
-        {
             SetOffset(packed, table, i + 1, Offset(i) + shift + suffix.Length);
-        }
 
         var cut = Offset(index);
         bytes.AsSpan(first, cut - first).CopyTo(packed.AsSpan(first + shift));
@@ -141,9 +129,7 @@ internal readonly struct PackedKeys(byte[] bytes, int count)
         bytes.AsSpan(cut, Length - cut).CopyTo(bytes.AsSpan(cut + suffixLength));
         key[prefix.Length..].CopyTo(bytes.AsSpan(cut));
         for (var i = count; i >= index; i--)
-        {
             SetOffset(bytes, table, i + 1, Offset(i) + suffixLength);
-        }
 
         return true;
     }

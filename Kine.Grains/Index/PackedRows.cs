@@ -48,9 +48,7 @@ internal sealed class PackedRows
         var leases = numbers.AsSpan(4 * count, count);
         _leases = Distinct(leases);
         foreach (ref var lease in leases)
-        {
             lease = Array.BinarySearch(_leases, lease);
-        }
 
         var words = ArrayPool<ulong>.Shared.Rent(count * Columns + PackedColumn.Spare);
         Array.Clear(words, 0, count * Columns + PackedColumn.Spare);
@@ -96,18 +94,14 @@ internal sealed class PackedRows
     {
         var sorted = leases.ToArray();
         if (!leases.ContainsAnyExcept(leases[0]))
-        {
             return sorted[..1];
-        }
 
         Array.Sort(sorted);
         var count = 0;
         foreach (var lease in sorted)
         {
             if (count == 0 || lease != sorted[count - 1])
-            {
                 sorted[count++] = lease;
-            }
         }
 
         return sorted[..count];

@@ -26,13 +26,9 @@ public sealed class RangeCursor
         _revision = revision;
         _range = range;
         if (range.IsEmpty)
-        {
             _last = true;
-        }
         else
-        {
             Seek(range.Start.Span);
-        }
     }
 
     /// <summary>Revision it reads at.</summary>
@@ -73,15 +69,11 @@ public sealed class RangeCursor
             while (_next < _end)
             {
                 if (_index.TryRead(_leaf, _next++, _revision, out _current) && !_current.IsTombstone)
-                {
                     return true;
-                }
             }
 
             if (_last)
-            {
                 return false;
-            }
 
             NextLeaf();
         }
@@ -119,9 +111,7 @@ public sealed class RangeCursor
         while (node is InnerNode inner)
         {
             if (_parent is not null && _slot + 1 < _parent.Slots.Length)
-            {
                 (above, slotAbove) = (_parent, _slot);
-            }
 
             _parent = inner;
             _slot = inner.Find(key);
@@ -163,8 +153,6 @@ public sealed class RangeCursor
     private void Reserve(int length)
     {
         if (_key.Length < length)
-        {
             Array.Resize(ref _key, Math.Max(length, _key.Length * 2));
-        }
     }
 }

@@ -33,9 +33,7 @@ internal sealed class TombstoneQueue
     public void RemoveLast(RecordId id)
     {
         if (Count == 0 || _chunks[^1][_tail - 1] != id)
-        {
             throw new InvalidOperationException($"Tombstone {id} is not the last one.");
-        }
 
         _tail--;
         if (_tail == 0)
@@ -45,9 +43,7 @@ internal sealed class TombstoneQueue
         }
 
         if (Count == 0)
-        {
             Reset();
-        }
     }
 
     /// <summary>
@@ -68,9 +64,7 @@ internal sealed class TombstoneQueue
         }
 
         if (Count == 0)
-        {
             Reset();
-        }
 
         return moved;
     }

@@ -26,8 +26,6 @@ public sealed class CompactionPin : IDisposable
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _freed, 1) == 0)
-        {
             _owner.Free(this);
-        }
     }
 }

@@ -17,9 +17,7 @@ public sealed class CompactionPins
         lock (_lock)
         {
             if (!_pins.TryGetValue(revision, out var same))
-            {
                 _pins.Add(revision, same = []);
-            }
 
             same.Add(pin);
         }
@@ -38,9 +36,7 @@ public sealed class CompactionPins
         lock (_lock)
         {
             if (!Below(revision).Any())
-            {
                 return;
-            }
 
             _waiters.Add((revision, freed));
         }
@@ -49,9 +45,7 @@ public sealed class CompactionPins
         {
             var left = limit - time.GetElapsedTime(Math.Max(start, LastProgress(revision)));
             if (left <= TimeSpan.Zero)
-            {
                 break;
-            }
 
             await Task.WhenAny(freed.Task, Task.Delay(left, time));
         }
@@ -70,9 +64,7 @@ public sealed class CompactionPins
             var same = _pins[pin.Revision];
             same.Remove(pin);
             if (same.Count > 0)
-            {
                 return;
-            }
 
             _pins.Remove(pin.Revision);
             for (var i = _waiters.Count - 1; i >= 0; i--)

@@ -29,9 +29,7 @@ public readonly record struct KvHash(uint Hash, long Revision, long CompactRevis
             var state = view.State;
             using IDisposable pin = view.Pins.Acquire(state.CompactRevision);
             if (view.State.CompactRevision != state.CompactRevision)
-            {
                 continue;
-            }
 
             var upTo = revision < 0 ? revision : RangeReader.ReadRevision(state, revision);
             return new KvHash(await Hashed(view.Index, store, Math.Max(upTo, 0), state.CompactRevision, whole, cancellationToken), upTo, state.CompactRevision);
@@ -50,16 +48,12 @@ public readonly record struct KvHash(uint Hash, long Revision, long CompactRevis
         {
             var page = await store.ReadRecords(after, upTo, PageRecords, PageBytes, cancellationToken);
             if (page.Count == 0)
-            {
                 return crc.Value;
-            }
 
             foreach (var record in page)
             {
                 if (Counts(index, record, upTo, compacted, whole, anyAlive))
-                {
                     Add(ref crc, record, bucketKey);
-                }
             }
 
             after = page[^1].Id;
@@ -94,14 +88,10 @@ public readonly record struct KvHash(uint Hash, long Revision, long CompactRevis
     private static bool Counts(KeyIndex index, in LogRecord record, long upTo, long compacted, bool whole, bool anyAlive)
     {
         if (!CompactedHistory.Contains(index, record.Key.Span, record.Id, record.Tombstone, compacted))
-        {
             return false;
-        }
 
         if (whole || record.Revision > compacted)
-        {
             return true;
-        }
 
         return !record.Tombstone && (!anyAlive || (index.TryGet(record.Key.Span, upTo, out var alive) && alive.Id == record.Id));
     }

@@ -29,9 +29,7 @@ public static class RangeReader
             if (request.CountOnly || count == 0)
             {
                 if (StillReadable(view, request, revision))
-                {
                     return ValueTask.FromResult(new RangeReply { Revision = state.Revision, Count = count });
-                }
 
                 continue;
             }
@@ -44,9 +42,7 @@ public static class RangeReader
                     if (TryFill(view, entries, request.KeysOnly))
                     {
                         if (StillReadable(view, request, revision))
-                        {
                             return ValueTask.FromResult(Reply(state, count, count > wanted, entries));
-                        }
 
                         continue;
                     }
@@ -65,14 +61,10 @@ public static class RangeReader
     public static long ReadRevision(PublishedState state, long asked)
     {
         if (asked > state.Revision)
-        {
             throw EtcdErrors.FutureRevision;
-        }
 
         if (asked > 0 && asked < state.CompactRevision)
-        {
             throw EtcdErrors.Compacted;
-        }
 
         return asked > 0 ? asked : state.Revision;
     }
@@ -81,9 +73,7 @@ public static class RangeReader
     private static bool StillReadable(KeyspaceView view, RangeRequest request, long revision)
     {
         if (view.State.CompactRevision <= revision)
-        {
             return true;
-        }
 
         return request.Revision > 0 ? throw EtcdErrors.Compacted : false;
     }
@@ -92,9 +82,7 @@ public static class RangeReader
     {
         entries = new List<Entry>((int)Math.Min(wanted, GatherEntries));
         if (wanted > GatherEntries)
-        {
             return false;
-        }
 
         long bytes = 0;
         var cursor = view.Index.Range(range, revision);
@@ -103,9 +91,7 @@ public static class RangeReader
             var version = cursor.Current;
             bytes += keysOnly ? 0 : version.ValueLength;
             if (bytes > GatherBytes && entries.Count > 0)
-            {
                 return false;
-            }
 
             entries.Add(Find(view, cursor.Key, version, keysOnly));
         }
@@ -116,9 +102,7 @@ public static class RangeReader
     private static Entry Find(KeyspaceView view, ReadOnlySpan<byte> key, in KeyVersion version, bool keysOnly)
     {
         if (keysOnly)
-        {
             return new Entry(default, version, KeyValueWire.EncodeKeysOnly(key, version));
-        }
 
         return view.Values.TryGet(version.Id, out var keyValue)
             ? new Entry(default, version, keyValue)
@@ -128,16 +112,12 @@ public static class RangeReader
     private static bool TryFill(KeyspaceView view, List<Entry> entries, bool keysOnly)
     {
         if (keysOnly)
-        {
             return true;
-        }
 
         foreach (var entry in entries)
         {
             if (entry.KeyValue.IsEmpty)
-            {
                 return false;
-            }
         }
 
         return true;
@@ -158,17 +138,13 @@ public static class RangeReader
         }
 
         if (missing.Count == 0)
-        {
             return true;
-        }
 
         var found = await view.Values.Read(versions, cancellationToken);
         for (var i = 0; i < missing.Count; i++)
         {
             if (found[i] is not { } keyValue)
-            {
                 return false;
-            }
 
             entries[missing[i]] = entries[missing[i]] with { KeyValue = keyValue };
         }
@@ -181,9 +157,7 @@ public static class RangeReader
     {
         var whole = await Fill(view, entries, cancellationToken);
         if (StillReadable(view, request, revision))
-        {
             return whole ? Reply(state, count, more, entries) : throw new MissingValueException(revision);
-        }
 
         return await Range(view, request, cancellationToken);
     }
@@ -212,21 +186,15 @@ public static class RangeReader
             RangeRules.Sort(request, entries, entry => entry.Version, entry => KeyValueWire.Value(entry.KeyValue));
             var more = request.Limit > 0 && entries.Count > request.Limit;
             if (more)
-            {
                 entries.RemoveRange((int)request.Limit, entries.Count - (int)request.Limit);
-            }
 
             whole = request.KeysOnly || await Fill(view, entries, cancellationToken);
             if (whole && StillReadable(view, request, revision))
-            {
                 return Reply(state, count, more, request.KeysOnly ? WithoutValues(entries) : entries);
-            }
         }
 
         if (StillReadable(view, request, revision))
-        {
             throw new MissingValueException(revision);
-        }
 
         return await Range(view, request, cancellationToken);
     }
@@ -240,9 +208,7 @@ public static class RangeReader
         {
             var version = cursor.Current;
             if (RangeRules.Passes(request, version))
-            {
                 entries.Add(new Entry(cursor.Key.ToArray(), version, default));
-            }
         }
 
         return entries;
@@ -317,14 +283,10 @@ public static class RangeReader
             }
 
             if (entries.Count == 0)
-            {
                 throw EtcdErrors.Compacted;
-            }
 
             if (!keysOnly && !await Fill(view, entries, cancellationToken))
-            {
                 throw view.State.CompactRevision > revision ? EtcdErrors.Compacted : new MissingValueException(revision);
-            }
 
             yield return entries.ConvertAll(entry => entry.KeyValue);
         }

@@ -10,9 +10,7 @@ public static class RangeRules
     public static void Check(RangeRequest request)
     {
         if (request.Key.IsEmpty)
-        {
             throw EtcdErrors.EmptyKey;
-        }
 
         if ((uint)request.SortOrder > (uint)RangeRequest.Types.SortOrder.Descend ||
             (uint)request.SortTarget > (uint)RangeRequest.Types.SortTarget.Value)
@@ -47,9 +45,7 @@ public static class RangeRules
     public static void Sort<T>(RangeRequest request, List<T> entries, Func<T, KeyVersion> version, Func<T, ReadOnlyMemory<byte>> value)
     {
         if (IsKeyOrder(request))
-        {
             return;
-        }
 
         if (request.SortTarget == RangeRequest.Types.SortTarget.Key)
         {

@@ -48,9 +48,7 @@ public sealed class WireRangeReply
         foreach (var pair in reply.First)
         {
             if (bytes > MaxBytes)
-            {
                 break;
-            }
 
             pairs.Add(pair);
             bytes += pair.Length;

@@ -9,8 +9,6 @@ internal static class DeleteRangeRules
     public static void Check(DeleteRangeRequest request)
     {
         if (request.Key.IsEmpty)
-        {
             throw EtcdErrors.EmptyKey;
-        }
     }
 }

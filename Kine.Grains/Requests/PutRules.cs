@@ -9,18 +9,12 @@ internal static class PutRules
     public static void Check(PutRequest request)
     {
         if (request.Key.IsEmpty)
-        {
             throw EtcdErrors.EmptyKey;
-        }
 
         if (request.IgnoreValue && !request.Value.IsEmpty)
-        {
             throw EtcdErrors.ValueProvided;
-        }
 
         if (request.IgnoreLease && request.Lease != 0)
-        {
             throw EtcdErrors.LeaseProvided;
-        }
     }
 }

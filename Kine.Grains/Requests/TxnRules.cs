@@ -41,16 +41,12 @@ internal static class TxnRules
     {
         var count = Math.Max(request.Compare.Count, Math.Max(request.Success.Count, request.Failure.Count));
         if (count > most)
-        {
             throw EtcdErrors.TooManyOperations;
-        }
 
         foreach (var compare in request.Compare)
         {
             if (compare.Key.IsEmpty)
-            {
                 throw EtcdErrors.EmptyKey;
-            }
         }
 
         Check(request.Success, most - count);
@@ -118,9 +114,7 @@ internal static class TxnRules
             foreach (var operation in operations)
             {
                 if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
-                {
                     writes.AddPut(operation.RequestPut.Key, safe: false);
-                }
             }
         }
         else if (plainPuts == 1)
@@ -128,9 +122,7 @@ internal static class TxnRules
             foreach (var operation in operations)
             {
                 if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
-                {
                     writes.Puts = [operation.RequestPut.Key];
-                }
             }
         }
 
@@ -145,34 +137,26 @@ internal static class TxnRules
         public void AddPuts(HashSet<ByteString>? puts, HashSet<ByteString>? except)
         {
             foreach (var key in puts ?? [])
-            {
                 AddPut(key, except?.Contains(key) == true);
-            }
         }
 
         public void AddDeletes(List<KeyRange>? deletes)
         {
             if (deletes is not null)
-            {
                 (Deletes ??= []).AddRange(deletes);
-            }
         }
 
         // safe: the key may stand there already, put by the other branch of the same transaction.
         public void AddPut(ByteString key, bool safe)
         {
             if (!(Puts ??= []).Add(key) && !safe)
-            {
                 throw EtcdErrors.DuplicateKey;
-            }
 
             foreach (var delete in Deletes ?? [])
             {
                 // etcd's check knows no open end: a delete of everything from a key on meets no put.
                 if (!delete.IsOpen && delete.Contains(key.Span))
-                {
                     throw EtcdErrors.DuplicateKey;
-                }
             }
         }
     }

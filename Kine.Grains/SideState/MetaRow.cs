@@ -28,9 +28,7 @@ internal static class MetaRow
         foreach (var row in side)
         {
             if (row.Kind == SideKind.Meta && row.Key.AsSpan().SequenceEqual(name))
-            {
                 return BinaryPrimitives.ReadInt64BigEndian(row.Value);
-            }
         }
 
         return null;

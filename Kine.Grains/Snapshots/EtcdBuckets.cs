@@ -52,9 +52,7 @@ internal static class EtcdBuckets
     {
         file.BeginBucket(Lease);
         foreach ((var id, var ttl) in point.Leases.OrderBy(lease => (ulong)lease.Id))
-        {
             file.Add(BigEndian((ulong)id), new SnapshotLease { ID = id, TTL = ttl }.ToByteArray());
-        }
 
         var member = point.Identity.MemberId;
         file.BeginBucket("members"u8);
@@ -74,9 +72,7 @@ internal static class EtcdBuckets
         }
 
         if (point.StorageVersion.Length > 0)
-        {
             file.Add(StorageVersion, Encoding.ASCII.GetBytes(point.StorageVersion));
-        }
 
         file.Add("term"u8, BigEndian(point.Term));
     }

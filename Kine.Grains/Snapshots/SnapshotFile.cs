@@ -68,9 +68,7 @@ public sealed class SnapshotFile : IDisposable
     public bool ChecksumHolds(Action<long> progress, CancellationToken cancellationToken)
     {
         if (!HasChecksum)
-        {
             return false;
-        }
 
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[1 << 20];
@@ -79,9 +77,7 @@ public sealed class SnapshotFile : IDisposable
             cancellationToken.ThrowIfCancellationRequested();
             var got = RandomAccess.Read(_handle, buffer.AsSpan(0, (int)Math.Min(buffer.Length, _length - at)), at);
             if (got == 0)
-            {
                 return false;
-            }
 
             hash.AppendData(buffer, 0, got);
             at += got;
@@ -108,9 +104,7 @@ public sealed class SnapshotFile : IDisposable
             var id = ReadId(entry.Key.Span, out var tombstone);
             var pair = Parse(KeyValue.Parser, entry.Value, "a key-value pair");
             if (pair.Key.IsEmpty)
-            {
                 continue;
-            }
 
             yield return tombstone
                 ? new LogRecord(id.Revision, id.Sub, pair.Key.Memory, 0, 0, 0, true, default)
@@ -148,9 +142,7 @@ public sealed class SnapshotFile : IDisposable
     private SnapshotContents ReadContents()
     {
         if (!_file.Buckets.Any(name => name.AsSpan().SequenceEqual(EtcdBuckets.Key)))
-        {
             throw new BoltException("the file is a bbolt database, but not etcd's: it has no bucket \"key\"");
-        }
 
         var last = _file.LastKey(EtcdBuckets.Key) is { } key ? ReadId(key.Span, out _).Revision : 1;
         var compacted = Math.Max(ReadMark(EtcdBuckets.FinishedCompact), ReadMark(EtcdBuckets.ScheduledCompact));
@@ -173,9 +165,7 @@ public sealed class SnapshotFile : IDisposable
             try
             {
                 if (!entries.MoveNext())
-                {
                     yield break;
-                }
             }
             catch (Exception error) when (error is BoltException or IOException)
             {

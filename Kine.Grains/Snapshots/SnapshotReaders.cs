@@ -18,9 +18,7 @@ internal sealed class SnapshotReaders(TimeProvider time)
         foreach ((var other, var reader) in _readers.ToArray())
         {
             if (!reader.Busy && time.GetElapsedTime(reader.LastCall) > LongestPause)
-            {
                 End(other);
-            }
         }
 
         _readers.Add(id, new Reader(writer, point) { LastCall = time.GetTimestamp() });
@@ -36,9 +34,7 @@ internal sealed class SnapshotReaders(TimeProvider time)
             // Page building and hashing must not hold up the writer's turns.
             var piece = await Task.Run(reader.Next);
             if (piece is { Remaining: > 0 } && !reader.Stop.IsCancellationRequested)
-            {
                 return piece;
-            }
 
             await Close(id, reader);
             return piece ?? throw new InvalidOperationException("a snapshot ended before its last piece");
@@ -62,9 +58,7 @@ internal sealed class SnapshotReaders(TimeProvider time)
         {
             reader.Stop.Cancel();
             if (!reader.Busy)
-            {
                 _ = Close(id, reader);
-            }
         }
     }
 

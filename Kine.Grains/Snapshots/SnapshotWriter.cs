@@ -35,16 +35,12 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
         {
             var page = await store.ReadRecords(after, point.Revision, PageRecords, PageBytes, cancellationToken);
             if (page.Count == 0)
-            {
                 break;
-            }
 
             foreach (var record in page)
             {
                 if (CompactedHistory.Contains(index, record.Key.Span, record.Id, record.Tombstone, point.CompactRevision))
-                {
                     file.Add(BucketKey.Write(bucketKey, record.Id, record.Tombstone), Encode(record));
-                }
             }
 
             after = page[^1].Id;
@@ -60,14 +56,10 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
         WriteFiller(file, after.Revision);
         EtcdBuckets.WriteAfterKeys(file, point);
         if (file.Finish() != plan)
-        {
             throw EtcdErrors.Compacted;
-        }
 
         for (var start = 0; start < output.WrittenCount; start += PieceBytes)
-        {
             yield return Piece(output.WrittenSpan[start..Math.Min(start + PieceBytes, output.WrittenCount)], ref left);
-        }
     }
 
     private async Task<BoltPlan> Plan(CancellationToken cancellationToken)

@@ -30,9 +30,7 @@ internal static class BucketKey
         id = default;
         tombstone = key.Length == MaxLength && key[PlainLength] == 't';
         if ((key.Length != PlainLength && !tombstone) || key[8] != '_')
-        {
             return false;
-        }
 
         var revision = BinaryPrimitives.ReadInt64BigEndian(key);
         var sub = BinaryPrimitives.ReadInt64BigEndian(key[9..]);

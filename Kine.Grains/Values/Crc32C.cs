@@ -25,9 +25,7 @@ internal struct Crc32C
         }
 
         foreach (var one in bytes)
-        {
             crc = BitOperations.Crc32C(crc, one);
-        }
 
         _value = ~crc;
     }

@@ -20,9 +20,7 @@ public static class KeyValueWire
     public static byte[] Encode(ReadOnlySpan<byte> key, in KeyVersion version, ReadOnlySpan<byte> value)
     {
         if (version.IsTombstone)
-        {
             value = default;
-        }
 
         var encoded = new byte[Length(key.Length, version, value.Length)];
         Write(encoded, key, version, value);
@@ -79,9 +77,7 @@ public static class KeyValueWire
     private static int WriteBytes(Span<byte> target, int at, byte tag, ReadOnlySpan<byte> bytes)
     {
         if (bytes.IsEmpty)
-        {
             return at;
-        }
 
         target[at++] = tag;
         at = WriteVarint(target, at, (uint)bytes.Length);
@@ -92,9 +88,7 @@ public static class KeyValueWire
     private static int WriteNumber(Span<byte> target, int at, byte tag, long number)
     {
         if (number == 0)
-        {
             return at;
-        }
 
         target[at++] = tag;
         return WriteVarint(target, at, (ulong)number);
@@ -121,14 +115,10 @@ public static class KeyValueWire
             var tag = bytes[at++];
             var number = ReadVarint(bytes, ref at);
             if ((tag & 7) != 2)
-            {
                 continue;
-            }
 
             if (tag == wanted)
-            {
                 return encoded.Slice(at, (int)number);
-            }
 
             at += (int)number;
         }
@@ -144,9 +134,7 @@ public static class KeyValueWire
             var part = bytes[at++];
             number |= (ulong)(part & 0x7f) << shift;
             if (part < 0x80)
-            {
                 return number;
-            }
         }
     }
 }

@@ -24,9 +24,7 @@ public sealed class ValueCache
         var stripes = (int)Math.Min(MaxStripes, BitOperations.RoundUpToPowerOf2((ulong)Math.Max(1, maxBytes / StripeBytes)));
         _stripes = new ValueCacheStripe[stripes];
         for (var i = 0; i < stripes; i++)
-        {
             _stripes[i] = new ValueCacheStripe(maxBytes / stripes);
-        }
 
         _maxValue = (int)Math.Min(Math.Min(maxBytes / 64, maxBytes / stripes / 4), int.MaxValue);
     }
@@ -56,9 +54,7 @@ public sealed class ValueCache
     public void Add(RecordId id, ReadOnlyMemory<byte> value)
     {
         if (value.Length > _maxValue)
-        {
             return;
-        }
 
         var hash = ValueCacheStripe.Hash(id);
         var bytes = MemoryMarshal.TryGetArray(value, out var segment) && segment.Array!.Length == value.Length

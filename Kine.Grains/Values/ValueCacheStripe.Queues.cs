@@ -33,9 +33,7 @@ internal sealed partial class ValueCacheStripe
         {
             ref var entry = ref At(at);
             if (entry.Revision == id.Revision && entry.Sub == id.Sub)
-            {
                 return at;
-            }
 
             at = entry.NextInBucket;
         }
@@ -50,9 +48,7 @@ internal sealed partial class ValueCacheStripe
         {
             ref var entry = ref At(at);
             if (entry.Value is null)
-            {
                 continue;
-            }
 
             ref var bucket = ref Bucket(Hash(new RecordId(entry.Revision, entry.Sub)));
             entry.NextInBucket = bucket;
@@ -70,9 +66,7 @@ internal sealed partial class ValueCacheStripe
         }
 
         if (_used >> ChunkShift == _chunks.Count)
-        {
             _chunks.Add(new Entry[ChunkSize]);
-        }
 
         return _used++;
     }
@@ -83,13 +77,9 @@ internal sealed partial class ValueCacheStripe
         entry.Newer = None;
         entry.Older = queue.Newest;
         if (queue.Newest != None)
-        {
             At(queue.Newest).Newer = at;
-        }
         else
-        {
             queue.Oldest = at;
-        }
 
         queue.Newest = at;
         queue.Bytes += Cost(entry);
@@ -99,22 +89,14 @@ internal sealed partial class ValueCacheStripe
     {
         ref var entry = ref At(at);
         if (entry.Newer != None)
-        {
             At(entry.Newer).Older = entry.Older;
-        }
         else
-        {
             queue.Newest = entry.Older;
-        }
 
         if (entry.Older != None)
-        {
             At(entry.Older).Newer = entry.Newer;
-        }
         else
-        {
             queue.Oldest = entry.Newer;
-        }
 
         queue.Bytes -= Cost(entry);
     }
@@ -159,9 +141,7 @@ internal sealed partial class ValueCacheStripe
         Unlink(ref entry.Main ? ref _main : ref _small, at);
         ref var link = ref Bucket(Hash(new RecordId(entry.Revision, entry.Sub)));
         while (link != at)
-        {
             link = ref At(link).NextInBucket;
-        }
 
         link = entry.NextInBucket;
         entry = new Entry { NextInBucket = _free };
@@ -175,9 +155,7 @@ internal sealed partial class ValueCacheStripe
     {
         ref var ghost = ref _ghosts[Ghost(hash)];
         if (ghost != Fingerprint(hash))
-        {
             return false;
-        }
 
         ghost = 0;
         return true;

@@ -91,9 +91,7 @@ internal sealed partial class ValueCacheStripe
 
             ref var entry = ref At(at);
             if (entry.Reads < MaxReads)
-            {
                 entry.Reads++;
-            }
 
             value = entry.Value;
             return true;
@@ -105,14 +103,10 @@ internal sealed partial class ValueCacheStripe
         lock (_lock)
         {
             if (Find(hash, id) != None)
-            {
                 return;
-            }
 
             if (_count == _buckets.Length)
-            {
                 Grow();
-            }
 
             var main = TakeGhost(hash);
             var at = TakeFree();
@@ -122,9 +116,7 @@ internal sealed partial class ValueCacheStripe
             _count++;
             Enqueue(ref main ? ref _main : ref _small, at);
             while (_small.Bytes + _main.Bytes > _maxBytes)
-            {
                 Evict();
-            }
         }
     }
 
@@ -134,9 +126,7 @@ internal sealed partial class ValueCacheStripe
         {
             var at = Find(hash, id);
             if (at != None)
-            {
                 Release(at);
-            }
         }
     }
 }

@@ -27,13 +27,9 @@ public sealed class ValueReader(ValueCache cache, IRevisionStore store)
         for (var i = 0; i < versions.Count; i++)
         {
             if (cache.TryGet(versions[i].Version.Id, out var keyValue))
-            {
                 found[i] = keyValue;
-            }
             else
-            {
                 (missing ??= []).Add(i);
-            }
         }
 
         return missing is null ? ValueTask.FromResult(found) : new(ReadMissing(cache, versions, found, missing, cancellationToken));
@@ -48,9 +44,7 @@ public sealed class ValueReader(ValueCache cache, IRevisionStore store)
         using var late = new CancellationTokenSource();
         var reading = Read(versions, late.Token);
         if (reading.IsCompleted)
-        {
             return await reading;
-        }
 
         var read = reading.AsTask();
         try
@@ -79,9 +73,7 @@ public sealed class ValueReader(ValueCache cache, IRevisionStore store)
     {
         var ids = new RecordId[missing.Count];
         for (var i = 0; i < ids.Length; i++)
-        {
             ids[i] = versions[missing[i]].Version.Id;
-        }
 
         var values = ids.Length < ReadInTwo
             ? await store.ReadValues(ids, cancellationToken)

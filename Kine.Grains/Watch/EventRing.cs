@@ -57,17 +57,13 @@ public sealed class EventRing
         for (var i = start; i < events.Count; i++)
         {
             if (Count == _slots.Length)
-            {
                 Grow();
-            }
 
             _slots[(_head + Count) & (_slots.Length - 1)] = events[i];
             Count++;
             Bytes += SizeOf(events[i]);
             if (Bytes > 2 * _maxBytes || Count > 2 * (long)_maxEvents)
-            {
                 Trim();
-            }
         }
 
         Last = last;
@@ -82,9 +78,7 @@ public sealed class EventRing
     {
         through = Last;
         if (from < First || from > Last)
-        {
             return false;
-        }
 
         long bytes = 0;
         var taken = 0;
@@ -117,13 +111,9 @@ public sealed class EventRing
         {
             var middle = (low + high) >>> 1;
             if (At(middle).Revision < revision)
-            {
                 low = middle + 1;
-            }
             else
-            {
                 high = middle;
-            }
         }
 
         return low;
@@ -152,9 +142,7 @@ public sealed class EventRing
     {
         var slots = new KeyEvent?[_slots.Length * 2];
         for (var i = 0; i < Count; i++)
-        {
             slots[i] = At(i);
-        }
 
         (_slots, _head) = (slots, 0);
     }

@@ -35,15 +35,11 @@ internal class EventRun
     public long LengthOf(int start, int end)
     {
         if (start == 0 && end == Events.Length && Length != 0)
-        {
             return Length;
-        }
 
         long length = 0;
         for (var i = start; i < end; i++)
-        {
             length += EventWire.FieldLength(Events[i], PreviousOf(i));
-        }
 
         return length;
     }
@@ -52,22 +48,16 @@ internal class EventRun
     public int IndexOf(long revision)
     {
         if (FirstRevision >= revision)
-        {
             return 0;
-        }
 
         int low = 0, high = Events.Length;
         while (low < high)
         {
             var middle = (low + high) >>> 1;
             if (Events[middle].Revision < revision)
-            {
                 low = middle + 1;
-            }
             else
-            {
                 high = middle;
-            }
         }
 
         return low;

@@ -25,9 +25,7 @@ internal static class EventWire
     {
         var length = 0;
         for (; value >= 0x80; value >>= 7)
-        {
             output[length++] = (byte)(value | 0x80);
-        }
 
         output[length++] = (byte)value;
         return length;

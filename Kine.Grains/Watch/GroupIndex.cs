@@ -19,9 +19,7 @@ internal sealed class GroupIndex
         foreach (var group in groups)
         {
             if (group.Filter == filter && group.WantsPrevious == wantsPrevious)
-            {
                 return group;
-            }
         }
 
         var added = new WatchGroup(start, end, isKey, filter, wantsPrevious);
@@ -35,18 +33,12 @@ internal sealed class GroupIndex
         var groups = GroupsOf(group.Start, group.End, group.IsKey);
         groups.Remove(group);
         if (groups.Count > 0)
-        {
             return;
-        }
 
         if (group.IsKey)
-        {
             _keys.Remove(group.Start);
-        }
         else
-        {
             _ranges.Remove(group.Start, group.End);
-        }
     }
 
     /// <summary>
@@ -61,22 +53,16 @@ internal sealed class GroupIndex
             var e = events[i];
             _found.Clear();
             if (_keys.Count > 0 && _keysBySpan.TryGetValue(e.Key.Span, out var ofKey))
-            {
                 _found.AddRange(ofKey);
-            }
 
             _ranges.Find(e.Key.Span, _found);
             foreach (var group in _found)
             {
                 if (!group.Passes(e))
-                {
                     continue;
-                }
 
                 if (group.Matched.Count == 0)
-                {
                     _touched.Add(group);
-                }
 
                 group.Matched.Add(e);
             }
@@ -88,14 +74,10 @@ internal sealed class GroupIndex
     private List<WatchGroup> GroupsOf(byte[] start, byte[]? end, bool isKey)
     {
         if (!isKey)
-        {
             return _ranges.GetOrAdd(start, end);
-        }
 
         if (!_keys.TryGetValue(start, out var groups))
-        {
             _keys.Add(start, groups = []);
-        }
 
         return groups;
     }

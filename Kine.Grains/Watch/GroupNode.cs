@@ -46,9 +46,7 @@ internal sealed class GroupNode : EventRun
     public void RemoveReader()
     {
         if (Interlocked.Decrement(ref _readers) == 0)
-        {
             _next = null;
-        }
     }
 
     /// <summary>Takes the fetched previous pairs and lets watchers pass.</summary>

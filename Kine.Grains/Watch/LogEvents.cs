@@ -18,9 +18,7 @@ internal static class LogEvents
         {
             var page = await store.ReadRecords(after, to, maxEvents + 1, maxBytes, cancellationToken);
             if (page.Count == 0)
-            {
                 return new EventPage(events, to);
-            }
 
             foreach (var record in page)
             {
@@ -48,9 +46,7 @@ internal static class LogEvents
             : KeyValueWire.Encode(record.Key.Span, version, record.Value.Span);
         KeyVersion previous = default;
         if (version.Create != version.Mod)
-        {
             index.TryGet(record.Key.Span, version.Mod - 1, out previous);
-        }
 
         return new KeyEvent(KeyValueWire.Key(keyValue), version, keyValue, previous);
     }

@@ -16,21 +16,15 @@ internal sealed class PageCache(long maxBytes)
     {
         long bytes = 0;
         foreach (var e in events)
-        {
             bytes += EventRing.SizeOf(e);
-        }
 
         if (bytes > maxBytes)
-        {
             return;
-        }
 
         _pages.Enqueue(new Page(from, through, [.. events], bytes));
         _bytes += bytes;
         while (_bytes > maxBytes || _pages.Count > MaxPages)
-        {
             _bytes -= _pages.Dequeue().Bytes;
-        }
     }
 
     /// <summary>Forgets all pages.</summary>
@@ -46,16 +40,12 @@ internal sealed class PageCache(long maxBytes)
         foreach (var page in _pages)
         {
             if (from < page.From || from > page.Through)
-            {
                 continue;
-            }
 
             foreach (var e in page.Events)
             {
                 if (e.Revision >= from)
-                {
                     into.Add(e);
-                }
             }
 
             through = page.Through;

@@ -16,9 +16,7 @@ internal sealed class RangeTree
         {
             var order = Compare(start, end, node);
             if (order == 0)
-            {
                 return node.Groups;
-            }
 
             node = order < 0 ? node.Left : node.Right;
         }
@@ -40,14 +38,10 @@ internal sealed class RangeTree
         {
             Find(node.Left, key, into);
             if (key.SequenceCompareTo(node.Start) < 0)
-            {
                 return;
-            }
 
             if (EndsAfter(node.End, key))
-            {
                 into.AddRange(node.Groups);
-            }
 
             node = node.Right;
         }
@@ -64,9 +58,7 @@ internal sealed class RangeTree
     private static int CompareEnds(byte[]? left, byte[]? right)
     {
         if (left is null || right is null)
-        {
             return (left is null ? 1 : 0) - (right is null ? 1 : 0);
-        }
 
         return left.AsSpan().SequenceCompareTo(right);
     }
@@ -74,9 +66,7 @@ internal sealed class RangeTree
     private static Node Insert(Node? node, Node added)
     {
         if (node is null)
-        {
             return added;
-        }
 
         if (Compare(added.Start, added.End, node) < 0)
         {
@@ -91,23 +81,15 @@ internal sealed class RangeTree
     private static Node? Remove(Node? node, byte[] start, byte[]? end)
     {
         if (node is null)
-        {
             return null;
-        }
 
         var order = Compare(start, end, node);
         if (order < 0)
-        {
             node.Left = Remove(node.Left, start, end);
-        }
         else if (order > 0)
-        {
             node.Right = Remove(node.Right, start, end);
-        }
         else
-        {
             return Merge(node.Left, node.Right);
-        }
 
         return node.Updated();
     }
@@ -115,9 +97,7 @@ internal sealed class RangeTree
     private static Node? Merge(Node? left, Node? right)
     {
         if (left is null || right is null)
-        {
             return left ?? right;
-        }
 
         if (left.Priority > right.Priority)
         {
@@ -165,14 +145,10 @@ internal sealed class RangeTree
         {
             MaxEnd = End;
             if (Left is not null && CompareEnds(Left.MaxEnd, MaxEnd) > 0)
-            {
                 MaxEnd = Left.MaxEnd;
-            }
 
             if (Right is not null && CompareEnds(Right.MaxEnd, MaxEnd) > 0)
-            {
                 MaxEnd = Right.MaxEnd;
-            }
 
             return this;
         }

@@ -25,9 +25,7 @@ public sealed partial class WatchHub
         {
             _hungry.AddRange(watchers);
             if (_catchingUp || _stopped is not null)
-            {
                 return;
-            }
 
             _catchingUp = true;
         }
@@ -107,20 +105,14 @@ public sealed partial class WatchHub
         {
             var watcher = _hungry[i];
             if (watcher.State == WatcherState.Unsynced && watcher.Next >= mark && watcher.Next <= _revision)
-            {
                 continue;
-            }
 
             _hungry[i] = _hungry[^1];
             _hungry.RemoveAt(_hungry.Count - 1);
             if (watcher.Next < mark)
-            {
                 watcher.Stream.CancelCompacted(watcher, mark);
-            }
             else
-            {
                 watcher.Stream.Deliver(watcher, null, 0, _revision, _revision);
-            }
         }
     }
 
@@ -131,9 +123,7 @@ public sealed partial class WatchHub
         {
             lowest = Math.Min(lowest, watcher.Next);
             if (watcher.Next >= _scanAt)
-            {
                 ahead = Math.Min(ahead, watcher.Next);
-            }
         }
 
         return ahead == long.MaxValue ? lowest : ahead;
@@ -145,9 +135,7 @@ public sealed partial class WatchHub
         {
             var watcher = _hungry[i];
             if (watcher.Next < from || watcher.Next > through)
-            {
                 continue;
-            }
 
             takers.Add(watcher);
             _hungry[i] = _hungry[^1];
@@ -172,9 +160,7 @@ public sealed partial class WatchHub
         foreach (var group in index.Match(page, 0))
         {
             if (group.WantsPrevious && HasPrevious(group.Matched, mark))
-            {
                 fetches.Add(group, []);
-            }
 
             runs.Add(group, new EventRun(group.TakeMatched(), null));
         }
@@ -188,13 +174,9 @@ public sealed partial class WatchHub
                     var watcher = takers[i];
                     var run = runs.GetValueOrDefault(groups[i]);
                     if (run is not null && fetches.TryGetValue(groups[i], out var waiting) && run.LastRevision >= watcher.Next)
-                    {
                         waiting.Add(watcher);
-                    }
                     else
-                    {
                         Deliver(watcher, run, through);
-                    }
                 }
             }
         }
@@ -202,9 +184,7 @@ public sealed partial class WatchHub
         foreach ((var group, var watchers) in fetches)
         {
             if (watchers.Count > 0)
-            {
                 _ = DeliverWithPrevious(watchers, runs[group].Events, through);
-            }
         }
     }
 
@@ -212,14 +192,10 @@ public sealed partial class WatchHub
     {
         var from = run?.IndexOf(watcher.Next) ?? 0;
         if (run is not null && from == run.Events.Length)
-        {
             run = null;
-        }
 
         if (watcher.Stream.Deliver(watcher, run, from, through, _revision))
-        {
             _hungry.Add(watcher);
-        }
     }
 
     /// <summary>
@@ -242,9 +218,7 @@ public sealed partial class WatchHub
     private async Task<TimeSpan> PauseAfter(Exception failure, TimeSpan delay)
     {
         if (_stopping.IsCancellationRequested)
-        {
             return delay;
-        }
 
         _options.OnHistoryFailure?.Invoke(failure);
         await Task.Delay(delay, Time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -65,9 +65,7 @@ public sealed partial class WatchHub
             var batch = _buffered.GetValueAtIndex(0);
             _buffered.RemoveAt(0);
             if (batch.LastRevision > _revision)
-            {
                 Apply(batch.Events, batch.LastRevision, publication);
-            }
         }
 
         StartPull();
@@ -76,9 +74,7 @@ public sealed partial class WatchHub
     private void StartPull()
     {
         if (!_loaded || _pulling || _known <= _revision || _stopped is not null)
-        {
             return;
-        }
 
         _pulling = true;
         Run(Pull);
@@ -118,9 +114,7 @@ public sealed partial class WatchHub
             lock (_gate)
             {
                 if (page.Through > _revision)
-                {
                     Join(page, publication);
-                }
 
                 Complete(publication);
             }
@@ -133,13 +127,9 @@ public sealed partial class WatchHub
     {
         // Below the mark events may be missing from the page: nobody may be told that they had them all.
         if (_revision + 1 < CompactRevision)
-        {
             Restart(page.Through, publication);
-        }
         else
-        {
             Apply(page.Events, page.Through, publication);
-        }
 
         ApplyBuffered(publication);
     }

@@ -20,9 +20,7 @@ public sealed partial class WatchHub
         foreach (var e in events)
         {
             if (HasPrevious(e, mark))
-            {
                 return true;
-            }
         }
 
         return false;
@@ -33,22 +31,16 @@ public sealed partial class WatchHub
         Interlocked.Increment(ref _fetches);
         var asked = new PreviousQuestion(CompactRevision, fetches.Length > 1);
         foreach (var fetch in fetches)
-        {
             asked.Add(fetch.Node.Events);
-        }
 
         var found = await ReadPrevious(asked).ConfigureAwait(false);
         Interlocked.Decrement(ref _fetches);
         if (found is null)
-        {
             return;
-        }
 
         var answers = new ReadOnlyMemory<byte>[fetches.Length][];
         for (var i = 0; i < fetches.Length; i++)
-        {
             answers[i] = asked.AnswerFor(fetches[i].Node.Events, found);
-        }
 
         var publication = Rent();
         lock (_gate)
@@ -71,17 +63,13 @@ public sealed partial class WatchHub
         asked.Add(events);
         var found = await ReadPrevious(asked).ConfigureAwait(false);
         if (found is null)
-        {
             return;
-        }
 
         var run = new EventRun(events, asked.AnswerFor(events, found));
         lock (_gate)
         {
             foreach (var watcher in watchers)
-            {
                 Deliver(watcher, run, through);
-            }
         }
     }
 
@@ -95,9 +83,7 @@ public sealed partial class WatchHub
             {
                 var found = await _history.ReadKeyValues(asked.Versions, _stopping.Token).ConfigureAwait(false);
                 if (found.Length != asked.Versions.Count)
-                {
                     throw new InvalidDataException($"{found.Length} pairs for {asked.Versions.Count} versions");
-                }
 
                 return found;
             }
@@ -123,9 +109,7 @@ public sealed partial class WatchHub
             foreach (var e in events)
             {
                 if (HasPrevious(e, mark) && (_places is null || _places.TryAdd(e, _versions.Count)))
-                {
                     _versions.Add(new VersionedKey(e.Key, e.Previous));
-                }
             }
         }
 
@@ -136,9 +120,7 @@ public sealed partial class WatchHub
             for (var i = 0; i < events.Length; i++)
             {
                 if (HasPrevious(events[i], mark))
-                {
                     previous[i] = found[_places is null ? next++ : _places[events[i]]] ?? default;
-                }
             }
 
             return previous;

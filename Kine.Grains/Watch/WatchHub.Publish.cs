@@ -13,22 +13,16 @@ public sealed partial class WatchHub
     {
         var start = 0;
         while (start < events.Count && events[start].Revision <= _revision)
-        {
             start++;
-        }
 
         _ring.Append(events, start, last);
         foreach (var group in _groups.Match(events, start))
-        {
             Extend(group, publication);
-        }
 
         Announce(publication);
         Volatile.Write(ref _revision, last);
         if (_ring.EvictedBytes - _sweptBytes > _options.RingBytes / 8)
-        {
             Sweep(publication);
-        }
     }
 
     private void Extend(WatchGroup group, Publication publication)
@@ -52,9 +46,7 @@ public sealed partial class WatchHub
             var next = group.Matched[0].Revision;
             group.DropMatched();
             for (var i = group.Synced.Count - 1; i >= 0; i--)
-            {
                 DropOut(group.Synced[i], next, publication);
-            }
         }
     }
 
@@ -62,9 +54,7 @@ public sealed partial class WatchHub
     private void Announce(Publication publication)
     {
         if (_extended.Count == 0)
-        {
             return;
-        }
         // The chains must be seen extended by whoever's flag is read as "queued" here; see WatchStream.Next for the other half.
         Interlocked.MemoryBarrier();
         foreach (var group in _extended)
@@ -73,9 +63,7 @@ public sealed partial class WatchHub
             {
                 var watcher = group.Synced[i];
                 if (watcher.Stream.Notify(watcher))
-                {
                     publication.Wake.Add(watcher.Stream);
-                }
             }
         }
 
@@ -89,9 +77,7 @@ public sealed partial class WatchHub
         foreach (var stream in _streams)
         {
             if (stream.DropBehind(_ring.First))
-            {
                 publication.Wake.Add(stream);
-            }
         }
     }
 
@@ -103,9 +89,7 @@ public sealed partial class WatchHub
             foreach (var watcher in stream.Watchers)
             {
                 if (watcher.State == WatcherState.Synced)
-                {
                     DropOut(watcher, _revision + 1, publication);
-                }
             }
         }
 
@@ -117,9 +101,7 @@ public sealed partial class WatchHub
     private void DropOut(Watcher watcher, long next, Publication publication)
     {
         if (watcher.Stream.DropOut(watcher, next))
-        {
             publication.Wake.Add(watcher.Stream);
-        }
     }
 
     private void Complete(Publication publication)
@@ -127,9 +109,7 @@ public sealed partial class WatchHub
         for (var i = _waiters.Count - 1; i >= 0; i--)
         {
             if (_waiters[i].Revision > _revision)
-            {
                 continue;
-            }
 
             publication.Waiters.Add(_waiters[i]);
             _waiters[i] = _waiters[^1];
@@ -143,14 +123,10 @@ public sealed partial class WatchHub
     private void Finish(Publication publication)
     {
         foreach (var waiter in publication.Waiters)
-        {
             waiter.TrySetResult();
-        }
 
         if (publication.Fetch.Count > 0)
-        {
             _ = FetchPrevious([.. publication.Fetch]);
-        }
 
         if (publication.Wake.Count > InlineWakes)
         {
@@ -159,9 +135,7 @@ public sealed partial class WatchHub
         else
         {
             foreach (var stream in publication.Wake)
-            {
                 stream.Wake();
-            }
         }
 
         publication.Clear();
@@ -171,9 +145,7 @@ public sealed partial class WatchHub
     private static void Wake(WatchStream[] streams)
     {
         foreach (var stream in streams)
-        {
             stream.Wake();
-        }
     }
 
     /// <summary>What is to be done once the lock is released.</summary>

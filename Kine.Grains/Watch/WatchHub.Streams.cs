@@ -56,9 +56,7 @@ public sealed partial class WatchHub
         lock (_gate)
         {
             if (_streams.Remove(stream))
-            {
                 stream.RemoveAll();
-            }
         }
     }
 
@@ -67,9 +65,7 @@ public sealed partial class WatchHub
     {
         _watchers--;
         if (--watcher.Group.Members == 0)
-        {
             _groups.Remove(watcher.Group);
-        }
     }
 
     /// <summary>A watch fell behind (+1) or is behind no more (-1).</summary>

@@ -153,21 +153,15 @@ public sealed partial class WatchHub : IDisposable
     public Task WaitForRevision(long revision, CancellationToken cancellationToken)
     {
         if (Revision >= revision)
-        {
             return Task.CompletedTask;
-        }
 
         lock (_gate)
         {
             if (_revision >= revision)
-            {
                 return Task.CompletedTask;
-            }
 
             if (_stopped is not null)
-            {
                 return Task.FromException(_stopped.Copy());
-            }
 
             var waiter = new RevisionWaiter(revision);
             _waiters.Add(waiter);
@@ -181,9 +175,7 @@ public sealed partial class WatchHub : IDisposable
         lock (_gate)
         {
             if ((_stopped ?? _leaderless) is { } reason)
-            {
                 throw reason.Copy();
-            }
 
             var stream = new WatchStream(this, _options);
             _streams.Add(stream);
@@ -199,9 +191,7 @@ public sealed partial class WatchHub : IDisposable
         lock (_gate)
         {
             if (_stopped is not null)
-            {
                 return;
-            }
 
             _stopped = error;
             streams = [.. _streams];
@@ -211,14 +201,10 @@ public sealed partial class WatchHub : IDisposable
 
         _stopping.Cancel();
         foreach (var waiter in waiters)
-        {
             waiter.TrySetException(error.Copy());
-        }
 
         foreach (var stream in streams)
-        {
             stream.End(error.Copy());
-        }
     }
 
     /// <summary>
@@ -231,18 +217,14 @@ public sealed partial class WatchHub : IDisposable
         lock (_gate)
         {
             if (_stopped is not null || _leaderless is not null || !still())
-            {
                 return;
-            }
 
             _leaderless = EtcdErrors.NoLeader;
             streams = [.. _streams];
         }
 
         foreach (var stream in streams)
-        {
             stream.End(EtcdErrors.LeaderChanged);
-        }
     }
 
     /// <summary>Stops with "server stopped", if it was not stopped otherwise.</summary>
@@ -251,9 +233,7 @@ public sealed partial class WatchHub : IDisposable
     private void RaiseMark(long compactRevision)
     {
         if (compactRevision > _compactRevision)
-        {
             Volatile.Write(ref _compactRevision, compactRevision);
-        }
     }
 
     private async Task WaitOrLeave(RevisionWaiter waiter, CancellationToken cancellationToken)

@@ -48,9 +48,7 @@ public sealed class WatchReply
         {
             output.Write(_head.AsSpan(0, _headLength));
             if (_reason.Length > 0)
-            {
                 output.Write(_reason);
-            }
 
             written = _headLength + _reason.Length;
             _headWritten = true;
@@ -59,9 +57,7 @@ public sealed class WatchReply
         while (_next != _end)
         {
             if (written >= enough)
-            {
                 return false;
-            }
 
             var slice = _slices[_next.Slice];
             var e = slice.Run.Events[_next.Event];
@@ -120,18 +116,14 @@ public sealed class WatchReply
             var slice = _slices[_end.Slice];
             var length = EventWire.FieldLength(slice.Run.Events[_end.Event], slice.Run.PreviousOf(_end.Event));
             if (count > 0 && _headLength + taken + length >= fragmentBytes)
-            {
                 break;
-            }
 
             taken += length;
             Step(ref _end);
         }
 
         if (_end.Slice == _slices.Count)
-        {
             WriteHead(fragment: false);
-        }
 
         EventBytes -= taken;
         Length = _headLength + _reason.Length + taken;
@@ -176,9 +168,7 @@ public sealed class WatchReply
     private static int Varint(Span<byte> output, int at, int field, ulong value)
     {
         if (value == 0)
-        {
             return at;
-        }
 
         output[at] = (byte)(field << 3);
         return at + 1 + EventWire.WriteVarint(output[(at + 1)..], value);

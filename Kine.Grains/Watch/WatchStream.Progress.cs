@@ -37,17 +37,13 @@ public sealed partial class WatchStream
         }
 
         if (wake)
-        {
             _signal.Set();
-        }
     }
 
     private void StartTicks()
     {
         if (_timer is not null)
-        {
             return;
-        }
 
         var interval = _options.ProgressInterval < WatchHub.MinProgressInterval ? WatchHub.MinProgressInterval : _options.ProgressInterval;
         interval += interval * (Random.Shared.NextDouble() / 10);
@@ -64,9 +60,7 @@ public sealed partial class WatchStream
         }
 
         if (wake)
-        {
             _signal.Set();
-        }
     }
 
     private void AnswerTick()
@@ -76,14 +70,10 @@ public sealed partial class WatchStream
         foreach (var watcher in _watchers.Values)
         {
             if (!watcher.ProgressNotify)
-            {
                 continue;
-            }
 
             if (watcher.ProgressDue && IsDrained(watcher, revision) == Drained.Yes)
-            {
                 _control.Enqueue(new ControlReply(watcher.Id, revision));
-            }
 
             watcher.ProgressDue = true;
         }
@@ -98,9 +88,7 @@ public sealed partial class WatchStream
         }
 
         if (_progressTurns > 0 && _ready.Count > 0)
-        {
             return;
-        }
 
         var any = false;
         foreach (var watcher in _watchers.Values)
@@ -121,9 +109,7 @@ public sealed partial class WatchStream
         }
 
         for (var i = 0; any && i < _progressRequests; i++)
-        {
             _control.Enqueue(new ControlReply(ControlReply.NoWatch, _progressRevision));
-        }
 
         EndProgress();
     }
@@ -138,14 +124,10 @@ public sealed partial class WatchStream
     private static Drained IsDrained(Watcher watcher, long revision)
     {
         if (watcher.State != WatcherState.Synced || watcher.Start > revision)
-        {
             return Drained.Never;
-        }
 
         if (watcher.Piece is not null)
-        {
             return Drained.NotYet;
-        }
 
         return watcher.Cursor!.Next is { } next && next.FirstRevision <= revision ? Drained.NotYet : Drained.Yes;
     }

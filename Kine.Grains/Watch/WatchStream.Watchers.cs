@@ -19,17 +19,11 @@ public sealed partial class WatchStream
         var isKey = end.Length == 0;
         var endless = end is [0];
         if (request.StartRevision < 0)
-        {
             Refuse(EtcdErrors.CompactedText);
-        }
         else if (!isKey && !endless && start.AsSpan().SequenceCompareTo(end) >= 0)
-        {
             Refuse(EmptyRange);
-        }
         else if (!_hub.Create(this, request, start, isKey || endless ? null : end, isKey))
-        {
             Refuse(DuplicateId);
-        }
     }
 
     private void Refuse(string reason) =>
@@ -45,9 +39,7 @@ public sealed partial class WatchStream
         }
 
         if (wake)
-        {
             _signal.Set();
-        }
     }
 
     /// <summary>
@@ -62,16 +54,12 @@ public sealed partial class WatchStream
         {
             var id = request.WatchId;
             if (_ended || (id != 0 && _watchers.ContainsKey(id)))
-            {
                 return null;
-            }
 
             if (id == 0)
             {
                 while (_watchers.ContainsKey(_nextId))
-                {
                     _nextId++;
-                }
 
                 id = _nextId++;
             }
@@ -97,17 +85,13 @@ public sealed partial class WatchStream
             }
 
             if (request.ProgressNotify)
-            {
                 StartTicks();
-            }
 
             wake = TakeWaiting();
         }
 
         if (wake)
-        {
             _signal.Set();
-        }
 
         return watcher;
     }
@@ -119,9 +103,7 @@ public sealed partial class WatchStream
         lock (_gate)
         {
             if (_ended || !_watchers.Remove(id, out var watcher))
-            {
                 return;
-            }
 
             Remove(watcher);
             _control.Enqueue(new ControlReply(id, revision) { Canceled = true });
@@ -129,9 +111,7 @@ public sealed partial class WatchStream
         }
 
         if (wake)
-        {
             _signal.Set();
-        }
     }
 
     /// <summary>Takes out all watches of a stream that has ended. Under the hub's lock.</summary>
@@ -140,9 +120,7 @@ public sealed partial class WatchStream
         lock (_gate)
         {
             foreach (var watcher in _watchers.Values)
-            {
                 Remove(watcher);
-            }
 
             _watchers.Clear();
             _ready.Clear();
@@ -157,9 +135,7 @@ public sealed partial class WatchStream
         lock (_gate)
         {
             if (_ended || watcher.State != WatcherState.Unsynced)
-            {
                 return;
-            }
 
             Remove(watcher);
             watcher.State = WatcherState.Compacted;
@@ -168,9 +144,7 @@ public sealed partial class WatchStream
         }
 
         if (wake)
-        {
             _signal.Set();
-        }
     }
 
     /// <summary>
@@ -183,9 +157,7 @@ public sealed partial class WatchStream
         lock (_gate)
         {
             if (_ended || watcher.State != WatcherState.Unsynced)
-            {
                 return false;
-            }
 
             watcher.Next = Math.Max(watcher.Next, through + 1);
             if (through >= revision)
@@ -207,9 +179,7 @@ public sealed partial class WatchStream
         }
 
         if (wake)
-        {
             _signal.Set();
-        }
 
         return more;
     }
@@ -240,9 +210,7 @@ public sealed partial class WatchStream
             foreach (var watcher in _watchers.Values)
             {
                 if (watcher.Cursor?.Next is not { } next || next.FirstRevision >= firstRevision)
-                {
                     continue;
-                }
 
                 MakeUnsynced(watcher, next.FirstRevision);
                 any = true;
@@ -258,9 +226,7 @@ public sealed partial class WatchStream
         lock (_gate)
         {
             if (watcher.State == WatcherState.Synced)
-            {
                 MakeUnsynced(watcher, watcher.Cursor!.Next?.FirstRevision ?? next);
-            }
 
             return TakeWaiting();
         }
@@ -273,9 +239,7 @@ public sealed partial class WatchStream
         lock (_gate)
         {
             if (watcher.State != WatcherState.Synced || watcher.Cursor?.Next is not { } next || !IsTooFarBehind(watcher, watcher.Cursor))
-            {
                 return false;
-            }
 
             MakeUnsynced(watcher, next.FirstRevision);
             return TakeWaiting();
@@ -286,23 +250,15 @@ public sealed partial class WatchStream
     private void Remove(Watcher watcher)
     {
         if (watcher.State == WatcherState.Synced)
-        {
             watcher.Group.Leave(watcher);
-        }
         else if (watcher.State == WatcherState.Unsynced)
-        {
             _hub.CountUnsynced(-1);
-        }
 
         if (watcher.State != WatcherState.Compacted)
-        {
             _hub.Release(watcher);
-        }
 
         if (watcher.Piece is not null)
-        {
             _hub.CountPieces(-1);
-        }
 
         watcher.Piece = null;
         watcher.State = WatcherState.Cancelled;

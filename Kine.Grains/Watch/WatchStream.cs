@@ -73,9 +73,7 @@ public sealed partial class WatchStream : IDisposable
         lock (_gate)
         {
             if (_ended || _control.Count + _progressRequests < _options.ControlReplies)
-            {
                 return default;
-            }
 
             _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return new ValueTask(_room.Task);
@@ -91,9 +89,7 @@ public sealed partial class WatchStream : IDisposable
         lock (_gate)
         {
             if (HasWork)
-            {
                 return new ValueTask<bool>(Continues());
-            }
 
             _reply.Release();
             _waiting = true;
@@ -135,9 +131,7 @@ public sealed partial class WatchStream : IDisposable
         lock (_gate)
         {
             if (_ended)
-            {
                 return;
-            }
 
             _ended = true;
             _error = error;
@@ -150,9 +144,7 @@ public sealed partial class WatchStream : IDisposable
 
         timer?.Dispose();
         if (wake)
-        {
             _signal.Set();
-        }
     }
 
     /// <summary>Wakes the reader; for whoever got true from one of the calls that say so.</summary>
@@ -170,16 +162,12 @@ public sealed partial class WatchStream : IDisposable
         }
 
         if (_tick)
-        {
             AnswerTick();
-        }
 
         while (true)
         {
             if (HasProgressWork)
-            {
                 AnswerProgress();
-            }
 
             if (_control.TryDequeue(out var control))
             {
@@ -189,17 +177,13 @@ public sealed partial class WatchStream : IDisposable
             }
 
             if (!_ready.TryDequeue(out var watcher))
-            {
                 return false;
-            }
 
             _progressTurns--;
             // A full fence: the publisher extends the chain and then reads this flag, here it is the other way round.
             Interlocked.Exchange(ref watcher.Queued, 0);
             if (Fill(watcher))
-            {
                 return true;
-            }
         }
     }
 
@@ -214,17 +198,13 @@ public sealed partial class WatchStream : IDisposable
             revision = piece.Revision;
             _reply.Add(piece.Run, piece.From);
             if (watcher.State == WatcherState.Unsynced || watcher.Cursor?.Next is not null)
-            {
                 Enqueue(watcher);
-            }
         }
         else if (watcher.Cursor is not null)
         {
             revision = Gather(watcher);
             if (_reply.EventCount == 0)
-            {
                 return false;
-            }
         }
         else
         {
@@ -276,9 +256,7 @@ public sealed partial class WatchStream : IDisposable
     private void Enqueue(Watcher watcher)
     {
         if (Interlocked.Exchange(ref watcher.Queued, 1) == 0)
-        {
             _ready.Enqueue(watcher);
-        }
 
         _progressBlocked = false;
     }

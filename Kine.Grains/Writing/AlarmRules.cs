@@ -11,9 +11,7 @@ internal static class AlarmRules
     {
         var before = state.Alarms;
         if (before.Contains((member, alarm)))
-        {
             return;
-        }
 
         state.Alarms = before.Add((member, alarm));
         state.Batch.Append.Side.Add(AlarmRow.Of(member, alarm));
@@ -25,9 +23,7 @@ internal static class AlarmRules
     {
         var before = state.Alarms;
         if (!before.Contains((member, alarm)))
-        {
             return false;
-        }
 
         state.Alarms = before.Remove((member, alarm));
         state.Batch.Append.Side.Add(AlarmRow.Of(member, alarm) with { Value = null });

@@ -54,9 +54,7 @@ internal sealed class BatchFlight(
     {
         _outcome = outcome;
         if (!outcome.IsCompleted)
-        {
             _ = loop.NudgeAfter(outcome);
-        }
     }
 
     private async Task<AppendResult> Prove()
@@ -148,15 +146,11 @@ internal sealed class BatchFlight(
             hub.Publish(events);
             loop.Published(events);
             foreach (var action in batch.Published)
-            {
                 action();
-            }
         }
 
         foreach (var operation in batch.Operations)
-        {
             operation.Answer(local.Values, options.RequestTimeout, time);
-        }
 
         loop.State.Quota.Appended(batch.Append.Bytes);
     }

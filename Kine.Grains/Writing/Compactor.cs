@@ -29,14 +29,10 @@ internal sealed class Compactor(WriteLoop loop, IRevisionStore store, Compaction
         var reply = await loop.Submit(state =>
         {
             if (request.Revision <= state.CompactRevision)
-            {
                 throw EtcdErrors.Compacted;
-            }
 
             if (request.Revision > state.Revision)
-            {
                 throw EtcdErrors.FutureRevision;
-            }
 
             var before = state.CompactRevision;
             state.CompactRevision = request.Revision;
@@ -47,9 +43,7 @@ internal sealed class Compactor(WriteLoop loop, IRevisionStore store, Compaction
             return new CompactionResponse { Header = state.Header() };
         });
         if (request.Physical)
-        {
             await _running;
-        }
 
         return reply;
     }
@@ -65,9 +59,7 @@ internal sealed class Compactor(WriteLoop loop, IRevisionStore store, Compaction
             await Task.Delay(NextInterval(), time, _stop.Token)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             if (_stop.IsCancellationRequested)
-            {
                 return;
-            }
 
             revision = await CompactTo(revision);
         }
@@ -93,9 +85,7 @@ internal sealed class Compactor(WriteLoop loop, IRevisionStore store, Compaction
             target = Math.Min(earlier, revision - options.CompactMinRetain);
             earlier = revision;
             if (target > compacted)
-            {
                 await Compact(new CompactionRequest { Revision = target, Physical = true }).WaitAsync(options.CompactTimeout, time, _stop.Token);
-            }
         }
         catch (TimeoutException)
         {

@@ -23,9 +23,7 @@ internal sealed class DeleteRangeOperation(DeleteRangeRequest request) : WriteOp
         if (request.RangeEnd.IsEmpty)
         {
             if (state.TryGet(request.Key.Span, out var version))
-            {
                 Delete(reply, request, state, pair, request.Key.Memory, version);
-            }
 
             return reply;
         }
@@ -34,14 +32,10 @@ internal sealed class DeleteRangeOperation(DeleteRangeRequest request) : WriteOp
         var found = new List<(byte[] Key, KeyVersion Version)>();
         var cursor = state.Index.Range(new KeyRange(request.Key.Memory, request.RangeEnd.Memory), state.ReadRevision);
         while (cursor.MoveNext())
-        {
             found.Add((cursor.Key.ToArray(), cursor.Current));
-        }
 
         foreach ((var key, var version) in found)
-        {
             Delete(reply, request, state, pair, key, version);
-        }
 
         return reply;
     }
@@ -50,9 +44,7 @@ internal sealed class DeleteRangeOperation(DeleteRangeRequest request) : WriteOp
         DeleteRangeResponse reply, DeleteRangeRequest request, WriteState state, PairOf pair, ReadOnlyMemory<byte> key, in KeyVersion version)
     {
         if (request.PrevKv)
-        {
             reply.PrevKvs.Add(pair(state, key, version));
-        }
 
         state.Delete(key.Span, version);
         reply.Deleted++;

@@ -29,18 +29,12 @@ internal sealed class LeaseTable
     public void Move(ReadOnlyMemory<byte> key, long from, long to)
     {
         if (from == to)
-        {
             return;
-        }
 
         if (from != 0)
-        {
             Find(from)?.Keys.Remove(key);
-        }
 
         if (to != 0)
-        {
             Find(to)?.Keys.Add(key);
-        }
     }
 }

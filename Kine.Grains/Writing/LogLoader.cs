@@ -32,9 +32,7 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
         var compacted = MetaRow.Read(side, MetaRow.CompactRevision) ?? WriteState.NotCompacted;
         var last = fence.LastRevision;
         if (last < published)
-        {
             last = compacted = await GoOnAboveLoss(fence, published);
-        }
 
         var identity = await ReadIdentity(side, last);
         var index = new KeyIndex();
@@ -82,9 +80,7 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
             tail.Enqueue((record.Revision, key.Length + record.ValueLength));
             tailBytes += key.Length + record.ValueLength;
             while (tail.Count > TailEvents || tailBytes > TailBytes)
-            {
                 tailBytes -= tail.Dequeue().Bytes;
-            }
 
             index.Apply(key, record.Tombstone
                 ? KeyVersion.Tombstone(record.Revision, record.Sub)
@@ -128,26 +124,20 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
     private static void AttachKeys(WriteState state)
     {
         if (state.Leases.Count == 0)
-        {
             return;
-        }
 
         var cursor = state.Index.Range(KeyRange.All, state.Revision);
         while (cursor.MoveNext())
         {
             if (cursor.Current.Lease != 0)
-            {
                 state.Leases.Move(cursor.Key.ToArray(), 0, cursor.Current.Lease);
-            }
         }
     }
 
     private async Task<ClusterIdentity> ReadIdentity(List<SideRow> side, long lastRevision)
     {
         if (MetaRow.Read(side, MetaRow.ClusterId) is { } cluster && MetaRow.Read(side, MetaRow.MemberId) is { } member)
-        {
             return new ClusterIdentity((ulong)cluster, (ulong)member);
-        }
 
         var identity = new ClusterIdentity(RandomId(), RandomId());
         var append = new AppendBatch { Token = token, ExpectedRevision = lastRevision, LastRevision = lastRevision };

@@ -56,9 +56,7 @@ public sealed class ProcessState
             var next = new PublishedState(
                 Math.Max(known.Revision, state.Revision), Math.Max(known.CompactRevision, state.CompactRevision), Math.Max(known.Term, state.Term));
             if (next == known || Interlocked.CompareExchange(ref _remote, next, known) == known)
-            {
                 return;
-            }
         }
     }
 }

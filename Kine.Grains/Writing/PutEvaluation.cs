@@ -14,18 +14,14 @@ internal static class PutEvaluation
     public static void CheckExisting(PutRequest request, WriteState state)
     {
         if ((request.IgnoreValue || request.IgnoreLease) && !state.TryGet(request.Key.Span, out _))
-        {
             throw EtcdErrors.KeyNotFound;
-        }
     }
 
     /// <summary>False when the value to take over must be fetched first; it is noted as a need of <paramref name="operation"/>.</summary>
     public static bool HasValue(PutRequest request, WriteState state, WriteOperation operation)
     {
         if (!request.IgnoreValue || !state.TryGet(request.Key.Span, out var version) || version.ValueLength == 0)
-        {
             return true;
-        }
 
         if (state.TryKeyValue(operation, version.Id, out var keyValue))
         {
@@ -46,14 +42,10 @@ internal static class PutEvaluation
         if ((request.PrevKv || request.IgnoreValue || request.IgnoreLease) && state.TryGet(request.Key.Span, out var before))
         {
             if (request.PrevKv)
-            {
                 reply.PrevKv = pair(state, request.Key.Memory, before);
-            }
 
             if (request.IgnoreLease)
-            {
                 lease = before.Lease;
-            }
 
             if (request.IgnoreValue && before.ValueLength > 0)
             {

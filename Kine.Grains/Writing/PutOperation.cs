@@ -11,15 +11,11 @@ internal sealed class PutOperation(PutRequest request) : WriteOperation<PutRespo
     {
         state.CheckSpace(Size);
         if (request.Lease != 0 && state.Leases.Find(request.Lease) is null)
-        {
             throw EtcdErrors.LeaseNotFound;
-        }
 
         PutEvaluation.CheckExisting(request, state);
         if (!PutEvaluation.HasValue(request, state, this))
-        {
             return;
-        }
 
         state.Begin();
         Reply = PutEvaluation.Execute(request, state, this, Pair);

@@ -20,14 +20,10 @@ internal sealed class SpaceQuota(IRevisionStore store, long limit, ILogger log)
     public bool Fits(long bytes)
     {
         if (limit <= 0)
-        {
             return true;
-        }
 
         if (Volatile.Read(ref _size) + bytes > limit)
-        {
             return false;
-        }
 
         Interlocked.Add(ref _size, bytes);
         return true;

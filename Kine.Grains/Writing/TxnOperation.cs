@@ -23,23 +23,17 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
     public override void Evaluate(WriteState state)
     {
         if (TxnRules.Puts(request))
-        {
             state.CheckSpace(Size);
-        }
 
         _path.Clear();
         Decide(request, state);
         if (Needs is not null)
-        {
             return;
-        }
 
         Walk(request, operation => CheckPut(operation, state));
         Walk(request, operation => CheckRange(operation, state));
         if (Needs is not null)
-        {
             return;
-        }
 
         state.Begin();
         _next = 0;
@@ -52,9 +46,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
     protected override void Filled()
     {
         foreach ((var range, var reply) in _sortLate ?? [])
-        {
             SortAndCut(range, reply);
-        }
     }
 
     // Notes the outcome of this transaction's compares, then of the nested ones in the branch taken, in order.
@@ -65,9 +57,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         foreach (var operation in succeeded ? txn.Success : txn.Failure)
         {
             if (operation.RequestCase == RequestOp.RequestOneofCase.RequestTxn)
-            {
                 Decide(operation.RequestTxn, state);
-            }
         }
     }
 
@@ -76,9 +66,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         foreach (var compare in compares)
         {
             if (!Matches(compare, state))
-            {
                 return false;
-            }
         }
 
         return true;
@@ -90,9 +78,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         if (compare.RangeEnd.IsEmpty)
         {
             if (state.TryGet(compare.Key.Span, out var version))
-            {
                 return Matches(compare, compare.Key.Memory, version, state);
-            }
         }
         else
         {
@@ -102,9 +88,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
                 any = true;
                 ReadOnlyMemory<byte> key = compare.Target == Compare.Types.CompareTarget.Value ? cursor.Key.ToArray() : default;
                 if (!Matches(compare, key, cursor.Current, state))
-                {
                     return false;
-                }
             }
         }
 
@@ -172,13 +156,9 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         foreach (var operation in Taken(txn))
         {
             if (operation.RequestCase == RequestOp.RequestOneofCase.RequestTxn)
-            {
                 WalkTaken(operation.RequestTxn, visit);
-            }
             else
-            {
                 visit(operation);
-            }
         }
     }
 
@@ -191,9 +171,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
             var put = operation.RequestPut;
             PutEvaluation.CheckExisting(put, state);
             if (put.Lease != 0 && state.Leases.Find(put.Lease) is null)
-            {
                 throw EtcdErrors.LeaseNotFound;
-            }
 
             PutEvaluation.HasValue(put, state, this);
         }
@@ -204,14 +182,10 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         if (operation.RequestCase == RequestOp.RequestOneofCase.RequestRange && operation.RequestRange.Revision != 0)
         {
             if (operation.RequestRange.Revision > state.Revision)
-            {
                 throw EtcdErrors.FutureRevision;
-            }
 
             if (operation.RequestRange.Revision < state.CompactRevision)
-            {
                 throw EtcdErrors.Compacted;
-            }
         }
     }
 
@@ -255,9 +229,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
             Count = state.Index.Count(keys, revision),
         };
         if (range.CountOnly)
-        {
             return reply;
-        }
 
         var fetch = RangeRules.IsKeyOrder(range) && !RangeRules.HasFilters(range) && range.Limit > 0 ? range.Limit + 1 : RangeRules.Fetch(range);
         var byValue = range.SortTarget == RangeRequest.Types.SortTarget.Value;
@@ -265,15 +237,11 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         while ((fetch == 0 || reply.Kvs.Count < fetch) && cursor.MoveNext())
         {
             if (RangeRules.Passes(range, cursor.Current))
-            {
                 reply.Kvs.Add(Pair(state, cursor.Key.ToArray(), cursor.Current, range.KeysOnly && !byValue));
-            }
         }
 
         if (byValue)
-        {
             (_sortLate ??= []).Add((range, reply));
-        }
 
         else
         {
@@ -301,17 +269,13 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         {
             reply.More = true;
             while (reply.Kvs.Count > range.Limit)
-            {
                 reply.Kvs.RemoveAt(reply.Kvs.Count - 1);
-            }
         }
 
         if (range.KeysOnly)
         {
             foreach (var pair in reply.Kvs)
-            {
                 pair.Value = ByteString.Empty;
-            }
         }
     }
 }

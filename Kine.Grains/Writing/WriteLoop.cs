@@ -61,9 +61,7 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
         lock (_lock)
         {
             if (!Move(WriterLife.Writing))
-            {
                 throw _reason!.Copy();
-            }
 
             local.Writer = view;
         }
@@ -118,9 +116,7 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
         }
 
         if (!Move(WriterLife.Draining) && _life != WriterLife.Draining)
-        {
             End(EtcdErrors.ServerStopped);
-        }
 
         Post(Nudge.Instance);
         await _loopEnded.Task;
@@ -130,9 +126,7 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
     public void End(EtcdException error, Exception reason, string what)
     {
         if (End(error))
-        {
             log.LogError(reason, "{What}; the writer starts over from the store", what);
-        }
     }
 
     /// <summary>The same without a word in the log. False when it had ended before.</summary>
@@ -141,9 +135,7 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
         lock (_lock)
         {
             if (HasEnded)
-            {
                 return false;
-            }
 
             var begun = _life != WriterLife.Loading;
             _reason = error;
@@ -239,9 +231,7 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
                 _ => false,
             };
             if (possible)
-            {
                 _life = next;
-            }
 
             return possible;
         }
@@ -270,9 +260,7 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
     private void Post(WriterItem item)
     {
         if (!_items.Writer.TryWrite(item))
-        {
             item.Fail(_reason!);
-        }
     }
 
     private async Task Run()
@@ -280,9 +268,7 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
         try
         {
             while (!HasEnded && await _items.Reader.WaitToReadAsync())
-            {
                 await Turn(_flight!);
-            }
         }
         catch (Exception error)
         {
@@ -302,34 +288,24 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
         {
             EvaluateArrived();
             if (flight.IsUnderWay && State.Batch.IsFull && !HasEnded)
-            {
                 await Task.WhenAny(flight.Landing, _ended.Task);
-            }
 
             if (flight.HasLanded && !HasEnded)
-            {
                 await flight.Conclude();
-            }
 
             if (!flight.IsUnderWay && !HasEnded && State.Batch.Operations.Count > 0)
-            {
                 flight.Start(State.TakeBatch());
-            }
         }
         while (!HasEnded && (flight.HasLanded || (HasItems && !State.Batch.IsFull)));
 
         if (_life == WriterLife.Draining && !flight.IsUnderWay && _parked == 0 && !HasItems)
-        {
             End(EtcdErrors.ServerStopped);
-        }
     }
 
     private void EvaluateArrived()
     {
         while (!HasEnded && !State.Batch.IsFull && _items.Reader.TryRead(out var item))
-        {
             item.Run(this);
-        }
     }
 
     private void FailEverything()
@@ -339,9 +315,7 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
         _flight!.Fail(error);
         State.Batch.Fail(error);
         while (_items.Reader.TryRead(out var item))
-        {
             item.Fail(error);
-        }
     }
 
     // Only this request waits; others that touch the same keys may overtake it, as concurrent requests may.

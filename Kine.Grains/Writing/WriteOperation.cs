@@ -72,9 +72,7 @@ internal abstract class WriteOperation : WriterItem
         for (var i = 0; i < found.Length; i++)
         {
             if (found[i] is { } keyValue)
-            {
                 Keep(Needs![i].Version.Id, keyValue);
-            }
         }
 
         Needs = null;
@@ -87,9 +85,7 @@ internal abstract class WriteOperation : WriterItem
     public bool TryFetched(RecordId id, out ReadOnlyMemory<byte> keyValue)
     {
         if (_fetched is not null)
-        {
             return _fetched.TryGetValue(id, out keyValue);
-        }
 
         keyValue = default;
         return false;
@@ -107,9 +103,7 @@ internal abstract class WriteOperation : WriterItem
             Lease = version.Lease,
         };
         if (keysOnly || version.ValueLength == 0)
-        {
             return pair;
-        }
 
         if (state.TryKeyValue(this, version.Id, out var keyValue))
         {

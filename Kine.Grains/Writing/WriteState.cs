@@ -82,9 +82,7 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
     public void CheckSpace(long bytes)
     {
         if (Alarms.Any(alarm => alarm.Alarm == Etcd.AlarmType.Nospace))
-        {
             throw EtcdErrors.NoSpace;
-        }
 
         if (!Quota.Fits(bytes))
         {
@@ -151,9 +149,7 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
         {
             _inFlight.Remove(change.Version.Id);
             if (!change.Version.IsTombstone)
-            {
                 values.Add(change.Version.Id, change.KeyValue);
-            }
         }
     }
 
@@ -171,9 +167,7 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
         }
 
         for (var i = batch.Undo.Count - 1; i >= 0; i--)
-        {
             batch.Undo[i]();
-        }
 
         Revision = batch.PreviousRevision;
         Batch = new WriteBatch(_token, Revision);
@@ -196,9 +190,7 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
     private KeyVersion PreviousOf(ReadOnlySpan<byte> key, in KeyVersion version, in KeyVersion before)
     {
         if (version.Create == version.Mod || !before.Exists)
-        {
             return default;
-        }
 
         return before.Mod < version.Mod ? before : Index.TryGet(key, version.Mod - 1, out var earlier) ? earlier : default;
     }

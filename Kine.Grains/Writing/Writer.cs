@@ -103,9 +103,7 @@ internal sealed class Writer : IKeyspaceWriter
         await Loop.Drain();
         await End();
         if (!lost)
-        {
             await _tenure.Release();
-        }
     }
 
     /// <summary>Completes once certain that no later writer had begun when this was called and that the view is this writer's; else Unavailable.</summary>
@@ -115,9 +113,7 @@ internal sealed class Writer : IKeyspaceWriter
 
         // A later writer's proof says nothing about what this one showed.
         if (_local.Writer?.Id != view)
-        {
             throw EtcdErrors.LeaderChanged;
-        }
     }
 
     private async Task<Fence> MoveIn(Func<Fence, CancellationToken, Task<Fence>> moveIn, Fence fence, CancellationToken cancellationToken)
@@ -155,9 +151,7 @@ internal sealed class Writer : IKeyspaceWriter
         _ = Compaction.CompactByInterval(state.Revision);
         _ = EndWithLoop();
         if (!_local.Store.IsExclusive)
-        {
             _log.LogInformation("This process is the store's writer now: epoch {Epoch}, revision {Revision}", _tenure.Token.Epoch, state.Revision);
-        }
     }
 
     private async Task<List<KeyEvent>> ReadTail(long from, KeyspaceView view, CancellationToken cancellationToken)
@@ -192,9 +186,7 @@ internal sealed class Writer : IKeyspaceWriter
         await Loop.Ended;
         await End();
         if (!_stopping)
-        {
             _failed.SetResult();
-        }
     }
 
     private async Task End()

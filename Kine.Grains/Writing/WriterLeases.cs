@@ -20,9 +20,7 @@ internal sealed class WriterLeases(WriteLoop loop, ReadProof proof, ILeaseClocks
     public Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request) => loop.Submit(state =>
     {
         if (request.TTL > MaxLeaseTtl)
-        {
             throw EtcdErrors.LeaseTtlTooLarge;
-        }
 
         state.CheckSpace(0);
         var id = request.ID;
@@ -33,9 +31,7 @@ internal sealed class WriterLeases(WriteLoop loop, ReadProof proof, ILeaseClocks
         }
 
         if (state.Leases.Find(id) is not null)
-        {
             throw EtcdErrors.LeaseExists;
-        }
 
         var run = NextRun(state, id, Math.Max(request.TTL, options.MinimumLeaseTtl));
         state.Leases.Add(run);
@@ -74,9 +70,7 @@ internal sealed class WriterLeases(WriteLoop loop, ReadProof proof, ILeaseClocks
             if (request.Keys)
             {
                 foreach (var key in lease.Keys)
-                {
                     reply.Keys.Add(UnsafeByteOperations.UnsafeWrap(key));
-                }
             }
         }
 
@@ -88,9 +82,7 @@ internal sealed class WriterLeases(WriteLoop loop, ReadProof proof, ILeaseClocks
     {
         var reply = new LeaseLeasesResponse { Header = state.Header() };
         foreach (var lease in state.Leases.All)
-        {
             reply.Leases.Add(new LeaseStatus { ID = lease.Id });
-        }
 
         return reply;
     });
@@ -99,9 +91,7 @@ internal sealed class WriterLeases(WriteLoop loop, ReadProof proof, ILeaseClocks
     public void Restart(WriteState state)
     {
         foreach (var lease in state.Leases.All)
-        {
             Renew(state, lease);
-        }
 
         clocks.Restart();
     }
@@ -124,9 +114,7 @@ internal sealed class WriterLeases(WriteLoop loop, ReadProof proof, ILeaseClocks
     private async Task<LeaseRun> Expire(LeaseRun due) => await loop.Submit(state =>
     {
         if (!proof.IsValid || _restarts > 0)
-        {
             throw EtcdErrors.TimedOut;
-        }
 
         var lease = state.Leases.Find(due.Id);
         return lease is null ? NextRun(state, due.Id, 0) : lease.Run == due ? Revoke(state, lease) : lease.Run;
@@ -138,9 +126,7 @@ internal sealed class WriterLeases(WriteLoop loop, ReadProof proof, ILeaseClocks
         foreach (var key in lease.Keys.ToArray())
         {
             if (state.TryGet(key.Span, out var version))
-            {
                 state.Delete(key.Span, version);
-            }
         }
 
         state.End();
@@ -160,9 +146,7 @@ internal sealed class WriterLeases(WriteLoop loop, ReadProof proof, ILeaseClocks
     private void ApplyWhenPublished(WriteBatch batch, LeaseRun run)
     {
         if (batch.LeaseRuns.Count == 0)
-        {
             batch.Published.Add(() => clocks.Apply([.. batch.LeaseRuns]));
-        }
 
         batch.LeaseRuns.Add(run);
     }

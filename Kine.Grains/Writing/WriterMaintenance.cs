@@ -23,9 +23,7 @@ internal sealed class WriterMaintenance(WriteLoop loop, ProcessState local, Writ
                 foreach ((var member, var alarm) in state.Alarms)
                 {
                     if (request.Alarm == AlarmType.None || request.Alarm == alarm)
-                    {
                         reply.Alarms.Add(new AlarmMember { MemberID = member, Alarm = alarm });
-                    }
                 }
 
                 break;
@@ -35,9 +33,7 @@ internal sealed class WriterMaintenance(WriteLoop loop, ProcessState local, Writ
                 break;
             case AlarmRequest.Types.AlarmAction.Deactivate:
                 if (AlarmRules.Deactivate(state, request.MemberID, request.Alarm))
-                {
                     reply.Alarms.Add(new AlarmMember { MemberID = request.MemberID, Alarm = request.Alarm });
-                }
 
                 break;
         }
@@ -64,9 +60,7 @@ internal sealed class WriterMaintenance(WriteLoop loop, ProcessState local, Writ
             StorageVersion = StorageVersion,
         };
         foreach ((var member, var alarm) in loop.State.Alarms)
-        {
             reply.Errors.Add($"memberID:{member} alarm:{alarm.ToString().ToUpperInvariant()} ");
-        }
 
         return reply;
     }

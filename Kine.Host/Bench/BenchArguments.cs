@@ -98,9 +98,7 @@ internal sealed class BenchArguments(BenchMode mode)
         option.Validators.Add(result =>
         {
             if (result.Errors.Any() is false && result.GetValue(option) < 1)
-            {
                 result.AddError($"{name} must be at least 1");
-            }
         });
         return option;
     }
@@ -111,9 +109,7 @@ internal sealed class BenchArguments(BenchMode mode)
         CustomParser = result =>
         {
             if (GoDuration.TryParse(result.Tokens[0].Value, out var time) && time >= TimeSpan.Zero)
-            {
                 return time;
-            }
 
             result.AddError($"{name} '{result.Tokens[0].Value}' is no duration such as 10s, 500ms or 1m30s");
             return null;

@@ -26,28 +26,20 @@ internal sealed class BenchClient(int index, EtcdChannel channel, long seed)
         while (limits.TryTake(index, out var due))
         {
             if (due is { } time)
-            {
                 await WaitUntil(time);
-            }
 
             // With a rate, time counts from when the request was due: a stalled server must not slow the asking down unseen.
             var start = due ?? Stopwatch.GetTimestamp();
             try
             {
                 if (workload.Call(this) is not { } call)
-                {
                     return;
-                }
 
                 var fault = await call;
                 if (fault is null)
-                {
                     result.Latencies.Record(Stopwatch.GetElapsedTime(start));
-                }
                 else
-                {
                     result.AddError(fault);
-                }
             }
             catch (RpcException failure)
             {
@@ -55,9 +47,7 @@ internal sealed class BenchClient(int index, EtcdChannel channel, long seed)
 
                 // An unreachable server answers at once: don't spin.
                 if (failure.StatusCode == StatusCode.Unavailable)
-                {
                     await Task.Delay(Breath);
-                }
             }
         }
     }
@@ -66,8 +56,6 @@ internal sealed class BenchClient(int index, EtcdChannel channel, long seed)
     {
         var wait = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), timestamp);
         if (wait > TimeSpan.Zero)
-        {
             await Task.Delay(wait);
-        }
     }
 }

@@ -31,9 +31,7 @@ internal static class BenchCommand
         var command = new Command(mode.ToString().ToLowerInvariant(), description);
         var arguments = new BenchArguments(mode);
         foreach (var option in arguments.All)
-        {
             command.Options.Add(option);
-        }
 
         command.SetAction((parsed, cancellationToken) => Run(arguments, parsed, cancellationToken));
         return command;
@@ -48,14 +46,10 @@ internal static class BenchCommand
             lines.WriteLine(BenchText.Describe(options));
             var report = await new BenchRunner(options, StageProgress.ForProcess(LineEvery), lines).Run(cancellationToken);
             if (options.Json)
-            {
                 Console.Out.WriteLine(BenchJson.Write(report));
-            }
 
             foreach (var line in options.Json ? [] : BenchText.Summary(report))
-            {
                 lines.WriteLine(line);
-            }
 
             return report.HasErrors ? Failed : 0;
         }

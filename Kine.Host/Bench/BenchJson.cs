@@ -25,14 +25,10 @@ internal static class BenchJson
             ["seed"] = options.Seed,
         };
         foreach (var target in report.Targets)
-        {
             outcome[target.Name.ToLowerInvariant()] = new { endpoint = target.Endpoint, rounds = target.Rounds.Select(Figures), all = Figures(target.Sum()) };
-        }
 
         if (report.Targets.Count > 1)
-        {
             outcome["ratios"] = BenchRatios.All.ToDictionary(ratio => ratio.JsonName, ratio => Rounded(report.MedianRatio(ratio.Figure)));
-        }
 
         return JsonSerializer.Serialize(outcome, Indented);
     }

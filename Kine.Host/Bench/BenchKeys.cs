@@ -18,9 +18,7 @@ internal sealed class BenchKeys
     {
         var directory = Encoding.UTF8.GetBytes(prefix + name + "/");
         if (keySize - directory.Length < FewestDigits)
-        {
             throw new BenchException($"--key-size {keySize} is too small: '{prefix}{name}/' and a number need {directory.Length + FewestDigits} bytes");
-        }
 
         KeySize = keySize;
         Directory = ByteString.CopyFrom(directory);

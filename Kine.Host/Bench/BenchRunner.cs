@@ -15,22 +15,16 @@ internal sealed class BenchRunner(BenchOptions options, StageProgress progress, 
     {
         var targets = new List<BenchTarget> { new("A", options.Endpoint, options.Pid, options) };
         if (options.Compare is { } other)
-        {
             targets.Add(new BenchTarget("B", other, options.ComparePid, options));
-        }
 
         try
         {
             var rounds = new List<RoundBody>();
             foreach (var target in targets)
-            {
                 rounds.Add(await Prepare(target, cancellationToken));
-            }
 
             for (var index = 0; index < targets.Count && options.Warmup > TimeSpan.Zero; index++)
-            {
                 await Measure(targets[index], "warm-up", options.Warmup, 0, rounds[index], cancellationToken);
-            }
 
             output.WriteLine(BenchText.Heading);
             var report = new BenchReport(options, [.. targets.Select(target => new TargetReport(target.Name, target.Endpoint))]);
@@ -67,9 +61,7 @@ internal sealed class BenchRunner(BenchOptions options, StageProgress progress, 
         {
             var loaded = await Measure(target, "loading", Timeout.InfiniteTimeSpan, load.Batches, Requests(target, load, rate: 0), cancellationToken);
             if (loaded.ErrorCount > 0)
-            {
                 throw new BenchException($"loading {target.Endpoint} failed: {string.Join(", ", loaded.Errors.Keys)}");
-            }
         }
 
         var workload = await target.CreateWorkload(cancellationToken);
@@ -91,9 +83,7 @@ internal sealed class BenchRunner(BenchOptions options, StageProgress progress, 
         var compacting = Compact();
         await body(limits, result);
         if (!compacting.IsCompleted)
-        {
             result.AddError("compaction went on after the round");
-        }
 
         await compacting;
     };

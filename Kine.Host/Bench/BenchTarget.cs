@@ -47,18 +47,14 @@ internal sealed class BenchTarget : IDisposable
     public async Task Connect(CancellationToken cancellationToken)
     {
         foreach (var channel in _channels)
-        {
             await channel.Kv.RangeAsync(new RangeRequest { Key = Keys.Directory }, cancellationToken: cancellationToken);
-        }
     }
 
     /// <summary>The loading that the mode needs and that was not done before, or null.</summary>
     public async Task<LoadWorkload?> Missing(CancellationToken cancellationToken)
     {
         if (!_options.Load || _options.Mode is BenchMode.Put or BenchMode.Create or BenchMode.Watch)
-        {
             return null;
-        }
 
         var request = new RangeRequest { Key = Keys.Directory, RangeEnd = Keys.End, CountOnly = true };
         var reply = await _channels[0].Kv.RangeAsync(request, cancellationToken: cancellationToken);
@@ -99,15 +95,11 @@ internal sealed class BenchTarget : IDisposable
             {
                 var number = Keys.NumberOf(kv.Key.Span);
                 if (number >= 0 && number < revisions.Length)
-                {
                     revisions[number] = kv.ModRevision;
-                }
             }
 
             if (!page.More)
-            {
                 return revisions;
-            }
 
             request.Key = ByteString.CopyFrom([.. page.Kvs[^1].Key.Span, 0]);
             request.Revision = page.Header.Revision;

@@ -17,14 +17,10 @@ internal static class BenchText
             CultureInfo.InvariantCulture,
             $"{label,-12} {Cpu(result.ServerCpuPerOperation),13} {result.Operations,10:N0} {result.OperationsPerSecond,9:N0} {Time(latencies.Percentile(50)),9} {Time(latencies.Percentile(99)),9} {Time(latencies.Percentile(99.9)),9} {Time(latencies.Max()),9} {result.ErrorCount,7:N0} {result.ClientCpuPerOperation,13:N1} {result.ServerRss / 1048576.0,10:N1}");
         if (result.Compaction is { } compaction)
-        {
             yield return $"             compacted within {Time(compaction.Ticks * TimeSpan.NanosecondsPerTick)}";
-        }
 
         foreach (var (name, count) in result.Errors.OrderByDescending(error => error.Value))
-        {
             yield return string.Create(CultureInfo.InvariantCulture, $"             {count:N0} x {name}");
-        }
     }
 
     /// <summary>A duration given in nanoseconds, with three digits.</summary>
@@ -66,15 +62,11 @@ internal static class BenchText
         foreach (var target in report.Targets.Where(target => target.Rounds.Count > 1))
         {
             foreach (var row in Rows($"{target.Name} all", target.Sum()))
-            {
                 yield return row;
-            }
         }
 
         if (Ratios(report) is { } ratios)
-        {
             yield return ratios;
-        }
     }
 
     /// <summary>How A compares with B, in one line; null without a B.</summary>

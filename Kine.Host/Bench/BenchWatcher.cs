@@ -26,9 +26,7 @@ internal sealed class BenchWatcher
         var create = new WatchCreateRequest { Key = keys.Directory, RangeEnd = keys.End };
         await call.RequestStream.WriteAsync(new WatchRequest { CreateRequest = create }, cancellationToken);
         if (!await call.ResponseStream.MoveNext(cancellationToken) || call.ResponseStream.Current is not { Created: true, Canceled: false })
-        {
             throw new BenchException("the server did not create the watch");
-        }
 
         var watcher = new BenchWatcher(call);
         _ = watcher.ReadAll();
@@ -69,9 +67,7 @@ internal sealed class BenchWatcher
                 ("event out of order", _disorder),
             ];
             foreach (var (fault, count) in faults.Where(fault => fault.Count > 0))
-            {
                 _result.AddError(fault, count);
-            }
         }
     }
 
@@ -82,9 +78,7 @@ internal sealed class BenchWatcher
         try
         {
             while (await _call.ResponseStream.MoveNext(CancellationToken.None))
-            {
                 Count(_call.ResponseStream.Current);
-            }
 
             failure = "watch ended";
         }
@@ -109,18 +103,14 @@ internal sealed class BenchWatcher
         lock (_gate)
         {
             foreach (var change in reply.Events)
-            {
                 Count(change.Kv, now);
-            }
         }
     }
 
     private void Count(KeyValue pair, long now)
     {
         if (pair.ModRevision <= _lastRevision)
-        {
             _disorder++;
-        }
 
         _lastRevision = pair.ModRevision;
         var stamp = WatchStamp.Read(pair.Value.Span);

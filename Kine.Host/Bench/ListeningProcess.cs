@@ -27,9 +27,7 @@ internal static class ListeningProcess
     private static IEnumerable<string> TcpInodes(EtcdEndpoint endpoint)
     {
         if (endpoint.Host != "localhost" && !(IPAddress.TryParse(endpoint.Host, out var address) && IPAddress.IsLoopback(address)))
-        {
             return [];
-        }
 
         var port = ":" + endpoint.Port.ToString("X4", CultureInfo.InvariantCulture);
         return Lines("/proc/net/tcp").Concat(Lines("/proc/net/tcp6"))

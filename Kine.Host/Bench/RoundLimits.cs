@@ -30,18 +30,14 @@ internal sealed class RoundLimits
         due = null;
         var now = Stopwatch.GetTimestamp();
         if (now >= _end || _stopped.IsCancellationRequested)
-        {
             return false;
-        }
 
         if (_interval > 0)
         {
             // Callers start spread over one interval.
             due = _start + (long)(_interval * (_made[caller]++ + ((double)caller / _made.Length)));
             if (due >= _end)
-            {
                 return false;
-            }
         }
 
         return _total == 0 || Interlocked.Increment(ref _taken) <= _total;

@@ -44,9 +44,7 @@ internal sealed class RoundResult
     public void AddErrors(IEnumerable<KeyValuePair<string, long>> errors)
     {
         foreach (var (name, count) in errors)
-        {
             AddError(name, count);
-        }
     }
 
     public void Add(RoundResult round)
@@ -56,9 +54,7 @@ internal sealed class RoundResult
         Elapsed += round.Elapsed;
         ClientCpu += round.ClientCpu;
         if (round.ServerCpu is { } cpu)
-        {
             ServerCpu = (ServerCpu ?? TimeSpan.Zero) + cpu;
-        }
 
         ServerRss = round.ServerRss ?? ServerRss;
         Compaction = round.Compaction ?? Compaction;

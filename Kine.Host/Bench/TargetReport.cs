@@ -10,9 +10,7 @@ internal sealed record TargetReport(string Name, string Endpoint)
     {
         var sum = new RoundResult();
         foreach (var round in Rounds)
-        {
             sum.Add(round);
-        }
 
         return sum;
     }

@@ -17,23 +17,17 @@ internal sealed class WatchRounds(BenchTarget target, BenchOptions options)
     public async Task Open(CancellationToken cancellationToken)
     {
         if (options.ValueSize < WatchStamp.Size)
-        {
             throw new BenchException($"watch needs --value-size of at least {WatchStamp.Size}");
-        }
 
         for (var index = 0; index < options.Clients; index++)
-        {
             _watchers.Add(await BenchWatcher.Open(target.ChannelOf(index), target.Keys, cancellationToken));
-        }
     }
 
     public async Task Run(Func<double, int, RoundLimits> limits, RoundResult result)
     {
         var round = ++_round;
         foreach (var watcher in _watchers)
-        {
             watcher.Begin(round, result);
-        }
 
         var workload = new StampedPutWorkload(target.Keys, options.Keys, new ValueSource(options.ValueSize, options.Seed), round);
         var writers = Enumerable.Range(0, options.Writers).Select(index => new BenchClient(index, target.ChannelOf(index), options.Seed)).ToArray();
@@ -44,9 +38,7 @@ internal sealed class WatchRounds(BenchTarget target, BenchOptions options)
         result.AddErrors(writes.Errors);
         var settling = Stopwatch.StartNew();
         while (settling.Elapsed < LongestWait && !_watchers.TrueForAll(watcher => watcher.WaitFor(workload.LastRevision)))
-        {
             await Task.Delay(Look);
-        }
 
         _watchers.ForEach(watcher => watcher.AddFaults(writes.Operations, exact: writes.ErrorCount == 0));
     }

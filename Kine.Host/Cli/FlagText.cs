@@ -13,9 +13,7 @@ internal static class FlagText
         foreach (var c in read)
         {
             if (char.IsControl(c))
-            {
                 throw new CommandLineException($"{source} holds a control character (code {(int)c}), which no value has");
-            }
         }
 
         return read;

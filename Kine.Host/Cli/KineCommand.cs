@@ -30,26 +30,18 @@ internal sealed class KineCommand
         _variables = variables;
         _serve = serve;
         foreach (var flag in ServerFlags.All)
-        {
             _root.Options.Add(flag.Option);
-        }
 
         foreach (var option in _root.Options)
         {
             if (option is HelpOption)
-            {
                 option.Action = new RootHelp(this, option.Action as SynchronousCommandLineAction);
-            }
             else if (option is VersionOption)
-            {
                 option.Action = new PrintVersion(output);
-            }
         }
 
         foreach (var command in commands)
-        {
             _root.Subcommands.Add(command);
-        }
 
         _root.SetAction(static _ => 0); // so that the root may stand without a subcommand; Run does the serving
     }
@@ -71,9 +63,7 @@ internal sealed class KineCommand
             {
                 // A command that only groups others answers with its help; a wrong option of one that does something, with a sentence.
                 if (parsed.Action is ParseErrorAction && command.Subcommands.Count == 0)
-                {
                     throw new CommandLineException(parsed.Errors[0].Message.TrimEnd('.'), CommandPath(command));
-                }
 
                 return await parsed.InvokeAsync(new InvocationConfiguration { Output = _output, Error = _error });
             }
@@ -86,9 +76,7 @@ internal sealed class KineCommand
             }
 
             if (parsed.Errors.Count != 0)
-            {
                 throw Wrong(parsed);
-            }
 
             return await _serve(ReadOptions(parsed));
         }
@@ -108,14 +96,10 @@ internal sealed class KineCommand
     {
         var unknown = parsed.UnmatchedTokens.FirstOrDefault();
         if (unknown is null)
-        {
             return new CommandLineException(parsed.Errors[0].Message.TrimEnd('.'));
-        }
 
         if (!unknown.StartsWith('-'))
-        {
             return new CommandLineException($"there is no command \"{unknown}\", and the server takes only flags");
-        }
 
         var name = unknown.TrimStart('-').Split('=')[0];
         return ServerFlags.Refused.Contains(name)
@@ -131,9 +115,7 @@ internal sealed class KineCommand
         {
             var variable = "KINE_" + name.Replace('-', '_').ToUpperInvariant();
             if (!string.IsNullOrEmpty(_variables(variable)))
-            {
                 throw RefusedFlag(variable);
-            }
         }
 
         return ServerFlags.All.Aggregate(new ServerOptions(), (options, flag) => flag.Set(options, parsed, _variables));
@@ -146,9 +128,7 @@ internal sealed class KineCommand
         public override int Invoke(ParseResult parseResult)
         {
             if (parseResult.CommandResult.Command != owner._root)
-            {
                 return other?.Invoke(parseResult) ?? 0;
-            }
 
             owner._output.Write(HelpText.Server(owner._root.Subcommands));
             return 0;

@@ -38,14 +38,10 @@ internal sealed record ServerFlag(
     public ServerOptions Set(ServerOptions options, ParseResult parsed, Func<string, string?> variables)
     {
         if (parsed.GetResult(Option) is { Implicit: false } given)
-        {
             return Set(options, given.Tokens.Count == 0 ? SwitchedOn : given.Tokens[^1].Value, "--" + Name);
-        }
 
         if (variables(Variable) is { } variable && FlagText.Read(variable, Variable) is var text && (text.Length != 0 || TakesEmpty))
-        {
             return Set(options, text, Variable);
-        }
 
         return Set(options, Default, "the default of --" + Name);
     }

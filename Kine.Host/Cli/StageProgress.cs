@@ -49,8 +49,6 @@ internal sealed class StageProgress(TextWriter output, IAnsiConsole? terminal, T
     {
         var start = Stopwatch.GetTimestamp();
         while (await Task.WhenAny(running, Task.Delay(lineEvery)) != running)
-        {
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: {look().Text} after {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s"));
-        }
     }
 }

@@ -17,9 +17,7 @@ internal sealed record ClientTls(X509Certificate2? Certificate, RemoteCertificat
     public static ClientTls Read(string? caFile, string? certFile, string? keyFile, bool skipVerify)
     {
         if (certFile is null != keyFile is null)
-        {
             throw new FormatException("--cert and --key belong together");
-        }
 
         try
         {
@@ -36,18 +34,14 @@ internal sealed record ClientTls(X509Certificate2? Certificate, RemoteCertificat
     private static RemoteCertificateValidationCallback? TrustOnly(string? caFile)
     {
         if (caFile is null)
-        {
             return null;
-        }
 
         var trusted = new X509Certificate2Collection();
         trusted.ImportFromPemFile(caFile);
         return (_, certificate, chain, errors) =>
         {
             if (certificate is null || chain is null || (errors & SslPolicyErrors.RemoteCertificateNameMismatch) != 0)
-            {
                 return false;
-            }
 
             chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
             chain.ChainPolicy.CustomTrustStore.AddRange(trusted);

@@ -25,9 +25,7 @@ internal sealed record EtcdEndpoint(string Host, int Port, bool Secure, string? 
     {
         const string UnixScheme = "unix://";
         if (text.StartsWith(UnixScheme, StringComparison.Ordinal) && text.Length > UnixScheme.Length)
-        {
             return new EtcdEndpoint("", 0, false, text[UnixScheme.Length..]);
-        }
 
         var withScheme = text.Contains("://", StringComparison.Ordinal) ? text : "http://" + text;
         if (!Uri.TryCreate(withScheme, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.Host.Length == 0

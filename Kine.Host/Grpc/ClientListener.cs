@@ -54,9 +54,7 @@ internal sealed class ClientListener(IServer kestrel, GrpcServerSettings setting
         }
 
         if (settings.Address.SocketPath is { } path && !OperatingSystem.IsWindows())
-        {
             File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        }
 
         health.SetStatus(string.Empty, HealthCheckResponse.Types.ServingStatus.Serving);
     }
@@ -70,9 +68,7 @@ internal sealed class ClientListener(IServer kestrel, GrpcServerSettings setting
         drain.CancelAfter(DrainTime);
         await kestrel.StopAsync(drain.Token);
         if (settings.Address.SocketPath is { } path)
-        {
             File.Delete(path);
-        }
     }
 
     /// <inheritdoc/>

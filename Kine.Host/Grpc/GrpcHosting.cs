@@ -67,13 +67,9 @@ internal static class GrpcHosting
         Listen(kestrel, settings.Address, options =>
         {
             if (settings.Tls is { } tls)
-            {
                 options.UseHttps(tls.Callback);
-            }
             else
-            {
                 options.Use(next => connection => PrefaceSelector.OnConnection(connection, next));
-            }
         });
         if (settings.MetricsAddress is { } metrics)
         {
@@ -81,9 +77,7 @@ internal static class GrpcHosting
             {
                 options.Protocols = HttpProtocols.Http1;
                 if (settings.MetricsTls is { } tls)
-                {
                     options.UseHttps(tls.Callback);
-                }
             });
         }
     }
@@ -91,16 +85,10 @@ internal static class GrpcHosting
     private static void Listen(KestrelServerOptions kestrel, ListenAddress address, Action<ListenOptions> configure)
     {
         if (address.SocketPath is { } path)
-        {
             kestrel.ListenUnixSocket(Path.GetFullPath(path), configure);
-        }
         else if (address.IsAny)
-        {
             kestrel.ListenAnyIP(address.EndPoint!.Port, configure);
-        }
         else
-        {
             kestrel.Listen(address.EndPoint!, configure);
-        }
     }
 }

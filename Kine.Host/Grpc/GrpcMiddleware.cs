@@ -39,25 +39,17 @@ internal sealed class GrpcMiddleware(
     {
         var request = context.Request;
         if (!HttpProtocol.IsHttp2(request.Protocol) || HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method))
-        {
             return web(context);
-        }
 
         var contentType = request.Headers.ContentType.ToString();
         if (!IsGrpc(contentType))
-        {
             return Refuse(context, GrpcErrors.BadContentType(contentType), StatusCodes.Status415UnsupportedMediaType);
-        }
 
         if (!HttpMethods.IsPost(request.Method))
-        {
             return Refuse(context, GrpcErrors.BadVerb(request.Method), StatusCodes.Status405MethodNotAllowed);
-        }
 
         if (!TryReadTimeout(request.Headers.GrpcTimeout, out var isOver))
-        {
             return Refuse(context, GrpcErrors.BadTimeout(request.Headers.GrpcTimeout.ToString()), StatusCodes.Status400BadRequest);
-        }
 
         var path = request.Path.Value!;
         return methods.TryGetValue(path, out var method) ? Call(context, method, isOver) : Refuse(context, Unknown(path));
@@ -98,9 +90,7 @@ internal sealed class GrpcMiddleware(
             }
 
             if (request.ContentType.ToString().Length > GrpcType.Length)
-            {
                 KeepSubtype(context, request.ContentType);
-            }
 
             using var body = new RequestBody(context.Request.BodyReader, method.Type is MethodType.Unary or MethodType.ServerStreaming, compressed, partials);
             context.Features.Set<IRequestBodyPipeFeature>(body);
@@ -133,9 +123,7 @@ internal sealed class GrpcMiddleware(
     {
         isOver = false;
         if (header.Count == 0)
-        {
             return true;
-        }
 
         var text = header.ToString();
         if (text.Length is < 2 or > MaxTimeoutDigits + 1
@@ -176,9 +164,7 @@ internal sealed class GrpcMiddleware(
     {
         var slash = path.LastIndexOf('/');
         if (slash <= 0)
-        {
             return GrpcErrors.BadPath(path);
-        }
 
         var service = path[1..slash];
         return _services.Contains(service) ? GrpcErrors.UnknownMethod(service, path[(slash + 1)..]) : GrpcErrors.UnknownService(service);

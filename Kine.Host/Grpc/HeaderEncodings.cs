@@ -31,9 +31,7 @@ internal static class HeaderEncodings
             var read = new ReadOnlySpan<byte>(bytes, byteCount);
             var text = new Span<char>(chars, charCount);
             if (IsHost(read))
-            {
                 return Latin1.GetChars(read, text);
-            }
 
             Instead.CopyTo(text);
             return Instead.Length;

@@ -84,13 +84,9 @@ internal sealed class ListenAddress
         host = colon < 0 ? text : text[..colon];
         port = 0;
         if (host.StartsWith('[') && host.EndsWith(']'))
-        {
             host = host[1..^1];
-        }
         else if (host.Contains(':'))
-        {
             return false;
-        }
 
         return colon >= 0
             && int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port)

@@ -21,9 +21,7 @@ internal sealed class PartialMessages(long limit, TimeSpan patience, TimeProvide
     public PartialMessage Enter(int length, Action wake)
     {
         if (Interlocked.Add(ref _bytes, length) <= limit)
-        {
             return new PartialMessage(this, length, wake, patience, time);
-        }
 
         Leave(length);
         throw GrpcErrors.Of(EtcdErrors.TooManyRequests);

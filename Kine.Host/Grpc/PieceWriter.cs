@@ -31,9 +31,7 @@ internal sealed class PieceWriter<TReply>(IServerStreamWriter<TReply> replies, S
     public async ValueTask Write(TReply reply)
     {
         if (reply.Length > int.MaxValue)
-        {
             throw GrpcErrors.ReplyTooLarge(reply.Length);
-        }
 
         stats.Send(reply.Length);
         if (Compresses(reply.Length))
@@ -63,9 +61,7 @@ internal sealed class PieceWriter<TReply>(IServerStreamWriter<TReply> replies, S
 
         Output.Commit();
         if (Output.Unflushed >= GrpcLimits.FlushThreshold)
-        {
             await Flush();
-        }
     }
 
     /// <summary>Sends what was written, and waits while the client is slow to take it.</summary>
@@ -75,9 +71,7 @@ internal sealed class PieceWriter<TReply>(IServerStreamWriter<TReply> replies, S
         var sent = await Output.Flush();
         context.CancellationToken.ThrowIfCancellationRequested();
         if (sent.IsCompleted || sent.IsCanceled)
-        {
             throw new OperationCanceledException();
-        }
     }
 
     /// <summary>Part of a reply is out: only a reset tells the client that the rest never comes.</summary>

@@ -36,9 +36,7 @@ internal sealed class RequestBody(PipeReader inner, bool single, bool compressed
     public override bool TryRead(out ReadResult result)
     {
         if (!inner.TryRead(out result))
-        {
             return false;
-        }
 
         result = Look(result);
         return true;
@@ -80,14 +78,10 @@ internal sealed class RequestBody(PipeReader inner, bool single, bool compressed
     {
         var buffer = read.Buffer;
         if (_partial is { IsLate: true })
-        {
             throw GrpcErrors.Of(EtcdErrors.TimedOut);
-        }
 
         if (single && _seen)
-        {
             return buffer.IsEmpty ? read : throw GrpcErrors.SecondRequestMessage;
-        }
 
         var length = buffer.Length >= GrpcLimits.PrefixLength ? ReadPrefix(buffer) : 0;
         if (buffer.Length >= GrpcLimits.PrefixLength + length)
@@ -99,14 +93,10 @@ internal sealed class RequestBody(PipeReader inner, bool single, bool compressed
         }
 
         if (read.IsCompleted)
-        {
             return !buffer.IsEmpty ? throw GrpcErrors.UnexpectedEnd : single ? throw GrpcErrors.NoRequestMessage : read;
-        }
 
         if (!buffer.IsEmpty)
-        {
             _partial ??= partials.Enter(Math.Max(length, GrpcLimits.PrefixLength), Wake);
-        }
 
         return read;
     }
@@ -116,14 +106,10 @@ internal sealed class RequestBody(PipeReader inner, bool single, bool compressed
         Span<byte> prefix = stackalloc byte[GrpcLimits.PrefixLength];
         buffer.Slice(0, GrpcLimits.PrefixLength).CopyTo(prefix);
         if (prefix[0] > 1)
-        {
             throw GrpcErrors.BadPayloadFormat(prefix[0]);
-        }
 
         if (prefix[0] == 1 && !compressed)
-        {
             throw GrpcErrors.CompressedWithoutEncoding;
-        }
 
         var length = BinaryPrimitives.ReadUInt32BigEndian(prefix[1..]);
         return length <= GrpcLimits.MaxMessageLength ? (int)length : throw GrpcErrors.MessageTooLarge(length, GrpcLimits.MaxMessageLength);

@@ -36,9 +36,7 @@ internal sealed class ResponseBuffer(PipeWriter response) : IBufferWriter<byte>
     public void Commit()
     {
         if (_written > 0)
-        {
             response.Advance(_written);
-        }
 
         (_memory, _written) = (default, 0);
     }

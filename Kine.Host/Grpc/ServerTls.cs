@@ -55,9 +55,7 @@ internal sealed class ServerTls
                 _lookedAt = _time.GetTimestamp();
                 var times = ReadTimes();
                 if (times != _times)
-                {
                     Renew(times);
-                }
             }
 
             // Kestrel writes the protocols into what it gets.
@@ -103,9 +101,7 @@ internal sealed class ServerTls
             var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
             policy.CustomTrustStore.ImportFromPemFile(_trustedCaFile);
             if (policy.CustomTrustStore.Count == 0)
-            {
                 throw new CryptographicException($"{_trustedCaFile} holds no certificate");
-            }
             // A client's certificate has to say that it is for clients, as Go asks for too.
             policy.ApplicationPolicy.Add(new Oid("1.3.6.1.5.5.7.3.2"));
             options.ClientCertificateRequired = true;

@@ -52,18 +52,14 @@ internal sealed class ServiceBinder(ErrorTranslation errors) : ServiceBinderBase
     public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse>? handler)
     {
         if (TryCount(method, ServerStream, out var stats))
-        {
             AddStream(Own(method, Reads<TRequest>(stats, GrpcErrors.BadRequestMessage), WritesMessages<TResponse>(stats)), handler!);
-        }
     }
 
     /// <inheritdoc/>
     public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler)
     {
         if (TryCount(method, DuplexStream, out var stats))
-        {
             AddStreams(Own(method, Reads<TRequest>(stats, GrpcErrors.BadStreamMessage), WritesMessages<TResponse>(stats)), handler!);
-        }
     }
 
     /// <summary>Adds a method with one reply, written in pieces: on the wire it is the same as a stream of one.</summary>
@@ -101,9 +97,7 @@ internal sealed class ServiceBinder(ErrorTranslation errors) : ServiceBinderBase
         {
             var method = new Method<object, object>(MethodType.Unary, service, name, Unread, Unread);
             if (TryCount(method, Unary, out _))
-            {
                 _definition.AddMethod(method, (object _, ServerCallContext _) => Task.FromException<object>(GrpcErrors.Unimplemented(reason)));
-            }
         }
     }
 

@@ -72,9 +72,7 @@ internal static class BackendServices
     private static string ClientUrl(ServerOptions options)
     {
         if (options.ListenAddress.StartsWith("unix:", StringComparison.Ordinal))
-        {
             return options.ListenAddress;
-        }
 
         var address = options.ListenAddress.Contains("://", StringComparison.Ordinal)
             ? options.ListenAddress[(options.ListenAddress.IndexOf("://", StringComparison.Ordinal) + 3)..]

@@ -79,9 +79,7 @@ internal sealed class KineHost
         catch (OperationCanceledException) when (told.IsCancellationRequested)
         {
             if (await Task.WhenAny(starting, Task.Delay(GiveUpTime, CancellationToken.None)) == starting)
-            {
                 await PutBack();
-            }
 
             return false;
         }

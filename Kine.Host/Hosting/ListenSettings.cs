@@ -30,14 +30,10 @@ internal static class ListenSettings
     private static ServerTls? Tls(ServerOptions options, ILogger logger, TimeProvider time)
     {
         if (options is { ServerCertFile: "", ServerKeyFile: "", TrustedCaFile: "" })
-        {
             return null;
-        }
 
         if (options.ServerCertFile.Length == 0 || options.ServerKeyFile.Length == 0)
-        {
             throw new StartException("--server-cert-file and --server-key-file are only of use together, and --trusted-ca-file only with both", wrongSettings: true);
-        }
 
         try
         {

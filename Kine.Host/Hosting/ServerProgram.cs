@@ -36,17 +36,13 @@ internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, IL
             var host = KineHost.Build(options, services => backend(services, options, logging), logging, time);
             var failure = host.Services.GetRequiredService<ProcessFailure>();
             if (!await host.Start(ended))
-            {
                 return ExitCode(logger, failure);
-            }
 
             LogStarted(logger, options, host, time.GetElapsedTime(start));
             await host.WaitForStop(ended);
             var code = ExitCode(logger, failure);
             if (code == 0)
-            {
                 logger.LogInformation("stopping");
-            }
 
             if (!await host.Stop())
             {
@@ -82,9 +78,7 @@ internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, IL
     private static int ExitCode(ILogger logger, ProcessFailure failure)
     {
         if (failure.Reason is not { } reason)
-        {
             return 0;
-        }
 
         logger.LogCritical("{Reason}", reason);
         return Failed;
@@ -115,9 +109,7 @@ internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, IL
         }
 
         if (options.MetricsEnableProfiling)
-        {
             logger.LogInformation("profiling: attach dotnet-trace, dotnet-counters or dotnet-gcdump to process {Pid}", Environment.ProcessId);
-        }
     }
 
     // What the user wrote, but with the port that was really taken.
@@ -125,9 +117,7 @@ internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, IL
     {
         var port = host.Listener.Port;
         if (port == 0)
-        {
             return options.ListenAddress.Length == 0 ? "unix://kine.sock" : options.ListenAddress;
-        }
 
         var colon = options.ListenAddress.LastIndexOf(':');
         return string.Create(CultureInfo.InvariantCulture, $"{options.ListenAddress[..colon]}:{port}");

@@ -17,9 +17,7 @@ internal static class LogLine
     {
         var line = new StringBuilder().Append(Time(now)).Append(' ').Append(Name(level).PadRight(8)).Append(message);
         if (exception is not null)
-        {
             line.Append(": ").Append(exception);
-        }
 
         return line.Replace("\r", string.Empty).Replace("\n", " | ").ToString();
     }
@@ -36,9 +34,7 @@ internal static class LogLine
             json.WriteString("message", message);
             json.WriteString("logger", category);
             if (exception is not null)
-            {
                 json.WriteString("error", exception.ToString());
-            }
 
             json.WriteEndObject();
         }

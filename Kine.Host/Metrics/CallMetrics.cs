@@ -37,9 +37,7 @@ internal static class CallMetrics
             "Time from the first byte of a call to its end.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = LatencyBounds });
         foreach (var method in methods)
-        {
             method.Latency = latency;
-        }
     }
 
     private static IEnumerable<Measurement<long>> Each(IReadOnlyCollection<CallStats> methods, Func<CallStats, long> count) =>

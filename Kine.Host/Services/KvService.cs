@@ -46,9 +46,7 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
     {
         // etcd bounds what goes through its log; a transaction that only reads does not.
         if (Writes(request))
-        {
             CheckWrite(request);
-        }
 
         return api.Txn(request, context.CancellationToken);
     }
@@ -63,9 +61,7 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
     private static void CheckWrite(IMessage request)
     {
         if (request.CalculateSize() > GrpcLimits.MaxWriteLength)
-        {
             throw EtcdErrors.RequestTooLarge;
-        }
     }
 
     private static bool Writes(TxnRequest txn) => txn.Success.Any(Writes) || txn.Failure.Any(Writes);
@@ -96,9 +92,7 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
         {
             await writer.Write(message);
             while (rest is not null && await rest.MoveNextAsync())
-            {
                 await writer.Continue(message.Continue(rest.Current));
-            }
 
             if (rest is not null)
             {
@@ -107,9 +101,7 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
             }
 
             if (message.Written != message.Length)
-            {
                 throw new InvalidOperationException($"A range of {message.Length} bytes was announced, and {message.Written} were given.");
-            }
         }
         catch when (message.Written != 0)
         {
@@ -123,9 +115,7 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
     {
         List<ReadOnlyMemory<byte>> pairs = [.. first];
         while (await rest.MoveNextAsync())
-        {
             pairs.AddRange(rest.Current);
-        }
 
         return pairs;
     }

@@ -20,9 +20,7 @@ internal sealed class LeaseService(IEtcdApi api) : Lease.LeaseBase
         IAsyncStreamReader<LeaseKeepAliveRequest> requestStream, IServerStreamWriter<LeaseKeepAliveResponse> responseStream, ServerCallContext context)
     {
         while (await requestStream.MoveNext(context.CancellationToken))
-        {
             await responseStream.WriteAsync(await api.LeaseKeepAlive(requestStream.Current, context.CancellationToken));
-        }
     }
 
     /// <inheritdoc/>

@@ -63,9 +63,7 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
         }
 
         if (IsWritten && isWhole)
-        {
             WriteEnd(output);
-        }
     }
 
     /// <summary>Writes what comes after the pairs.</summary>
@@ -102,9 +100,7 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
     {
         var written = 0;
         for (; value >= 0x80; value >>= 7)
-        {
             target[written++] = (byte)(value | 0x80);
-        }
 
         target[written++] = (byte)value;
         return written;

@@ -39,9 +39,7 @@ internal sealed class WatchService(WatchHub watches)
         try
         {
             while (await requests.MoveNext(ending))
-            {
                 await stream.Receive(requests.Current);
-            }
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {
@@ -61,14 +59,10 @@ internal sealed class WatchService(WatchHub watches)
         {
             var wrote = false;
             for (; stream.TryRead(out var reply); wrote = true)
-            {
                 await writer.Write(message.With(reply));
-            }
 
             if (wrote)
-            {
                 await writer.Flush();
-            }
         }
     }
 }

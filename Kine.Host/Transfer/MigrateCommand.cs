@@ -25,25 +25,19 @@ internal static class MigrateCommand
         var store = new StoreArguments(Environment.GetEnvironmentVariable);
         var command = new Command("migrate", "Copy all data between stores, servers and snapshot files.") { from, to, dryRun, skip, dropAuth };
         foreach (var option in server.All.Concat(store.All))
-        {
             command.Options.Add(option);
-        }
 
         command.SetAction((parsed, cancellationToken) => TransferRun.Guard("migrate", async () =>
         {
             var source = parsed.GetValue(from)!;
             var target = parsed.GetValue(to)!;
             if (source == target)
-            {
                 throw new FormatException("--from and --to are the same");
-            }
 
             var progress = TransferRun.Progress();
             var ends = new MigrateEnds(parsed, server, store, parsed.GetValue(skip), parsed.GetValue(dropAuth), progress);
             if (!MigrateEnds.IsServer(target) && !target.Contains("://", StringComparison.Ordinal))
-            {
                 throw new FormatException("--to is a store or a server, such as sqlite://./db/state.db or http://127.0.0.1:2379");
-            }
 
             return parsed.GetValue(dryRun) ? await DryRun(source, target, ends, progress, cancellationToken)
                 : MigrateEnds.IsServer(target) ? await ToServer(source, target, ends, progress, cancellationToken)

@@ -25,20 +25,14 @@ internal sealed class MigrateEnds(ParseResult parsed, ServerArguments server, St
     public async Task<IHistorySource> Source(string from, CancellationToken cancellationToken)
     {
         if (IsServer(from))
-        {
             return await ServerSource(from, cancellationToken);
-        }
 
         if (!from.Contains("://", StringComparison.Ordinal))
-        {
             return await Snapshot(from, cancellationToken);
-        }
 
         var endpoint = StoreEndpoint.Parse(from, store.Read(parsed));
         if (endpoint.Sqlite is { } sqlite && !File.Exists(sqlite.Path))
-        {
             throw new StoreRefusedException($"there is no file {sqlite.Path}");
-        }
 
         return await StoreSource.Open(endpoint.Create(), TimeProvider.System, cancellationToken);
     }
@@ -64,9 +58,7 @@ internal sealed class MigrateEnds(ParseResult parsed, ServerArguments server, St
     private async Task Check(SnapshotFile snapshot, CancellationToken cancellationToken)
     {
         if (!snapshot.HasChecksum && !skipHashCheck)
-        {
             throw new SnapshotException("the file has no checksum; if it is a copy of member/snap/db, say --skip-hash-check");
-        }
 
         if (snapshot.HasChecksum && !skipHashCheck
             && !await progress.Run("checking", snapshot.DatabaseLength, done => Task.FromResult(snapshot.ChecksumHolds(done, cancellationToken))))
@@ -75,9 +67,7 @@ internal sealed class MigrateEnds(ParseResult parsed, ServerArguments server, St
         }
 
         if (snapshot.Contents.AuthEnabled && !dropAuth)
-        {
             throw new SnapshotException("the file's server asked for a log-in, which this kine does not; say --drop-auth to restore without users and roles");
-        }
     }
 
     private async Task<IHistorySource> ServerSource(string from, CancellationToken cancellationToken)

@@ -50,9 +50,7 @@ internal sealed class PagesSource : IHistorySource
                 places.Add(new Place(pair.ModRevision, places.Count, file.Position, bytes.Length));
                 await file.WriteAsync(bytes, cancellationToken);
                 if (pair.Lease != 0)
-                {
                     leases.Add(pair.Lease);
-                }
 
                 progress(places.Count);
             }
@@ -60,9 +58,7 @@ internal sealed class PagesSource : IHistorySource
             places.Sort(static (x, y) => (x.Revision, x.Number).CompareTo((y.Revision, y.Number)));
             var granted = new List<(long, long)>();
             foreach (var lease in leases)
-            {
                 granted.Add((lease, await Ttl(channel, lease, cancellationToken)));
-            }
 
             var address = channel.Endpoint.Authority;
             var identity = pages.ClusterId != 0 ? $"etcd cluster {pages.ClusterId:x}, keys alone" : $"server {address}, keys alone";

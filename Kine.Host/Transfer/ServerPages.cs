@@ -50,9 +50,7 @@ internal sealed class ServerPages
         }
 
         if (all is { Count: > 0 })
-        {
             return new ServerPages(channel, Zero, Zero, all.Header, all.Count);
-        }
 
         var start = ByteString.CopyFromUtf8("/");
         var end = ByteString.CopyFromUtf8("0");
@@ -70,14 +68,10 @@ internal sealed class ServerPages
         {
             var page = await _channel.Kv.RangeAsync(request, cancellationToken: cancellationToken);
             foreach (var pair in page.Kvs)
-            {
                 yield return pair;
-            }
 
             if (!page.More || page.Kvs.Count == 0)
-            {
                 yield break;
-            }
 
             request.Key = ByteString.CopyFrom([.. page.Kvs[^1].Key.Span, 0]);
         }

@@ -27,9 +27,7 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
         await foreach (var pair in pages.Read(keysOnly: true, cancellationToken))
         {
             if (!live.Contains(pair.Key.Span))
-            {
                 throw new ImportException($"the server at {channel.Endpoint.Authority} is not empty: it has the key \"{pair.Key.ToStringUtf8()}\", which the source has not");
-            }
         }
     }
 
@@ -45,9 +43,7 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
             progress(record.Revision);
             var found = live.IsLive(record);
             if (found && record.Lease == 0)
-            {
                 sum.Add(record.Key.Span, record.Value.Span);
-            }
 
             return found;
         });
@@ -64,9 +60,7 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
         await foreach (var pair in pages.Read(keysOnly: false, cancellationToken))
         {
             if (pair.Lease == 0)
-            {
                 found.Add(pair.Key.Span, pair.Value.Span);
-            }
         }
 
         if (found.Count != expected.Count || found.Text != expected.Text)
@@ -103,9 +97,7 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
 
             var there = reply.Responses.Count > 0 ? reply.Responses[0].ResponseRange?.Kvs.FirstOrDefault() : null;
             if (there is not null && there.Value.Equals(value) && there.Lease != 0 == (lease != 0))
-            {
                 return;
-            }
 
             revision = there?.ModRevision ?? 0;
         }
@@ -131,9 +123,7 @@ internal sealed class ServerTarget(EtcdChannel channel, IHistorySource source, L
         try
         {
             if (!again && _leases.TryGetValue(lease, out var known))
-            {
                 return known;
-            }
 
             var ttl = source.End.Leases.FirstOrDefault(granted => granted.Id == lease).Ttl;
             try

@@ -108,8 +108,6 @@ internal static class SnapshotCommand
     private static void Add(Command command, IEnumerable<Option> options)
     {
         foreach (var option in options)
-        {
             command.Options.Add(option);
-        }
     }
 }

@@ -38,9 +38,7 @@ internal static class SnapshotDownload
     {
         var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows())
-        {
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
 
         return options;
     }
@@ -65,8 +63,6 @@ internal static class SnapshotDownload
         }
 
         if (received % 512 != SHA256.HashSizeInBytes || !hash.GetHashAndReset().AsSpan().SequenceEqual(tail))
-        {
             throw new SnapshotException("the snapshot came damaged: its checksum does not hold");
-        }
     }
 }

@@ -56,9 +56,7 @@ internal static class TransferRun
     public static void Report(ImportSummary summary, TextWriter output)
     {
         if (summary.Resumed > 1)
-        {
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"went on behind revision {summary.Resumed}, where the run before was interrupted"));
-        }
 
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,

@@ -55,9 +55,7 @@ internal sealed class WebPages(IEtcdApi api, ServerMetrics metrics, string etcdV
         response.Headers.ContentType = page.ContentType;
         response.Headers.ContentLength = body.Length;
         if (!headOnly)
-        {
             await response.BodyWriter.WriteAsync(body);
-        }
     }
 
     private async Task<Page> Find(HttpRequest request, CancellationToken aborted) => request.Path.Value switch
@@ -91,17 +89,13 @@ internal sealed class WebPages(IEtcdApi api, ServerMetrics metrics, string etcdV
             {
                 var name = alarm.Alarm.ToString().ToUpperInvariant();
                 if (!excluded.Contains(name))
-                {
                     return $"ALARM {name}";
-                }
             }
 
             var probe = new RangeRequest { Key = Google.Protobuf.ByteString.CopyFromUtf8("health"), Serializable = serializable, Limit = 1 };
             using var reply = await api.Range(probe, either.Token);
             if (reply.Rest is { } rest)
-            {
                 await rest.GetAsyncEnumerator(CancellationToken.None).DisposeAsync();
-            }
 
             return null;
         }

@@ -42,9 +42,7 @@ public sealed class GarbageTests : IAsyncLifetime
                 using var connection = await RawHttp2.Connect(_server.Address);
                 await Attack(() => connection.Send(opening));
                 if (round == 0)
-                {
                     await connection.Drain(Quiet);
-                }
             }
         }
         await _server.IsFine();
@@ -158,9 +156,7 @@ public sealed class GarbageTests : IAsyncLifetime
                 var expected = await StatusOf(reference, method, body);
                 var actual = await StatusOf(_server.Channel, method, body);
                 if (expected != actual)
-                {
                     differences.Add($"{method} with {what}: etcd says {expected}, {actual} came");
-                }
             }
         }
         Assert.True(differences.Count == 0, string.Join('\n', differences));

@@ -31,9 +31,7 @@ public sealed class HungryClientTests : IAsyncLifetime
             await _server.IsFine();
         }
         for (var key = 0; key < 10; key++)
-        {
             await _server.Channel.Put($"crowd/{key}", "hello");
-        }
 
         await Task.WhenAll(watches.Select(async (watch, i) =>
         {
@@ -42,9 +40,7 @@ public sealed class HungryClientTests : IAsyncLifetime
         }));
         await _server.IsFine();
         foreach (var watch in watches)
-        {
             watch.Dispose();
-        }
 
         await _server.IsFine();
     }
@@ -76,25 +72,19 @@ public sealed class HungryClientTests : IAsyncLifetime
             for (var seen = 0; seen < Writes;)
             {
                 foreach (var change in (await watch.Read(limit.Token))!.Events)
-                {
                     Assert.Equal($"slow/{seen++ % 50:00}", change.Kv.Key.ToStringUtf8());
-                }
             }
         });
         for (var i = 0; i < Writes; i++)
         {
             await _server.Channel.Put(new PutRequest { Key = ByteString.CopyFromUtf8($"slow/{i % 50:00}"), Value = value }, limit.Token);
             if (i % 500 == 0)
-            {
                 await _server.IsFine();
-            }
         }
         await reader;
         await _server.IsFine();
         foreach (var connection in deaf)
-        {
             connection.Dispose();
-        }
 
         await _server.IsFine();
     }
@@ -141,9 +131,7 @@ public sealed class HungryClientTests : IAsyncLifetime
                 Assert.NotNull(await watch.Read());
             }));
             if (round == 2)
-            {
                 before = _server.Process.OpenFiles;
-            }
         }
         await Task.Delay(1_000);
         Assert.InRange(_server.Process.OpenFiles, 0, before + 20);

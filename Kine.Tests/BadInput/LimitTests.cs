@@ -30,9 +30,7 @@ public sealed class LimitTests : IAsyncLifetime
         Assert.Equal((StatusCode.InvalidArgument, "etcdserver: request is too large"), (error.Code, error.Status));
         var inTxn = new TxnRequest();
         for (var i = 0; i < 2; i++)
-        {
             inTxn.Success.Add(new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8($"{i}"), Value = ByteString.CopyFrom(new byte[WriteLimit / 2]) } });
-        }
 
         error = await Assert.ThrowsAsync<RpcError>(() => _server.Channel.Txn(inTxn));
         Assert.Equal((StatusCode.InvalidArgument, "etcdserver: request is too large"), (error.Code, error.Status));
@@ -63,21 +61,15 @@ public sealed class LimitTests : IAsyncLifetime
             return ByteString.CopyFrom(value);
         }).ToArray();
         foreach (var value in values)
-        {
             await _server.Channel.Put(new PutRequest { Key = ByteString.CopyFromUtf8("large"), Value = value });
-        }
 
         var seen = new List<ByteString>();
         while (seen.Count < values.Length)
-        {
             seen.AddRange((await watch.Read())!.Events.Select(change => change.Kv.Value));
-        }
 
         Assert.Equal(values, seen);
         for (var i = 0; i < values.Length; i++)
-        {
             await _server.Channel.Put(new PutRequest { Key = ByteString.CopyFromUtf8($"list/{i:00}"), Value = values[i] });
-        }
 
         var list = await _server.Channel.Range(new RangeRequest { Key = ByteString.CopyFromUtf8("list/"), RangeEnd = ByteString.CopyFromUtf8("list0") });
         Assert.Equal(values, list.Kvs.Select(kv => kv.Value));
@@ -103,9 +95,7 @@ public sealed class LimitTests : IAsyncLifetime
             await _server.Channel.Txn(txn);
         }
         for (var revision = 0; revision < 2; revision++)
-        {
             Assert.Equal(2, (await whole.Read())!.Events.Count);
-        }
 
         Assert.Equal(2, (await pieces.Read())!.Events.Count);
         var first = (await pieces.Read())!;

@@ -106,9 +106,7 @@ public sealed class RawHttp2 : IDisposable
                 frames.Add((header[3], BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(5))));
                 var payload = new byte[(header[0] << 16) | (header[1] << 8) | header[2]];
                 if (!await Fill(payload, quiet))
-                {
                     break;
-                }
             }
         }
         catch (SocketException)
@@ -129,9 +127,7 @@ public sealed class RawHttp2 : IDisposable
             {
                 var read = await _socket.ReceiveAsync(buffer.AsMemory(got), limit.Token);
                 if (read == 0)
-                {
                     return false;
-                }
 
                 got += read;
             }
@@ -155,9 +151,7 @@ public sealed class RawHttp2 : IDisposable
             block.WriteByte(127);
             var rest = bytes.Length - 127;
             for (; rest >= 128; rest /= 128)
-            {
                 block.WriteByte((byte)((rest % 128) + 128));
-            }
 
             block.WriteByte((byte)rest);
         }

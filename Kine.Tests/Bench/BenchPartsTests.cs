@@ -45,9 +45,7 @@ public sealed class BenchPartsTests
         Assert.Equal(0, sum.Latencies.Percentile(50));
         var round = new RoundResult();
         for (var microseconds = 1; microseconds <= 1000; microseconds++)
-        {
             round.Latencies.Record(TimeSpan.FromMicroseconds(microseconds));
-        }
 
         sum.Add(round);
         Assert.InRange(sum.Latencies.Percentile(50), 499_500, 500_500);
@@ -88,9 +86,7 @@ public sealed class BenchPartsTests
 
         due.Sort();
         for (var call = 1; call < due.Count; call++)
-        {
             Assert.InRange((double)(due[call] - due[call - 1]) / Stopwatch.Frequency, 0.0099, 0.0101);
-        }
     }
 
     [Fact]
@@ -100,9 +96,7 @@ public sealed class BenchPartsTests
         var before = self.CpuTime();
         var spin = Stopwatch.StartNew();
         while (spin.ElapsedMilliseconds < 200 || self.CpuTime() - before < TimeSpan.FromMilliseconds(50))
-        {
             Assert.True(spin.Elapsed < TimeSpan.FromSeconds(30));
-        }
 
         Assert.InRange(self.ResidentBytes(), 10_000_000, 10_000_000_000);
         Assert.Throws<BenchException>(() => new ServerProcess(int.MaxValue));
@@ -122,9 +116,7 @@ public sealed class BenchPartsTests
     {
         var round = new RoundResult { Elapsed = TimeSpan.FromSeconds(1) };
         for (var operation = 0; operation < operations; operation++)
-        {
             round.Latencies.Record(TimeSpan.FromMicroseconds(1));
-        }
 
         return round;
     }

@@ -88,9 +88,7 @@ public sealed class WorkloadTests : IDisposable
     {
         var workload = new UpdateWorkload(_keys, new long[100], 8, _values);
         for (var run = 0; run < 500; run++)
-        {
             Assert.Equal(5, _keys.NumberOf(workload.Request(_client).Compare[0].Key.Span) % 8);
-        }
     }
 
     [Fact]
@@ -121,9 +119,7 @@ public sealed class WorkloadTests : IDisposable
         while (workload.Request(_client) is { } request)
         {
             foreach (var operation in request.Success)
-            {
                 Assert.True(seen.Add(_keys.NumberOf(operation.RequestPut.Key.Span)));
-            }
         }
 
         Assert.Equal(3, workload.Batches);
@@ -183,9 +179,7 @@ public sealed class WorkloadTests : IDisposable
     {
         var page = new RangeResponse { Header = new ResponseHeader { Revision = revision }, Count = count, More = more };
         foreach (var key in found)
-        {
             page.Kvs.Add(new KeyValue { Key = ByteString.CopyFromUtf8(key), ModRevision = 3, Value = ByteString.CopyFromUtf8("v") });
-        }
 
         return page;
     }

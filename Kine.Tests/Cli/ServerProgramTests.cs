@@ -16,9 +16,7 @@ public sealed class ServerProgramTests
         using var log = new Lines(line =>
         {
             if (line.Contains("serves etcd", StringComparison.Ordinal))
-            {
                 ended.Cancel();
-            }
         });
 
         var code = await Run(backend, log, ended.Token);
@@ -35,9 +33,7 @@ public sealed class ServerProgramTests
         using var log = new Lines(line =>
         {
             if (line.Contains("serves etcd", StringComparison.Ordinal))
-            {
                 backend.Break("the disk failed");
-            }
         });
 
         var code = await Run(backend, log, CancellationToken.None);

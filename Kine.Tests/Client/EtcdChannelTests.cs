@@ -24,9 +24,7 @@ public sealed class EtcdChannelTests : IDisposable
         using var channel = new EtcdChannel(server.Address);
         var value = UnsafeByteOperations.UnsafeWrap(new byte[1_000_000]);
         for (var key = 0; key < 8; key++)
-        {
             await channel.Kv.PutAsync(new PutRequest { Key = ByteString.CopyFromUtf8($"/{key}"), Value = value });
-        }
 
         var all = await channel.Kv.RangeAsync(new RangeRequest { Key = ByteString.CopyFromUtf8("/"), RangeEnd = ByteString.CopyFromUtf8("0") });
         Assert.Equal(8, all.Kvs.Count);

@@ -36,9 +36,7 @@ public abstract class DifferentialContract(ITestOutputHelper output)
         for (var part = 0; part <= Restarts; part++)
         {
             if (part > 0)
-            {
                 await run.Restart();
-            }
 
             await run.Perform(operations / (Restarts + 1));
         }

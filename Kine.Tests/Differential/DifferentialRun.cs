@@ -39,15 +39,11 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
         {
             var operation = Generator.Next();
             if (operation.NeedsQuiet)
-            {
                 await Quiet();
-            }
 
             await Both(operation);
             if (i % OperationsBetweenLogComparisons == OperationsBetweenLogComparisons - 1)
-            {
                 await CompareLogs();
-            }
         }
         await CompareLogs();
         await CompareContent();
@@ -88,14 +84,10 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
         Done++;
         var (expected, actual) = (answers[0], answers[1]);
         if (expected.Text != actual.Text)
-        {
             throw Difference(operation.Text, expected.Text, actual.Text);
-        }
 
         if (expected.Revision > 0)
-        {
             _view.Revision = expected.Revision;
-        }
 
         Remember($"{operation.Text}\n      -> {expected.Text}");
     }
@@ -116,9 +108,7 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
     private async Task Quiet()
     {
         while (Generator.WatchHorizon > _view.Revision)
-        {
             await Both(new UnaryOperation<PutResponse>(EtcdMethods.Put, new PutRequest { Key = ByteString.CopyFromUtf8("filler") }));
-        }
 
         var revision = _view.Revision;
         try
@@ -135,9 +125,7 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
     {
         await Quiet();
         if (LogDifference() is { } difference)
-        {
             throw Difference("compare the watches", difference, null);
-        }
     }
 
     private string? LogDifference()
@@ -147,9 +135,7 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
             foreach (var side in new[] { _reference, _candidate })
             {
                 if (side.Feeds[stream].BrokenPromises is [var first, ..])
-                {
                     return $"{side.Server.Name}, stream {stream}: {first}";
-                }
             }
             var expected = _reference.Feeds[stream].Logs;
             var actual = _candidate.Feeds[stream].Logs;
@@ -158,9 +144,7 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
                 var left = expected.GetValueOrDefault(id, []);
                 var right = actual.GetValueOrDefault(id, []);
                 if (!left.SequenceEqual(right))
-                {
                     return $"stream {stream}, watch {id}:\n" + FirstDifference(left, right);
-                }
             }
         }
         return null;
@@ -172,21 +156,15 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
         var text = new StringBuilder();
         text.AppendLine($"  entry {at} of {left.Length} and {right.Length}; before it:");
         foreach (var line in left.Take(at).TakeLast(5))
-        {
             text.AppendLine($"    {line}");
-        }
 
         text.AppendLine("  reference:");
         foreach (var line in left.Skip(at).Take(3))
-        {
             text.AppendLine($"    {line}");
-        }
 
         text.AppendLine("  candidate:");
         foreach (var line in right.Skip(at).Take(3))
-        {
             text.AppendLine($"    {line}");
-        }
 
         return text.ToString();
     }
@@ -207,9 +185,7 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
     {
         _history.Enqueue(line);
         while (_history.Count > HistoryLength)
-        {
             _history.Dequeue();
-        }
     }
 
     private DifferenceException Difference(string operation, string expected, string? actual)
@@ -218,9 +194,7 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
         text.AppendLine($"difference after {Done} operations with seed {seed}, revision {_view.Revision}, compacted {_view.Compacted}");
         text.AppendLine("the operations before:");
         foreach (var line in _history)
-        {
             text.AppendLine("  " + line);
-        }
 
         text.AppendLine("the operation:");
         text.AppendLine("  " + operation);
@@ -232,9 +206,7 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
             text.AppendLine("  " + actual);
         }
         foreach (var side in new[] { _reference, _candidate }.Where(side => side.Server.HasEnded))
-        {
             text.AppendLine($"{side.Server.Name} has ended:\n{side.Server.Process.Output}");
-        }
 
         return new DifferenceException(text.ToString());
     }

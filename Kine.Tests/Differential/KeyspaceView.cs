@@ -55,9 +55,7 @@ public sealed class KeyspaceView(int seed)
     public long RevisionAround()
     {
         if (Chance(0.5))
-        {
             return 0;
-        }
 
         return Random.Next(12) switch
         {
@@ -107,9 +105,7 @@ public sealed class KeyspaceView(int seed)
             foreach (var ns in new[] { "default", "kube-system" })
             {
                 for (var i = 0; i < 5; i++)
-                {
                     yield return System.Text.Encoding.UTF8.GetBytes($"/registry/{resource}/{ns}/{i}");
-                }
             }
         }
         yield return "/registry/"u8.ToArray();
@@ -117,9 +113,7 @@ public sealed class KeyspaceView(int seed)
         yield return "/registry/pods0"u8.ToArray();
         yield return "compact_rev_key"u8.ToArray();
         foreach (var key in new[] { "a", "aa", "ab", "b", "b/", "b/c/d/e", "/", "//", "///", "z" })
-        {
             yield return System.Text.Encoding.UTF8.GetBytes(key);
-        }
 
         yield return [0];
         yield return [0, 0];

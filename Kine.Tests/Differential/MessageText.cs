@@ -20,9 +20,7 @@ public static class MessageText
         Append(text, message);
         var parsed = message.Descriptor.Parser.WithDiscardUnknownFields(true).ParseFrom(message.ToByteString());
         if (parsed.CalculateSize() != message.CalculateSize())
-        {
             text.Append(" +unknown fields");
-        }
 
         return text.ToString();
     }
@@ -34,19 +32,13 @@ public static class MessageText
         foreach (var b in bytes.Length <= LongestShown ? bytes.Span : bytes.Span[..LongestShown])
         {
             if (b is >= 0x20 and < 0x7f and not (byte)'"' and not (byte)'\\')
-            {
                 text.Append((char)b);
-            }
             else
-            {
                 text.Append($"\\x{b:x2}");
-            }
         }
         text.Append('"');
         if (bytes.Length > LongestShown)
-        {
             text.Append($"..{bytes.Length} bytes, {Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(bytes.Span)).AsSpan(0, 8)}");
-        }
 
         return text.ToString();
     }
@@ -58,31 +50,21 @@ public static class MessageText
         foreach (var field in message.Descriptor.Fields.InFieldNumberOrder())
         {
             if (message is ResponseHeader && field.FieldNumber != ResponseHeader.RevisionFieldNumber)
-            {
                 continue;
-            }
 
             var value = field.Accessor.GetValue(message);
             if (IsUnset(field, message, value))
-            {
                 continue;
-            }
 
             if (!first)
-            {
                 text.Append(' ');
-            }
 
             first = false;
             text.Append(field.Name).Append('=');
             if (value is IList list)
-            {
                 AppendList(text, list);
-            }
             else
-            {
                 AppendValue(text, value);
-            }
         }
         text.Append('}');
     }
@@ -90,9 +72,7 @@ public static class MessageText
     private static bool IsUnset(FieldDescriptor field, IMessage message, object? value)
     {
         if (field.RealContainingOneof is { } oneof)
-        {
             return oneof.Accessor.GetCaseFieldDescriptor(message) != field;
-        }
 
         return value switch
         {
@@ -113,9 +93,7 @@ public static class MessageText
         for (var i = 0; i < list.Count; i++)
         {
             if (i > 0)
-            {
                 text.Append(", ");
-            }
 
             AppendValue(text, list[i]!);
         }

@@ -30,9 +30,7 @@ public sealed partial class OperationGenerator
             var granted = await side.Channel.Unary<LeaseGrantResponse>(EtcdMethods.LeaseGrant, request);
             var revoked = await side.Channel.Unary<LeaseRevokeResponse>(EtcdMethods.LeaseRevoke, new LeaseRevokeRequest { ID = granted.ID });
             if (request.ID == 0)
-            {
                 granted.ID = granted.ID > 0 ? 1 : throw new RpcError(StatusCode.Internal, $"the server chose the lease id {granted.ID}");
-            }
 
             return Answer.From(revoked, MessageText.Of(granted) + " " + MessageText.Of(revoked));
         });
@@ -54,9 +52,7 @@ public sealed partial class OperationGenerator
             }
             call.CloseWrites();
             if (await call.Read() is not null)
-            {
                 throw new RpcError(StatusCode.Internal, "a keep-alive reply that nobody asked for");
-            }
 
             return Answer.From(reply!, string.Join(" ", replies));
         });
@@ -70,14 +66,10 @@ public sealed partial class OperationGenerator
             var shown = reply.Clone();
             // The seconds that are left differ by the time between the two grants, the order of keys by chance.
             if (shown.TTL > shown.GrantedTTL || (shown.GrantedTTL > 0 && shown.TTL < shown.GrantedTTL - 3600))
-            {
                 return $"TTL {shown.TTL} of {shown.GrantedTTL}";
-            }
 
             if (shown.GrantedTTL > 0)
-            {
                 shown.TTL = 0;
-            }
 
             return Sorted(shown.Keys, MessageText.Of) + WithoutKeys(shown);
         });

@@ -12,14 +12,10 @@ public sealed partial class OperationGenerator
     {
         var request = NewTxn(0);
         if (view.Chance(0.01))
-        {
             Overfill(request);
-        }
 
         if (!HasDeleteToTheEnd(request))
-        {
             return new UnaryOperation<TxnResponse>(EtcdMethods.Txn, request, reply => RangeText.Of(request, reply));
-        }
 
         ForgetIgnores(request);
         return new UnaryOperation<TxnResponse>(EtcdMethods.Txn, request, reply =>
@@ -37,19 +33,13 @@ public sealed partial class OperationGenerator
     {
         var request = new TxnRequest();
         for (var n = view.Random.Next(4); n > 0; n--)
-        {
             request.Compare.Add(NewCompare());
-        }
 
         for (var n = view.Random.Next(4); n > 0; n--)
-        {
             request.Success.Add(NewOperation(depth));
-        }
 
         for (var n = view.Random.Next(4); n > 0; n--)
-        {
             request.Failure.Add(NewOperation(depth));
-        }
 
         return request;
     }
@@ -68,9 +58,7 @@ public sealed partial class OperationGenerator
     {
         var request = NewRange();
         if (view.Chance(0.85))
-        {
             request.Revision = 0;
-        }
 
         return request;
     }
@@ -85,14 +73,10 @@ public sealed partial class OperationGenerator
             Target = (Compare.Types.CompareTarget)(view.Chance(0.01) ? 9 : view.Random.Next(5)),
         };
         if (view.Chance(0.2))
-        {
             compare.RangeEnd = view.RangeEnd(compare.Key);
-        }
 
         if (view.Chance(0.05))
-        {
             return compare;
-        }
         // Mostly the field that belongs to the target; now and then another one, which counts as none.
         switch (view.Chance(0.95) ? (int)compare.Target : view.Random.Next(5))
         {
@@ -125,23 +109,17 @@ public sealed partial class OperationGenerator
         {
             case 0:
                 while (request.Compare.Count < count)
-                {
                     request.Compare.Add(NewCompare());
-                }
 
                 break;
             case 1:
                 while (request.Success.Count < count)
-                {
                     request.Success.Add(new RequestOp { RequestRange = new RangeRequest { Key = view.Key() } });
-                }
 
                 break;
             default:
                 while (request.Failure.Count < count)
-                {
                     request.Failure.Add(new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = view.Key() } });
-                }
 
                 break;
         }
@@ -155,9 +133,7 @@ public sealed partial class OperationGenerator
     private static void ForgetIgnores(TxnRequest request)
     {
         foreach (var put in Operations(request).Where(op => op.RequestPut is not null).Select(op => op.RequestPut))
-        {
             put.IgnoreValue = put.IgnoreLease = false;
-        }
     }
 
     private static IEnumerable<RequestOp> Operations(TxnRequest request)

@@ -36,30 +36,20 @@ public sealed partial class OperationGenerator
             WatchId = view.Chance(0.5) ? 0 : view.Random.Next(1, 2 * MostWatches),
         };
         if (view.Chance(0.6))
-        {
             create.RangeEnd = view.RangeEnd(create.Key);
-        }
 
         if (stream != FutureStream && create.StartRevision > view.Revision)
-        {
             create.StartRevision = view.Revision;
-        }
 
         if (view.Chance(0.1))
-        {
             create.Filters.Add(WatchCreateRequest.Types.FilterType.Noput);
-        }
 
         if (view.Chance(0.1))
-        {
             create.Filters.Add(WatchCreateRequest.Types.FilterType.Nodelete);
-        }
 
         WatchHorizon = Math.Max(WatchHorizon, create.StartRevision);
         if (create.WatchId > 0)
-        {
             _created.Add((stream, create.WatchId));
-        }
 
         var compacted = view.Compacted;
         return new CompoundOperation($"Watch on stream {stream}: {MessageText.Of(create)}", async side =>
@@ -77,9 +67,7 @@ public sealed partial class OperationGenerator
             ? (view.Random.Next(watchStreams), view.Random.Next(100))
             : _created[view.Random.Next(_created.Count)];
         if (view.Chance(0.1))
-        {
             id = view.Random.Next(8);
-        }
 
         _created.Remove((stream, id));
         return new CompoundOperation(

@@ -70,9 +70,7 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
             await foreach (var chunk in side.Channel.ServerStream<RangeStreamResponse>(EtcdMethods.RangeStream, request))
             {
                 if (whole.Header is not null)
-                {
                     throw new RpcError(StatusCode.Internal, "a chunk after the one with the header");
-                }
 
                 whole.MergeFrom(chunk.RangeResponse);
             }
@@ -86,25 +84,19 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
     {
         var request = new PutRequest { Key = view.KeyOrNone(), Value = view.Value(), PrevKv = view.Chance(0.3) };
         if (view.Chance(0.2))
-        {
             request.Lease = view.LeaseId();
-        }
 
         if (view.Chance(0.08))
         {
             request.IgnoreValue = true;
             if (view.Chance(0.9))
-            {
                 request.Value = Google.Protobuf.ByteString.Empty;
-            }
         }
         if (view.Chance(0.08))
         {
             request.IgnoreLease = true;
             if (view.Chance(0.9))
-            {
                 request.Lease = 0;
-            }
         }
         return request;
     }
@@ -115,9 +107,7 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
     {
         var request = new DeleteRangeRequest { Key = view.KeyOrNone(), PrevKv = view.Chance(0.3) };
         if (view.Chance(0.3))
-        {
             request.RangeEnd = view.RangeEnd(request.Key);
-        }
 
         return request;
     }
@@ -136,14 +126,10 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
         };
         // A compaction to 0 would make etcd answer the hash it keeps for it to every question for the current one, until its restart.
         if (request.Revision == 0)
-        {
             request.Revision = 1;
-        }
         // Compacted at a revision that deleted a key and wrote it again, etcd loses what was written.
         while (view.Rewritten.Contains(request.Revision))
-        {
             request.Revision++;
-        }
 
         return new CompoundOperation(
             $"Compact {MessageText.Of(request)}",
@@ -152,9 +138,7 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
                 var reply = await side.Channel.Unary<CompactionResponse>(EtcdMethods.Compact, request);
                 // A compaction that was not waited for goes on behind the reply, and what it has not deleted yet can be seen in a hash.
                 if (!request.Physical)
-                {
                     await Task.Delay(300);
-                }
 
                 view.Compacted = Math.Max(view.Compacted, request.Revision);
                 lock (view.Compactions)
@@ -172,9 +156,7 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
         var revision = view.RevisionAround();
         // etcd keeps the hash of a revision that it compacted at until its restart, computed by another rule.
         if (view.Compactions.Contains(revision))
-        {
             revision = 0;
-        }
 
         return new CompoundOperation($"HashKV {revision}", async side =>
         {

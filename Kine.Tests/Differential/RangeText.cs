@@ -13,9 +13,7 @@ public static class RangeText
     public static string Of(RangeRequest request, RangeResponse reply)
     {
         if (request.SortTarget == RangeRequest.Types.SortTarget.Key || request.CountOnly)
-        {
             return MessageText.Of(reply);
-        }
 
         var text = new StringBuilder();
         var rest = reply.Kvs.ToList();
@@ -25,13 +23,9 @@ public static class RangeText
             var tied = rest.TakeWhile(kv => SortValue(request, kv) == value).ToList();
             rest.RemoveRange(0, tied.Count);
             if (reply.More && rest.Count == 0)
-            {
                 text.Append($" {tied.Count} cut at {value}");
-            }
             else
-            {
                 text.AppendJoin("", tied.OrderBy(kv => Convert.ToHexString(kv.Key.Span), StringComparer.Ordinal).Select(kv => " " + MessageText.Of(kv)));
-            }
         }
         var frame = reply.Clone();
         frame.Kvs.Clear();

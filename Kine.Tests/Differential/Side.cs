@@ -27,9 +27,7 @@ public sealed class Side(EtcdApiServer server, int watchStreams) : IDisposable
     public void Dispose()
     {
         foreach (var feed in Feeds)
-        {
             feed.Dispose();
-        }
 
         Channel.Dispose();
     }

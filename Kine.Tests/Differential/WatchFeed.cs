@@ -81,15 +81,11 @@ public sealed class WatchFeed : IDisposable
         await _call.Write(new WatchRequest { CreateRequest = create });
         await Until(() => _createReplies > before, "a reply to a create request");
         if (create.StartRevision <= 0 || create.StartRevision >= compacted)
-        {
             return;
-        }
 
         var id = _lastCreated;
         if (id == -1)
-        {
             return;
-        }
 
         await Until(() => !_active.Contains(id), $"the cancel reply of watch {id}, which starts at a compacted revision");
         await _call.Write(new WatchRequest { CancelRequest = new WatchCancelRequest { WatchId = id } });
@@ -106,9 +102,7 @@ public sealed class WatchFeed : IDisposable
 
         await _call.Write(new WatchRequest { CancelRequest = new WatchCancelRequest { WatchId = id } });
         if (known)
-        {
             await Until(() => !_active.Contains(id), $"the cancel reply of watch {id}");
-        }
     }
 
     /// <summary>
@@ -118,9 +112,7 @@ public sealed class WatchFeed : IDisposable
     public async Task CatchUp(long revision)
     {
         if (ActiveCount == 0)
-        {
             return;
-        }
 
         var deadline = DateTime.UtcNow + ReplyLimit;
         while (true)
@@ -131,16 +123,12 @@ public sealed class WatchFeed : IDisposable
                 lock (_lock)
                 {
                     if (_progress >= revision || _active.Count == 0)
-                    {
                         return;
-                    }
                 }
                 await Task.Delay(i < 3 ? 2 : 10);
             }
             if (DateTime.UtcNow > deadline)
-            {
                 throw new TimeoutException($"{_channel.Address} reported no progress up to {revision} within {ReplyLimit}; it last reported {_progress}");
-            }
         }
     }
 
@@ -182,9 +170,7 @@ public sealed class WatchFeed : IDisposable
     private void Keep(WatchResponse reply)
     {
         if (!_logs.TryGetValue(reply.WatchId, out var log))
-        {
             _logs[reply.WatchId] = log = [];
-        }
 
         if (reply.Created)
         {
@@ -193,18 +179,14 @@ public sealed class WatchFeed : IDisposable
             _lastCreated = reply.WatchId;
             log.Add(MessageText.Of(reply));
             if (!reply.Canceled)
-            {
                 _active.Add(reply.WatchId);
-            }
 
             return;
         }
         if (reply.Canceled)
         {
             if (!_active.Remove(reply.WatchId) && log.Count > 0 && log[^1].Contains("compact_revision"))
-            {
                 return;
-            }
 
             _promised.Remove(reply.WatchId);
             log.Add(MessageText.Of(reply));
@@ -219,28 +201,20 @@ public sealed class WatchFeed : IDisposable
         {
             log.Add(MessageText.Of(change));
             if (change.Kv.ModRevision > reply.Header.Revision)
-            {
                 _broken.Add($"watch {reply.WatchId}: an event of revision {change.Kv.ModRevision} under the header {reply.Header.Revision}");
-            }
 
             if (_promised.TryGetValue(reply.WatchId, out var promised) && change.Kv.ModRevision <= promised)
-            {
                 _broken.Add($"watch {reply.WatchId}: an event of revision {change.Kv.ModRevision} after progress {promised} was reported");
-            }
         }
     }
 
     private void KeepProgress(WatchResponse reply)
     {
         if (reply.WatchId == -1)
-        {
             _progress = Math.Max(_progress, reply.Header.Revision);
-        }
 
         foreach (var id in reply.WatchId == -1 ? [.. _active] : new[] { reply.WatchId })
-        {
             _promised[id] = reply.Header.Revision;
-        }
     }
 
     private async Task Until(Func<bool> condition, string what)
@@ -251,19 +225,13 @@ public sealed class WatchFeed : IDisposable
             lock (_lock)
             {
                 if (condition())
-                {
                     return;
-                }
 
                 if (_broken.Count > 0)
-                {
                     throw new InvalidOperationException($"{_channel.Address}: {_broken[0]}, while waiting for {what}");
-                }
             }
             if (DateTime.UtcNow > deadline)
-            {
                 throw new TimeoutException($"{_channel.Address}: no sign of {what} within {ReplyLimit}");
-            }
 
             await Task.Delay(1);
         }

@@ -21,9 +21,7 @@ public sealed partial class Etcdctl(EtcdApiServer server)
     {
         var result = await Run(commandLine, input);
         if (result.ExitCode != 0)
-        {
             throw new InvalidOperationException($"etcdctl {commandLine} ended with {result.ExitCode}: {result.Output}{result.Errors}");
-        }
 
         return result.Output;
     }
@@ -44,9 +42,7 @@ public sealed partial class Etcdctl(EtcdApiServer server)
         yield return "--endpoints";
         yield return server.Address;
         foreach (Match word in Word().Matches(commandLine))
-        {
             yield return word.Value.Trim('\'');
-        }
     }
 
     [GeneratedRegex("'[^']*'|[^ ]+")]

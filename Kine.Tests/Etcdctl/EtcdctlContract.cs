@@ -33,9 +33,7 @@ public abstract class EtcdctlContract : IAsyncLifetime
         await Same("put foo bar");
         Assert.Equal("foo\nbar\n", await Subject.Must("get foo"));
         foreach (var key in new[] { "foo1", "foo2", "foo3", "zoo", "/registry/pods/a/b", "/registry/pods/a/c" })
-        {
             await Same($"put {key} value-of-{key}");
-        }
 
         await Same("put foo bar2 --prev-kv");
         await Same("put foo --ignore-value", "");
@@ -56,9 +54,7 @@ public abstract class EtcdctlContract : IAsyncLifetime
         }
 
         foreach (var options in new[] { "nothing", "foo1", "foo2 --prev-kv", "foo foo3", "/registry/pods --prefix --prev-kv", "zoo --from-key -w json", "'' --prefix -w fields" })
-        {
             await Same($"del {options}");
-        }
 
         await Same("get '' --prefix");
     }
@@ -107,9 +103,7 @@ public abstract class EtcdctlContract : IAsyncLifetime
         {
             var outputs = new List<string>();
             foreach (var (tool, id) in leases)
-            {
                 outputs.Add(KeysInOrder(WithoutSeconds(tool.Comparable(await tool.Run(command.Replace("ID", id))))));
-            }
 
             Assert.Equal(outputs[0], outputs[1]);
         }
@@ -118,9 +112,7 @@ public abstract class EtcdctlContract : IAsyncLifetime
         {
             var deadline = DateTime.UtcNow.AddSeconds(60);
             while (!(await tool.Must("lease list")).Contains("found 1 leases", StringComparison.Ordinal))
-            {
                 Assert.True(DateTime.UtcNow < deadline, "the lease of the shortest TTL does not expire");
-            }
         }
 
         await Same("lease list");
@@ -130,9 +122,7 @@ public abstract class EtcdctlContract : IAsyncLifetime
     public async Task Compaction_and_its_errors_print_the_same()
     {
         for (var i = 0; i < 5; i++)
-        {
             await Same($"put k v{i}");
-        }
 
         foreach (var command in new[]
         {
@@ -148,9 +138,7 @@ public abstract class EtcdctlContract : IAsyncLifetime
     public async Task The_endpoint_and_member_commands_work_and_the_hash_is_etcds()
     {
         for (var i = 0; i < 20; i++)
-        {
             await Same($"put key{i % 7} v{i}");
-        }
 
         await Same("del key3");
         await Same("compaction 9 --physical");

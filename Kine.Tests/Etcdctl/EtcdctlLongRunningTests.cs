@@ -98,9 +98,7 @@ public sealed class EtcdctlLongRunningTests : IAsyncLifetime
         var target = fromCandidate ? etcd : _candidate;
         var (from, to) = (new Etcdctl(source), new Etcdctl(target));
         for (var i = 0; i < 30; i++)
-        {
             await from.Must($"put /m/{i:00} v{i}");
-        }
 
         using var mirror = from.Start($"make-mirror {target.Address}");
         await Eventually(async () => await to.Must("get /m/ --prefix") == await from.Must("get /m/ --prefix"));

@@ -79,9 +79,7 @@ public abstract class DatabaseFaultContract(DatabaseServer database, ITestOutput
         Assert.Equal("after", (await channel.Get("/k"))!.Value.ToStringUtf8());
         var told = new List<string>();
         while (!told.Contains("after"))
-        {
             told.AddRange((await watch.Read(limit.Token))!.Events.Select(change => change.Kv.Value.ToStringUtf8()));
-        }
 
         Assert.Equal("before", told[0]);
         Assert.False(server.HasEnded);

@@ -70,9 +70,7 @@ public sealed class FaultProxy : IAsyncDisposable
         lock (_pairs)
         {
             foreach (var pair in _pairs)
-            {
                 pair.Cut();
-            }
         }
     }
 
@@ -100,13 +98,9 @@ public sealed class FaultProxy : IAsyncDisposable
             }
             _reached.TrySetResult();
             if (_refusing)
-            {
                 client.Dispose();
-            }
             else
-            {
                 _ = Serve(client);
-            }
         }
     }
 
@@ -153,14 +147,10 @@ public sealed class FaultProxy : IAsyncDisposable
                     return;
                 }
                 if (_hanging)
-                {
                     continue;
-                }
 
                 for (var sent = 0; sent < count;)
-                {
                     sent += await to.SendAsync(buffer.AsMemory(sent, count - sent));
-                }
             }
         }
         finally

@@ -15,9 +15,7 @@ public static class History
     {
         var revisions = new List<Event[]>();
         if (from > to)
-        {
             return revisions;
-        }
 
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         using var watch = await channel.Watch(new WatchCreateRequest { Key = Everything, RangeEnd = Everything, StartRevision = from }, limit.Token);
@@ -25,16 +23,12 @@ public static class History
         {
             var reply = await watch.Read(limit.Token) ?? throw new InvalidOperationException("the watch was ended");
             if (reply.Canceled)
-            {
                 throw new InvalidOperationException($"the watch was canceled: {reply}");
-            }
 
             foreach (var group in reply.Events.GroupBy(change => change.Kv.ModRevision))
             {
                 if (group.Key != from + revisions.Count)
-                {
                     throw new InvalidOperationException($"revision {group.Key} came where {from + revisions.Count} was due");
-                }
 
                 revisions.Add([.. group]);
             }
@@ -53,9 +47,7 @@ public static class History
                 : new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = change.Kv.Key } }));
             var reply = await target.Txn(request);
             if (reply.Header.Revision != events[0].Kv.ModRevision)
-            {
                 throw new InvalidOperationException($"the replay is at {reply.Header.Revision}, the event at {events[0].Kv.ModRevision}");
-            }
         }
     }
 

@@ -116,9 +116,7 @@ public abstract class KillContract(ITestOutputHelper output)
                 var lease = await channel.Unary<LeaseGrantResponse>(EtcdMethods.LeaseGrant, new LeaseGrantRequest { TTL = 10_000 });
                 await channel.Put($"/disturb/{i % 10}", $"{i}", lease.ID);
                 if (i % 2 == 0)
-                {
                     await channel.Unary<LeaseRevokeResponse>(EtcdMethods.LeaseRevoke, new LeaseRevokeRequest { ID = lease.ID });
-                }
             }
         }
         catch (RpcError died) when (died.Code is StatusCode.Unavailable || died.Status.Contains("compacted", StringComparison.Ordinal))

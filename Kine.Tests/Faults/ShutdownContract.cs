@@ -63,9 +63,7 @@ public abstract class ShutdownContract(DatabaseServer database, ITestOutputHelpe
         proxy.Hanging = hangs;
         proxy.Refusing = !hangs;
         if (!hangs)
-        {
             proxy.CutAll();
-        }
     }
 
     private async Task EndsInTime(RunningProcess process, string what)

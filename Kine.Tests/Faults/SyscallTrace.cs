@@ -27,17 +27,11 @@ public sealed partial class SyscallTrace
         {
             number++;
             if (Unfinished().Match(line) is { Success: true } begun)
-            {
                 unfinished[begun.Groups[1].Value] = (number, begun.Groups[2].Value);
-            }
             else if (Resumed().Match(line) is { Success: true } ended && unfinished.Remove(ended.Groups[1].Value, out var open))
-            {
                 trace.Add(open.Line, number, open.Text + ended.Groups[2].Value);
-            }
             else if (Whole().Match(line) is { Success: true } whole)
-            {
                 trace.Add(number, number, whole.Groups[1].Value);
-            }
         }
         return trace;
     }
@@ -53,15 +47,11 @@ public sealed partial class SyscallTrace
             var bytes = Encoding.ASCII.GetBytes(marker);
             var appended = _calls.FirstOrDefault(call => IsLog(call.File) && IsWrite(call.Name) && call.Data.AsSpan().IndexOf(bytes) >= 0);
             if (appended.Name is null)
-            {
                 throw new InvalidOperationException($"no append to the log holds {marker}");
-            }
 
             var answered = _calls.FirstOrDefault(call => call.Begin > appended.End && IsAnswer(call.File, call.Data));
             if (answered.Name is null)
-            {
                 throw new InvalidOperationException($"no answer follows the append of {marker}");
-            }
 
             yield return (marker, _calls.Any(call => call.Name is "fdatasync" or "fsync" && IsLog(call.File)
                 && call.Begin > appended.End && call.End < answered.Begin));
@@ -76,16 +66,12 @@ public sealed partial class SyscallTrace
     private static bool IsAnswer(string file, byte[] data)
     {
         if (!file.StartsWith("socket:", StringComparison.Ordinal) && !file.StartsWith("TCP", StringComparison.Ordinal))
-        {
             return false;
-        }
 
         for (var at = 0; at + FrameHeaderLength <= data.Length;)
         {
             if (data[at + 3] is HeadersFrame or DataFrame)
-            {
                 return true;
-            }
 
             at += FrameHeaderLength + (data[at] << 16 | data[at + 1] << 8 | data[at + 2]);
         }
@@ -96,18 +82,14 @@ public sealed partial class SyscallTrace
     {
         // -xx writes the name of the file in hex, too.
         if (Call().Match(call) is { Success: true } parts)
-        {
             _calls.Add((begin, end, parts.Groups[1].Value, Encoding.UTF8.GetString(Bytes(parts.Groups[2].Value)), Bytes(call[parts.Length..])));
-        }
     }
 
     private static byte[] Bytes(string escaped)
     {
         var bytes = new List<byte>(escaped.Length / 4);
         for (var at = escaped.IndexOf("\\x", StringComparison.Ordinal); at >= 0 && at + 4 <= escaped.Length; at = escaped.IndexOf("\\x", at + 4, StringComparison.Ordinal))
-        {
             bytes.Add(byte.Parse(escaped.AsSpan(at + 2, 2), NumberStyles.HexNumber, CultureInfo.InvariantCulture));
-        }
 
         return [.. bytes];
     }

@@ -49,9 +49,7 @@ public sealed class WriteLoad(string address)
         {
             var told = history[i].Select(Told).ToArray();
             if (_acknowledged.TryGetValue(first + i, out var written))
-            {
                 Assert.Equal(written, told);
-            }
 
             foreach (var (key, value) in told.Where(change => change.Value is not null && change.Key.StartsWith("/registry/load", StringComparison.Ordinal)))
             {
@@ -80,16 +78,12 @@ public sealed class WriteLoad(string address)
                 // A deletion of what was not there is no write, and a transaction of these alone takes no revision.
                 var written = operations.Where((_, n) => reply.Responses[n].ResponseDeleteRange is not { Deleted: 0 }).ToArray();
                 if (written.Length > 0 && !_acknowledged.TryAdd(reply.Header.Revision, written))
-                {
                     throw new InvalidOperationException($"two writes were answered with revision {reply.Header.Revision}");
-                }
             }
             catch (RpcError unknown) when (unknown.Code == StatusCode.Unavailable)
             {
                 if (stop is null)
-                {
                     return;
-                }
 
                 await Task.Delay(10);
             }
@@ -101,9 +95,7 @@ public sealed class WriteLoad(string address)
         // The keys of one transaction are of different series, as it may not write one twice.
         var key = $"/registry/load{n}/{writer}/{random.Next(20):00}";
         if (random.Next(6) == 0)
-        {
             return (key, null);
-        }
 
         _sent[value] = true;
         return (key, value);

@@ -19,14 +19,10 @@ public sealed class CandidacyTests
         await memory.TakeOver(await memory.ReadFence(default), Guid.NewGuid(), "http://other:2379", TimeSpan.FromHours(1), default);
         var candidacy = new Candidacy(store, new WriterOptions { LeaseTime = TimeSpan.FromTicks(1) }, TimeProvider.System, _lines);
         for (var look = 0; look < 3; look++)
-        {
             Assert.Null(await candidacy.Claimable(default));
-        }
 
         for (var look = 0; look < 3; look++)
-        {
             candidacy.LogUnreachable("the database is away");
-        }
 
         candidacy.LogUnreachable("the database is full");
         Assert.Null(await candidacy.Claimable(default));

@@ -52,9 +52,7 @@ public sealed class StandbyTests
         var ended = await Assert.ThrowsAsync<EtcdException>(async () =>
         {
             while (await stream.WaitToRead())
-            {
                 stream.TryRead(out _);
-            }
         }).WaitAsync(Patience);
         Assert.Equal(EtcdErrors.LeaderChanged.Message, ended.Message);
         Assert.Equal("2", await second.Get("k"));
@@ -144,9 +142,7 @@ public sealed class StandbyTests
         await server.Put("kept", "1");
         var old = await Copy(_log, 2);
         for (var i = 0; i < 5; i++)
-        {
             await server.Put("lost", $"{i}");
-        }
 
         var stream = server.Api.Watches.OpenStream();
         await stream.Receive(new WatchRequest { CreateRequest = new WatchCreateRequest { Key = GrainServer.Bytes("lost") } });
@@ -172,19 +168,13 @@ public sealed class StandbyTests
         connection.LoseNextAppend = !happened;
         var granting = server.Api.LeaseGrant(new LeaseGrantRequest { ID = 7, TTL = 1000 }, default);
         while (!connection.Cut)
-        {
             await Task.Delay(5);
-        }
 
         connection.Cut = false;
         if (happened)
-        {
             Assert.Equal(7, (await granting.WaitAsync(Patience)).ID);
-        }
         else
-        {
             await AssertFails(EtcdErrors.TimedOut, () => granting.WaitAsync(Patience));
-        }
 
         var left = await server.Api.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 7 }, default);
         Assert.Equal(happened ? 1000 : 0, left.GrantedTTL);
@@ -254,9 +244,7 @@ public sealed class StandbyTests
 
         var starting = GrainServer.Start(new SharedStore(_log) { ScanTime = Options.LeaseTime }, Options);
         while ((await _log.ReadFence(default)).Released)
-        {
             await Task.Delay(10);
-        }
 
         var holder = (await _log.ReadFence(default)).Holder;
         await using var waiting = await GrainServer.Start(new SharedStore(_log), Options);
@@ -345,9 +333,7 @@ public sealed class StandbyTests
         {
             values.AddRange(reply.Events.Select(change => change.Kv.Value.ToStringUtf8()));
             if (values.Count >= count)
-            {
                 break;
-            }
         }
         return [.. values];
     }
@@ -357,9 +343,7 @@ public sealed class StandbyTests
         await foreach (var reply in Replies(stream))
         {
             if (reply.Canceled)
-            {
                 return reply.CompactRevision;
-            }
         }
         return -1;
     }

@@ -18,9 +18,7 @@ internal static class CompareFigures
     public static async Task Run(FigureSheet sheet)
     {
         if (sheet.Options.EtcdPath is not { } etcdPath)
-        {
             throw new BenchException("the comparison needs an etcd: give its path with --etcd");
-        }
 
         using var kineFolder = new TempFolder();
         using var etcdFolder = new TempFolder();
@@ -55,9 +53,7 @@ internal static class CompareFigures
             ("list", EtcdMethods.Range, new RangeRequest { Key = keys.Behind(Keys / 2), RangeEnd = keys.End, Limit = PageSize }),
         ];
         foreach (var (name, method, request) in requests)
-        {
             await Load(sheet, name, method, request, kine, etcd, kineFolder);
-        }
     }
 
     private static async Task Load(
@@ -84,13 +80,9 @@ internal static class CompareFigures
     {
         using var channel = new EtcdChannel(server.Endpoint);
         if (request is PutRequest put)
-        {
             await channel.Kv.PutAsync(put);
-        }
         else if ((await channel.Kv.RangeAsync((RangeRequest)request)).Kvs.Count == 0)
-        {
             throw new BenchException($"{server.Endpoint} has none of the keys that were loaded");
-        }
     }
 
     private static void Add(FigureSheet sheet, string name, double speed, double cpu)

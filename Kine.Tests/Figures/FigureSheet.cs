@@ -36,14 +36,10 @@ internal sealed class FigureSheet(FiguresOptions options, TextWriter output, Can
         output.WriteLine();
         output.WriteLine($"{_figures.Count} figures, {_figures.Count(figure => !figure.Passed)} failed, {_broken.Count} sections broken off");
         foreach (var figure in _figures)
-        {
             output.WriteLine(figure);
-        }
 
         foreach (var line in _broken)
-        {
             output.WriteLine(line);
-        }
     }
 
     /// <summary>A bench run that prints nothing.</summary>
@@ -58,19 +54,13 @@ internal sealed class FigureSheet(FiguresOptions options, TextWriter output, Can
         stopped.ThrowIfCancellationRequested();
         output.WriteLine(BenchText.Heading);
         foreach (var row in report.Targets.SelectMany(target => BenchText.Rows(target.Name, target.Sum())))
-        {
             output.WriteLine(row);
-        }
 
         if (BenchText.Ratios(report) is { } ratios)
-        {
             output.WriteLine(ratios);
-        }
 
         if (report.HasErrors)
-        {
             throw new BenchException($"the run against {run.Endpoint} had errors");
-        }
 
         return report;
     }

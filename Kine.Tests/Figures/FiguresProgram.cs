@@ -32,9 +32,7 @@ internal static class FiguresProgram
         sections.Validators.Add(result =>
         {
             foreach (var unknown in result.Tokens.Where(token => !Array.Exists(Sections, section => section.Name == token.Value)))
-            {
                 result.AddError($"there is no section '{unknown.Value}'");
-            }
         });
         var kine = new Option<string>("--kine") { Description = "The program to measure.", Required = true };
         var old = new Option<string?>("--old") { Description = "The kine program of an old build to measure it beside." };
@@ -43,9 +41,7 @@ internal static class FiguresProgram
         stores.Validators.Add(result =>
         {
             foreach (var wrong in result.Tokens.Where(token => StoreUnderTest.Parse(token.Value) is null))
-            {
                 result.AddError($"--store '{wrong.Value}' is not NAME=ENDPOINT with {{}} in place of the database's name");
-            }
         });
         var keys = new Option<int>("--keys") { Description = "Keys of the large stores.", DefaultValueFactory = _ => 1_000_000 };
         var seconds = new Option<int>("--seconds") { Description = "How long 64 clients update the large store.", DefaultValueFactory = _ => 600 };
@@ -86,9 +82,7 @@ internal static class FiguresProgram
     {
         // What configures this program is nothing for the servers it starts.
         foreach (var name in Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(name => name.StartsWith("KINE_", StringComparison.Ordinal) || name.StartsWith("ETCD_", StringComparison.Ordinal)))
-        {
             Environment.SetEnvironmentVariable(name, null);
-        }
 
         var sheet = new FigureSheet(options, Console.Out, cancellationToken);
         foreach (var (name, run) in Sections.Where(section => chosen.Contains(section.Name)))

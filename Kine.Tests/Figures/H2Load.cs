@@ -31,9 +31,7 @@ internal static partial class H2Load
         var cpu = process.CpuTime() - before;
         var counts = Requests().Match(command.Output);
         if (command.ExitCode != 0 || !counts.Success || counts.Groups["failed"].Value != "0")
-        {
             throw new BenchException($"h2load ended with code {command.ExitCode}:\n{command.Output}{command.Errors}");
-        }
 
         var done = long.Parse(counts.Groups["done"].Value, CultureInfo.InvariantCulture);
         return new LoadResult(done / duration.TotalSeconds, cpu.TotalMicroseconds / done);

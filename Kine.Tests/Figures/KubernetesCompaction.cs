@@ -26,9 +26,7 @@ internal static class KubernetesCompaction
 
             var current = await channel.Kv.RangeAsync(new RangeRequest { Key = ByteString.CopyFromUtf8("compact_rev_key") });
             if (before > 0)
-            {
                 await channel.Kv.CompactAsync(new CompactionRequest { Revision = before });
-            }
 
             before = current.Header.Revision;
         }

@@ -34,9 +34,7 @@ internal static class LargeStoreFigures
             await Task.Delay(WritesBeforeKill, sheet.Stopped);
             await server.KillHard();
             if (!(await writing).HasErrors)
-            {
                 throw new BenchException("no write was under way when the server was killed");
-            }
         }
 
         await using (var server = await Start(sheet, folder))

@@ -43,9 +43,7 @@ internal sealed class OldBench(FigureSheet sheet, string program)
     {
         var run = await Command.Run(program, ["bench", .. arguments, "--json"], within: measured + Grace);
         if (run.ExitCode != 0)
-        {
             throw new BenchException($"the old build's bench {string.Join(' ', arguments)} ended with code {run.ExitCode}:\n{run.Output}{run.Errors}");
-        }
 
         return JsonDocument.Parse(run.Output).RootElement;
     }

@@ -77,9 +77,7 @@ internal sealed class ServerUnderTest : IAsyncDisposable
     {
         var start = Stopwatch.GetTimestamp();
         if (!await _process.Terminate(StopLimit))
-        {
             throw new BenchException($"the server did not end within {StopLimit.TotalSeconds:0} s after SIGTERM{LogTail()}");
-        }
 
         return _process.ExitCode == 0
             ? Stopwatch.GetElapsedTime(start)
@@ -135,14 +133,10 @@ internal sealed class ServerUnderTest : IAsyncDisposable
             catch (RpcException failure) when (failure.StatusCode == StatusCode.Unavailable)
             {
                 if (_process.HasExited)
-                {
                     throw new BenchException($"the server ended with code {_process.ExitCode}{LogTail()}");
-                }
 
                 if (Stopwatch.GetElapsedTime(_started) > StartLimit)
-                {
                     throw new BenchException($"the server did not answer within {StartLimit.TotalMinutes:0} minutes: {failure.Describe()}{LogTail()}");
-                }
 
                 await Task.Delay(5);
             }

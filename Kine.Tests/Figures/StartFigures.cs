@@ -27,9 +27,7 @@ internal static class StartFigures
             ready = Max(ready, times.Ready);
             stop = Max(stop, times.Stop);
             if (sheet.Options.OldPath is { } old)
-            {
                 oldReady = Max(oldReady, (await Start(old)).Ready);
-            }
         }
 
         var note = $"slowest of {Starts} starts{(sheet.Options.OldPath is null ? "" : $", old build {oldReady.TotalSeconds:0.00} s")}";

@@ -67,9 +67,7 @@ internal static class StoreFigures
     private static async Task Creates(FigureSheet sheet, StoreUnderTest store)
     {
         if (sheet.Options.EtcdPath is not { } etcdPath)
-        {
             throw new BenchException("the comparison needs an etcd: give its path with --etcd");
-        }
 
         using var folder = new TempFolder();
         await using var server = await Start(sheet, store.NewEndpoint());

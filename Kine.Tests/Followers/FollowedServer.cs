@@ -79,9 +79,7 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
         }
 
         while (_published.TryDequeue(out var batch))
-        {
             channel.Send(batch);
-        }
     }
 
     public Task<PublishedState> Current() => Writer.Current();
@@ -91,9 +89,7 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
         Pulls++;
         var batch = await Writer.Pull(after);
         if (AfterPull is { } held)
-        {
             await held();
-        }
 
         return batch;
     }
@@ -102,9 +98,7 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
     {
         Pieces++;
         if (BeforePiece is { } before)
-        {
             await before();
-        }
 
         return await Writer.ReadIndex(prefix, revision, afterKey);
     }

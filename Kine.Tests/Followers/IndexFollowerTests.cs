@@ -22,9 +22,7 @@ public sealed class IndexFollowerTests
         var random = Draw.From(seed);
         await using var server = await FollowedServer.Start();
         for (var i = 0; i < 100; i++)
-        {
             await server.Change(random, $"before {i}");
-        }
 
         var channel = new LossyChannel(random);
         var follower = Follow(server);
@@ -35,9 +33,7 @@ public sealed class IndexFollowerTests
             await server.Change(random, $"{i}");
             var mark = server.View.State.CompactRevision;
             if (random.Next(60) == 0 && follower.Revision > mark)
-            {
                 await server.Compact(random.NextInt64(mark + 1, follower.Revision + 1), physical: random.Next(2) == 0);
-            }
 
             await server.SendTo(channel);
             channel.Deliver(follower.Receive);
@@ -64,9 +60,7 @@ public sealed class IndexFollowerTests
         await using var server = await FollowedServer.Start();
         await Task.WhenAll(Enumerable.Range(0, 5000).Select(i => server.Put($"/registry/pods/x{i:d4}", $"{i}")));
         for (var i = 0; i < 100; i++)
-        {
             await server.Change(random, $"before {i}");
-        }
 
         var channel = new LossyChannel(random);
         var follower = Follow(server);
@@ -76,9 +70,7 @@ public sealed class IndexFollowerTests
             await server.Put($"/registry/pods/x{server.Pieces * 700 % 5000:d4}", "while it loads");
             await server.Delete($"/registry/pods/x{server.Pieces * 900 % 5000:d4}");
             if (compact && server.Pieces is 2 or 5)
-            {
                 await server.Compact(server.View.State.Revision);
-            }
 
             await server.SendTo(channel);
             channel.Deliver(follower.Receive);
@@ -145,9 +137,7 @@ public sealed class IndexFollowerTests
         var follower = Follow(server);
         await follower.Load();
         for (var i = 0; i < 50; i++)
-        {
             await server.Change(random, $"lost {i}");
-        }
 
         await server.Compact(server.View.State.Revision - 5);
         long seen = 0;
@@ -168,9 +158,7 @@ public sealed class IndexFollowerTests
         var follower = Follow(server);
         await follower.Load();
         for (var i = 0; i < 5; i++)
-        {
             await server.Put("/registry/pods/p01", $"{i}");
-        }
 
         await follower.CatchUp(await server.Current());
         Assert.Equal(1, (await Read(follower.View, new RangeRequest { Key = ByteString.CopyFrom(Pods), RangeEnd = End, Revision = 3 })).Count);

@@ -26,9 +26,7 @@ public sealed class RemoteWatchTests
         var remote = new ProcessState(server.Store, new WriterOptions(), new ProofClock());
         using var hub = new WatchHub(new EventHistory(remote, server.Grains), SmallRing, TimeProvider.System);
         for (var i = 0; i < 50; i++)
-        {
             await server.Change(random, $"before {i}");
-        }
 
         var start = await server.Subscribe();
         remote.Advance(start);
@@ -48,9 +46,7 @@ public sealed class RemoteWatchTests
                 var first = random.Next(3) switch { 0 => 2, 1 => random.NextInt64(2, revision + 1), _ => revision + random.Next(1, 20) };
                 pairs.Add((new TestStream(server.Hub), new TestStream(hub)));
                 foreach (var stream in new[] { pairs[^1].Local, pairs[^1].Remote })
-                {
                     await stream.Watch($"/registry/pods/p{from:d2}", $"/registry/pods/p{from + 20:d2}", first, create => create.PrevKv = previous);
-                }
 
                 await server.Subscribe();
             }
@@ -91,9 +87,7 @@ public sealed class RemoteWatchTests
         await using var stream = new TestStream(hub);
         await stream.Watch("/registry/pods/a");
         for (var i = 0; i < 20; i++)
-        {
             await server.Put("/registry/pods/a", $"{i}");
-        }
 
         await server.Compact(15);
         hub.Advance(21);

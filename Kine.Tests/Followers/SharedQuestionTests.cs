@@ -49,8 +49,6 @@ public sealed class SharedQuestionTests
         var asked = 0;
         var question = new SharedQuestion<int>(() => Task.FromResult(++asked));
         for (var i = 1; i <= 5; i++)
-        {
             Assert.Equal(i, await question.Ask());
-        }
     }
 }

@@ -134,9 +134,7 @@ public sealed class RevisionGrainTests
         }
 
         foreach (var write in writes)
-        {
             Assert.Equal(StatusCode.Unavailable, (await Assert.ThrowsAsync<EtcdException>(() => write)).Code);
-        }
 
         store.BeforeAppend = null;
         Assert.Equal("old", await server.Get("k"));
@@ -204,9 +202,7 @@ public sealed class RevisionGrainTests
         var revision = (await server.Put("c", "1")).Header.Revision;
         var until = DateTime.UtcNow.AddSeconds(30);
         while (await server.Get("a") is not null && DateTime.UtcNow < until)
-        {
             await Task.Delay(50);
-        }
 
         (var pairs, var reply) = await server.Range(new RangeRequest { Key = GrainServer.Bytes("a"), RangeEnd = GrainServer.Bytes("z") });
         Assert.Equal("c", Assert.Single(pairs).Key.ToStringUtf8());
@@ -275,9 +271,7 @@ public sealed class RevisionGrainTests
         await using var server = await GrainServer.Start(new MemoryRevisionStore(), options);
         long last = 0;
         for (var i = 0; i < 20; i++)
-        {
             last = (await server.Put("k", $"{i}")).Header.Revision;
-        }
 
         var until = DateTime.UtcNow.AddSeconds(30);
         HashKVResponse hash;

@@ -41,14 +41,10 @@ internal sealed class FakeEtcdApi : IEtcdApi
     public ValueTask<RangeReply> Range(RangeRequest request, CancellationToken cancellationToken)
     {
         if (OnRange is { } replaced)
-        {
             return replaced(request, cancellationToken);
-        }
 
         if (request.Key.IsEmpty)
-        {
             throw EtcdErrors.EmptyKey;
-        }
 
         return _values.TryGetValue(request.Key, out var value)
             ? new ValueTask<RangeReply>(Reply(Volatile.Read(ref _revision), new KeyValue { Key = request.Key, Value = value }))
@@ -71,14 +67,10 @@ internal sealed class FakeEtcdApi : IEtcdApi
     public Task<PutResponse> Put(PutRequest request, CancellationToken cancellationToken)
     {
         if (OnPut is { } replaced)
-        {
             return replaced(request, cancellationToken);
-        }
 
         if (request.Key.IsEmpty)
-        {
             throw EtcdErrors.EmptyKey;
-        }
 
         _values[request.Key] = request.Value;
         Interlocked.Increment(ref _revision);

@@ -28,9 +28,7 @@ public sealed class FramingTests
         using var stream = await DuplexStream.Open(client, Range);
 
         foreach (var b in GrpcClient.Frame(Request))
-        {
             await stream.SendBytes([b]);
-        }
 
         stream.CloseSend();
 
@@ -49,9 +47,7 @@ public sealed class FramingTests
         await stream.SendBytes([.. Enumerable.Range(1, 5).SelectMany(i => GrpcClient.Frame(new LeaseKeepAliveRequest { ID = i }))]);
 
         for (var id = 1; id <= 5; id++)
-        {
             Assert.Equal(id, (await stream.Receive(LeaseKeepAliveResponse.Parser))!.ID);
-        }
     }
 
     public static TheoryData<string, byte[], StatusCode, string> BadBodies => new()
@@ -261,9 +257,7 @@ public sealed class FramingTests
         using var client = new GrpcClient(server.Server.Port);
         var txn = new TxnRequest();
         for (var i = 0; i < depth; i++)
-        {
             txn = new TxnRequest { Success = { new RequestOp { RequestTxn = txn } } };
-        }
 
         Assert.Equal(StatusCode.Ok, (await client.Call(Txn, txn)).Status);
         Assert.Equal(txn, Assert.Single(server.Api.Transactions));

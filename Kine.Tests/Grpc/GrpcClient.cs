@@ -52,9 +52,7 @@ internal sealed class GrpcClient : IDisposable
         };
         request.Headers.TryAddWithoutValidation("te", "trailers");
         foreach (var (name, value) in headers)
-        {
             request.Headers.TryAddWithoutValidation(name, value);
-        }
 
         return request;
     }

@@ -93,9 +93,7 @@ public sealed class ListenTests : IDisposable
 
         Assert.Equal(StatusCode.Ok, (await client.Call(Put, Request)).Status);
         if (!OperatingSystem.IsWindows())
-        {
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
-        }
 
         await server.Stop();
         Assert.False(File.Exists(path));

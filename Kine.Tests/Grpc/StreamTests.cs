@@ -206,9 +206,7 @@ public sealed class StreamTests
         await server.Stop();
 
         while (await stream.Receive(HealthCheckResponse.Parser) is { } reply)
-        {
             Assert.Equal(HealthCheckResponse.Types.ServingStatus.NotServing, reply.Status);
-        }
     }
 
     [Theory]
@@ -267,8 +265,6 @@ public sealed class StreamTests
         Assert.Equal(1, connections);
         await server.Stop();
         foreach (var stream in streams)
-        {
             stream.Dispose();
-        }
     }
 }

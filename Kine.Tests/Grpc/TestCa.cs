@@ -65,9 +65,7 @@ internal sealed class TestCa : IDisposable
         policy.CustomTrustStore.Add(_root);
         var options = new SslClientAuthenticationOptions { CertificateChainPolicy = policy };
         if (certificate is not null)
-        {
             options.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
-        }
 
         return options;
     }

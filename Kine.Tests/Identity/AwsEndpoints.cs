@@ -74,9 +74,7 @@ public sealed class AwsEndpoints : IDisposable
     {
         var expires = DateTime.UtcNow.AddHours(1).ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
         if (Refuses)
-        {
             return (403, "application/json", """{"code":"AccessDenied","message":"not for you"}""");
-        }
 
         if (request is { HttpMethod: "GET", RawUrl: "/credentials" } && request.Headers["Authorization"] == ContainerToken)
         {

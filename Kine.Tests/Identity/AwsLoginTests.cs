@@ -27,9 +27,7 @@ public sealed class AwsLoginTests(LoginFixture servers) : IDisposable
         servers.Ldap.Check = (user, token) => IsValid(user, token, session);
         await using var kine = On($"sslmode=verify-full&sslrootcert={servers.CaFile}");
         foreach ((var name, var value) in await Variables(source))
-        {
             kine.Variables[name] = value;
-        }
 
         await kine.Start();
         using var channel = new EtcdChannel(kine.Address);
@@ -51,9 +49,7 @@ public sealed class AwsLoginTests(LoginFixture servers) : IDisposable
         _aws.Refuses = true;
         var kine = On($"sslmode=verify-full&sslrootcert={servers.CaFile}");
         foreach ((var name, var value) in await Variables("container"))
-        {
             kine.Variables[name] = value;
-        }
 
         var done = await Command.Run(TestTools.Kine, kine.Arguments, within: TimeSpan.FromMinutes(2), environment: kine.Variables);
 
@@ -72,9 +68,7 @@ public sealed class AwsLoginTests(LoginFixture servers) : IDisposable
         using var other = new Grpc.TestCa(folder.FullName);
         var kine = On($"sslmode=verify-full&sslrootcert={other.File}");
         foreach ((var name, var value) in await Variables("variables"))
-        {
             kine.Variables[name] = value;
-        }
 
         var done = await Command.Run(TestTools.Kine, kine.Arguments, within: TimeSpan.FromMinutes(2), environment: kine.Variables);
 
@@ -134,9 +128,7 @@ public sealed class AwsLoginTests(LoginFixture servers) : IDisposable
             _ => null,
         };
         if (wrong is not null)
-        {
             _wrong.Add(wrong);
-        }
 
         return wrong is null;
     }

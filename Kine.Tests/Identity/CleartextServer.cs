@@ -72,9 +72,7 @@ public sealed class CleartextServer : IAsyncDisposable
         var answer = await Read(network);
         await _plain.WriteAsync(answer);
         if (IsFarewell(answer))
-        {
             return;
-        }
 
         Stream stream = network;
         if (_certificate is not null && (BinaryPrimitives.ReadUInt32LittleEndian(answer.AsSpan(4)) & Tls) != 0)
@@ -87,14 +85,10 @@ public sealed class CleartextServer : IAsyncDisposable
         await Send(stream, (byte)(answer[3] + 1), [0xFE, .. Encoding.ASCII.GetBytes(Plugin), 0]);
         answer = await Read(stream);
         if (stream == network)
-        {
             await _plain.WriteAsync(answer);
-        }
 
         if (IsFarewell(answer))
-        {
             return;
-        }
 
         Passwords.Add(Encoding.UTF8.GetString(answer.AsSpan(4).TrimEnd((byte)0)));
         await Send(stream, (byte)(answer[3] + 1), [0xFF, 0x15, 0x04, .. "#28000Access denied"u8]);

@@ -64,9 +64,7 @@ public sealed class EntraAuthority : IAsyncDisposable
         var right = form["grant_type"] == "client_credentials" && form["client_id"] == Client && form["scope"] == Scope
             && form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" && form["client_assertion"] == Assertion;
         if (!right)
-        {
             return Results.Json(new { error = "invalid_client", error_description = "AADSTS700016: not known here" }, statusCode: 401);
-        }
 
         lock (_issued)
         {

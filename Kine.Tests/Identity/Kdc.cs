@@ -65,9 +65,7 @@ public sealed class Kdc : IAsyncDisposable
     {
         var file = _folder[string.Create(CultureInfo.InvariantCulture, $"{Interlocked.Increment(ref _files)}.keytab")];
         foreach (var principal in principals)
-        {
             await Admin($"ktadd -k {file} {principal}");
-        }
 
         return file;
     }
@@ -87,9 +85,7 @@ public sealed class Kdc : IAsyncDisposable
         var done = await Command.Run(program, arguments, within: StartLimit, environment: Variables);
         // kadmin.local answers failures with 0.
         if (done.ExitCode != 0 || done.Errors.Contains(" while ", StringComparison.Ordinal))
-        {
             throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {done.ExitCode}:\n{done.Output}\n{done.Errors}");
-        }
     }
 
     public async ValueTask DisposeAsync()

@@ -55,9 +55,7 @@ public sealed class LdapServer : IAsyncDisposable
         try
         {
             while (true)
-            {
                 _ = Serve(await _listener.AcceptTcpClientAsync(_stop.Token));
-            }
         }
         catch (OperationCanceledException)
         {
@@ -81,9 +79,7 @@ public sealed class LdapServer : IAsyncDisposable
                     byte[] message = [.. received.Take(consumed)];
                     received.RemoveRange(0, consumed);
                     if (Answer(message) is not { } answer)
-                    {
                         return;
-                    }
 
                     await stream.WriteAsync(answer, _stop.Token);
                 }
@@ -97,9 +93,7 @@ public sealed class LdapServer : IAsyncDisposable
         var request = new AsnReader(message, AsnEncodingRules.BER).ReadSequence();
         var id = request.ReadInteger();
         if (!request.PeekTag().HasSameClassAndValue(BindRequest))
-        {
             return null;
-        }
 
         var bind = request.ReadSequence(BindRequest);
         bind.ReadInteger(); // version

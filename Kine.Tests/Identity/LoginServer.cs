@@ -16,9 +16,7 @@ public sealed class LoginServer : PostgresServer
         ServerAccount.Own(key);
         // PostgreSQL takes no key that others can read.
         if (!OperatingSystem.IsWindows())
-        {
             File.SetUnixFileMode(key, UnixFileMode.UserRead);
-        }
 
         Set("ssl=on");
         Set("ssl_cert_file=" + certificate);
@@ -40,9 +38,7 @@ public sealed class LoginServer : PostgresServer
     public async Task CreateUsers()
     {
         foreach (var user in new[] { LoginFixture.KerberosUser, LoginFixture.ShortUser, LoginFixture.TokenUser })
-        {
             await Query("postgres", $"CREATE ROLE {user} LOGIN CREATEDB");
-        }
     }
 
     /// <summary>Ends all sessions of a user, so that it has to log in anew.</summary>

@@ -26,9 +26,7 @@ public sealed class ManualTime(DateTimeOffset start) : TimeProvider
             _timers.RemoveAll(timer => timer.Due <= _now);
         }
         foreach (var timer in due)
-        {
             timer.Fire();
-        }
     }
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)

@@ -17,8 +17,6 @@ public sealed class ProcessVariables : IDisposable
     public void Dispose()
     {
         foreach ((var name, var value) in _before)
-        {
             Environment.SetEnvironmentVariable(name, value);
-        }
     }
 }

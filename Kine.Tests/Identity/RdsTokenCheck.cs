@@ -47,9 +47,7 @@ public sealed class RdsTokenCheck
         var toSign = string.Join('\n', Algorithm, Fields["X-Amz-Date"], scope, Hash(request));
         var key = Encoding.UTF8.GetBytes("AWS4" + secretKey);
         foreach (var part in new[] { day, region, "rds-db", "aws4_request" })
-        {
             key = HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(part));
-        }
 
         return Convert.ToHexStringLower(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(toSign)));
     }

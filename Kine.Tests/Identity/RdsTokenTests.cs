@@ -32,9 +32,7 @@ public sealed class RdsTokenTests
             ["X-Amz-Signature"] = check.Signature(Secret, region),
         };
         if (session.Length > 0)
-        {
             fields.Add("X-Amz-Security-Token", session);
-        }
 
         Assert.Equal(fields.OrderBy(field => field.Key), check.Fields.OrderBy(field => field.Key));
         Assert.DoesNotContain(Secret, token, StringComparison.Ordinal);

@@ -80,9 +80,7 @@ public sealed class SecretsTests(LoginFixture servers)
         await using var kine = KineServer.On(endpoint, ["--log-format", format, "--debug", .. flags]);
         kine.MetricsAddress = $"127.0.0.1:{FreePort.Next()}";
         foreach ((var name, var value) in variables ?? [])
-        {
             kine.Variables[name] = value;
-        }
 
         await kine.Start();
         var told = new List<string>();

@@ -75,9 +75,7 @@ public sealed class TokenCacheTests
         _service = () => Task.FromException<IdentityToken>(new IOException("away"));
         string next;
         while ((next = await cache.Get(default)) == "token 1")
-        {
             await Task.Delay(1);
-        }
 
         Assert.Equal("token 2", next);
     }

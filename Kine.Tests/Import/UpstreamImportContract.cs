@@ -85,9 +85,7 @@ public abstract class UpstreamImportContract
 
         var events = new List<string>();
         while (events.Count < 9)
-        {
             events.AddRange((await watch.Read(limit.Token))!.Events.Select(one => $"{one.Kv.ModRevision} {one.Type} {one.Kv.Key.ToStringUtf8()}"));
-        }
 
         Assert.Equal(
             [
@@ -155,9 +153,7 @@ public abstract class UpstreamImportContract
     {
         await Run(Layouts[^1]);
         for (var id = 2; id < ManyRows; id += 5000)
-        {
             await Run(Rows.Many(id, 5000));
-        }
 
         await using (var store = new FaultyUpstreamStore(StoreEndpoint.Parse(Endpoint).Create()))
         {
@@ -166,18 +162,12 @@ public abstract class UpstreamImportContract
             Action<AppendBatch> fail = _ =>
             {
                 if (++appends == 3)
-                {
                     throw landed ? new OutcomeUnknownException("lost on the way") : new StoreUnavailableException("not there");
-                }
             };
             if (landed)
-            {
                 store.AfterAppend = fail;
-            }
             else
-            {
                 store.BeforeAppend = fail;
-            }
 
             await using var claim = await StoreClaim.Take(store, TimeProvider.System, default);
             await Assert.ThrowsAnyAsync<Exception>(() => UpstreamImport.Run(store, claim.Held, NullLogger.Instance, TimeProvider.System, default));

@@ -45,9 +45,7 @@ internal sealed class UpstreamRows(Func<byte[], string> hex)
     {
         var text = new StringBuilder("INSERT INTO kine(id, name, created, deleted, create_revision, prev_revision, lease, value, old_value) VALUES ");
         for (var id = from; id < from + count; id++)
-        {
             text.Append(id == from ? "" : ",").Append(Row(id, $"/registry/many/{id}", "created", value: new string('v', 200)));
-        }
 
         return text.ToString();
     }

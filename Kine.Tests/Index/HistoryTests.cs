@@ -14,9 +14,7 @@ public sealed class HistoryTests
         var undone = Append(5, 300);
         _history.Restore(Newer(undone));
         for (long mod = 6; mod < 5000; mod++)
-        {
             Append(mod, 200);
-        }
 
         DropAll(250);
 
@@ -33,9 +31,7 @@ public sealed class HistoryTests
     {
         var rows = new List<long>();
         for (long mod = 1; mod <= 1_000_000; mod++)
-        {
             rows.Add(Append(mod, mod + 1));
-        }
 
         var before = _history.Bytes;
 
@@ -47,9 +43,7 @@ public sealed class HistoryTests
         Assert.Null(Mod(rows[0]));
         Assert.Null(Mod(History.NoRow));
         for (var i = 900_000; i < rows.Count; i++)
-        {
             Assert.Equal(i + 1, Mod(rows[i]));
-        }
     }
 
     private static VersionRow Newer(long row) => new(new KeyVersion(long.MaxValue, 0, 1, 2, 0, 1), row);

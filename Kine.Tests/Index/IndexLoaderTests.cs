@@ -18,9 +18,7 @@ public sealed class IndexLoaderTests
         var arrived = new List<(RecordMetadata Record, byte[] Key)>();
         await using var loader = new IndexLoader((in RecordMetadata record, ReadOnlySpan<byte> key) => arrived.Add((record, key.ToArray())));
         for (var i = 0; i < count; i++)
-        {
             loader.Add(Record(i), Key(i));
-        }
 
         await loader.Finish();
 
@@ -41,9 +39,7 @@ public sealed class IndexLoaderTests
         await using var loader = new IndexLoader((in RecordMetadata _, ReadOnlySpan<byte> _) =>
         {
             if (applied % 1000 == 0)
-            {
                 Thread.Sleep(1);
-            }
 
             ahead = Math.Max(ahead, Volatile.Read(ref added) - applied++);
         });
@@ -65,9 +61,7 @@ public sealed class IndexLoaderTests
         await using var loader = new IndexLoader((in RecordMetadata record, ReadOnlySpan<byte> _) =>
         {
             if (record.Revision == 1000)
-            {
                 throw new ArgumentException("out of order");
-            }
 
             applied++;
         });
@@ -75,9 +69,7 @@ public sealed class IndexLoaderTests
         var error = Assert.Throws<ArgumentException>(() =>
         {
             for (var i = 0; i < 100_000; i++)
-            {
                 loader.Add(Record(i), [1]);
-            }
         });
 
         Assert.Equal("out of order", error.Message);
@@ -105,9 +97,7 @@ public sealed class IndexLoaderTests
             applied++;
         });
         for (var i = 0; i < 1500; i++)
-        {
             loader.Add(Record(i), [1]);
-        }
 
         begun.Wait();
         var end = loader.DisposeAsync();

@@ -18,9 +18,7 @@ internal sealed class IndexModel
     public void Apply(byte[] key, KeyVersion version)
     {
         if (!_versions.TryGetValue(key, out var versions))
-        {
             _versions[key] = versions = [];
-        }
 
         versions.Add(version);
         _log.Add(version.Id, key);
@@ -33,9 +31,7 @@ internal sealed class IndexModel
         versions.RemoveAt(versions.Count - 1);
         _log.Remove(id);
         if (versions.Count == 0)
-        {
             _versions.Remove(key);
-        }
     }
 
     public KeyVersion Newest(byte[] key) => _versions.TryGetValue(key, out var versions) ? versions[^1] : default;
@@ -53,9 +49,7 @@ internal sealed class IndexModel
     public void Delete(List<RecordId> ids)
     {
         foreach (var id in ids)
-        {
             Assert.True(_log.Remove(id), $"{id} was not in the log (any more)");
-        }
     }
 
     /// <summary>The records that must be in the log after a finished compaction to <paramref name="compacted"/>, by etcd's rule.</summary>
@@ -68,9 +62,7 @@ internal sealed class IndexModel
             {
                 var superseded = i + 1 < versions.Count ? versions[i + 1].Mod : long.MaxValue;
                 if (versions[i].IsTombstone ? versions[i].Mod >= compacted : superseded > compacted)
-                {
                     kept.Add(versions[i].Id);
-                }
             }
         }
 
@@ -83,9 +75,7 @@ internal sealed class IndexModel
         var index = new KeyIndex();
         index.BeginLoad();
         foreach ((var id, var key) in _log)
-        {
             index.Apply(key, _versions[key].Single(version => version.Id == id));
-        }
 
         index.FinishLoad();
         return index;

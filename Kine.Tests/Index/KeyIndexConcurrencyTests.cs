@@ -26,9 +26,7 @@ public sealed class KeyIndexConcurrencyTests
     {
         Thread[] readers = [.. Enumerable.Range(0, 3).Select(i => new Thread(() => ReadAll(seed * 100 + i)))];
         foreach (var reader in readers)
-        {
             reader.Start();
-        }
 
         try
         {
@@ -38,9 +36,7 @@ public sealed class KeyIndexConcurrencyTests
         {
             Volatile.Write(ref _published, -1);
             foreach (var reader in readers)
-            {
                 reader.Join();
-            }
         }
 
         Assert.Empty(_faults);
@@ -53,9 +49,7 @@ public sealed class KeyIndexConcurrencyTests
         byte[][] keys = [.. Enumerable.Range(0, 4).Select(Key)];
         long revision = 0;
         foreach (var key in keys)
-        {
             _index.Apply(key, Related(++revision));
-        }
 
         Thread[] readers = [.. Enumerable.Range(0, 2).Select(_ => new Thread(() =>
         {
@@ -68,20 +62,14 @@ public sealed class KeyIndexConcurrencyTests
             }
         }))];
         foreach (var reader in readers)
-        {
             reader.Start();
-        }
 
         for (var i = 0; i < 3_000_000 && _faults.IsEmpty; i++)
-        {
             _index.Apply(keys[i & 3], Related(++revision));
-        }
 
         Volatile.Write(ref _published, -1);
         foreach (var reader in readers)
-        {
             reader.Join();
-        }
 
         Assert.Empty(_faults);
 
@@ -101,9 +89,7 @@ public sealed class KeyIndexConcurrencyTests
             var batch = (int)Math.Min(random.Next(1, 40), Revisions - revision);
             pending.Clear();
             for (var i = 0; i < batch; i++)
-            {
                 Change(random, ref window, revision + 1 + i, versions, pending);
-            }
 
             if (random.Next(10) == 0)
             {
@@ -128,22 +114,16 @@ public sealed class KeyIndexConcurrencyTests
             revision += batch;
             Volatile.Write(ref _published, revision);
             if (run is null && random.Next(30) == 0)
-            {
                 run = _index.Compact(Math.Max(_index.CompactedRevision, revision - random.Next(50, 3000)));
-            }
             else if (run is not null && run.DropHistory(200, deleted) == 0 && !run.SweepTombstones(20))
-            {
                 run = null;
-            }
         }
     }
 
     private void Change(Random random, ref int window, long revision, KeyVersion[] versions, List<(int, KeyVersion, RecordId)> pending)
     {
         if (random.Next(20) == 0)
-        {
             window = (window + 1) % Keys;
-        }
 
         var key = random.Next(4) == 0 ? random.Next(Keys) : (window + random.Next(300)) % Keys;
         var old = versions[key];
@@ -165,9 +145,7 @@ public sealed class KeyIndexConcurrencyTests
             while (Volatile.Read(ref _published) is >= 0 and long published)
             {
                 if (published == 0)
-                {
                     continue;
-                }
 
                 var oldest = Math.Max(1, _index.CompactedRevision);
                 Check(random, random.Next(2) == 0 || oldest >= published ? published : random.NextInt64(oldest, published + 1));
@@ -200,14 +178,10 @@ public sealed class KeyIndexConcurrencyTests
 
             var recount = _index.Count(part, revision);
             if (_index.CompactedRevision > revision)
-            {
                 return;
-            }
 
             if (total != _live[revision] || seen != total || digest != _digest[revision] || partCount != inPart || recount != inPart)
-            {
                 _faults.Enqueue($"at {revision}: {_live[revision]} keys, counted {total}, walked {seen}, part {inPart} counted {partCount} and {recount}");
-            }
 
             Interlocked.Increment(ref _checked);
         }
@@ -218,9 +192,7 @@ public sealed class KeyIndexConcurrencyTests
     private static ulong Digest(int key, in KeyVersion version)
     {
         if (!version.Exists || version.IsTombstone)
-        {
             return 0;
-        }
 
         var hash = ((ulong)key << 40 ^ (ulong)version.Mod) * 0x9E3779B97F4A7C15;
         return (hash ^ hash >> 29) * 0xBF58476D1CE4E5B9;

@@ -40,40 +40,24 @@ public sealed class KeyIndexPropertyTests
             {
                 var dice = _random.Next(100);
                 if (dice < 60)
-                {
                     Transaction();
-                }
                 else if (dice < 70)
-                {
                     Publish();
-                }
                 else if (dice < 73)
-                {
                     UndoUnpublished();
-                }
                 else if (dice < 74)
-                {
                     StartCompaction();
-                }
                 else if (dice < 80)
-                {
                     ContinueCompaction();
-                }
                 else if (dice < 81 && _random.Next(4) == 0)
-                {
                     Crash();
-                }
                 else
-                {
                     Read();
-                }
             }
 
             Publish();
             if (_run is not null)
-            {
                 FinishCompaction();
-            }
 
             Assert.Equal(_model.Range(KeyRange.All, long.MaxValue).Count, _index.LiveKeys);
         }
@@ -89,13 +73,9 @@ public sealed class KeyIndexPropertyTests
                 var newest = _model.Newest(key);
                 var exists = newest.Exists && !newest.IsTombstone;
                 if (exists && _random.Next(3) == 0)
-                {
                     Apply(key, KeyVersion.Tombstone(revision, sub++));
-                }
                 else
-                {
                     Apply(key, new KeyVersion(revision, sub++, exists ? newest.Create : revision, exists ? newest.Version + 1 : 1, _random.Next(3), _random.Next(99)));
-                }
             }
 
             _applied = revision;
@@ -131,14 +111,10 @@ public sealed class KeyIndexPropertyTests
         private void StartCompaction()
         {
             if (_published <= _compacted + 1)
-            {
                 return;
-            }
 
             if (_run is not null)
-            {
                 GiveUp();
-            }
 
             _compacted = _random.NextInt64(_compacted + 1, _published + 1);
             _run = _index.Compact(_compacted);
@@ -153,9 +129,7 @@ public sealed class KeyIndexPropertyTests
             }
 
             if (_random.Next(2) == 0)
-            {
                 DeleteSlice();
-            }
 
             _again = _slice;
             _slice = [];
@@ -166,14 +140,10 @@ public sealed class KeyIndexPropertyTests
         private void ContinueCompaction()
         {
             if (_run is null)
-            {
                 return;
-            }
 
             if (!NextSlice(_random.Next(1, 200)) && !_run.SweepTombstones(_random.Next(1, 50)))
-            {
                 FinishCompaction();
-            }
         }
 
         private bool NextSlice(int maxRows)
@@ -183,9 +153,7 @@ public sealed class KeyIndexPropertyTests
             var more = _run!.DropHistory(maxRows, _slice) > 0;
             _repeated = _again.Count > 0;
             if (_repeated)
-            {
                 Assert.Equal(_again, _slice);
-            }
 
             _again = [];
             return more;
@@ -215,9 +183,7 @@ public sealed class KeyIndexPropertyTests
         {
             UndoUnpublished();
             if (_run is not null)
-            {
                 GiveUp();
-            }
 
             _again = [];
             _index = _model.Load();

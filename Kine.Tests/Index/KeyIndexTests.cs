@@ -94,9 +94,7 @@ public sealed class KeyIndexTests
     {
         long revision = 1;
         for (var i = 0; i < 5000; i += 2)
-        {
             Put($"key-{i:d5}", ++revision, revision, 1);
-        }
 
         var cursor = _index.Range(KeyRange.All, revision);
         var at = revision;
@@ -109,9 +107,7 @@ public sealed class KeyIndexTests
             Delete($"key-{(i * 31 + 2) % 5000:d5}", ++revision);
             Put($"key-{(i * 17 + 1) % 5000:d5}", ++revision, revision, 1);
             if (i % 500 == 0)
-            {
                 Compact(at);
-            }
         }
 
         Assert.False(cursor.MoveNext());
@@ -158,21 +154,15 @@ public sealed class KeyIndexTests
     public void A_hundred_thousand_keys_stay_small(bool ascending, bool load)
     {
         if (load)
-        {
             _index.BeginLoad();
-        }
 
         var order = Enumerable.Range(0, 100_000).ToArray();
         if (!ascending)
-        {
             Draw.From(1).Shuffle(order);
-        }
 
         long revision = 1;
         foreach (var i in order)
-        {
             Put($"/registry/pods/ns-{i / 100:d4}/pod-{i:d6}-with-a-name-of-64-bytes-in-all-{i:d4}", ++revision, revision, 1);
-        }
 
         _index.FinishLoad();
 
@@ -185,16 +175,12 @@ public sealed class KeyIndexTests
     {
         long revision = 1;
         for (var i = 0; i < 50_000; i++)
-        {
             Put($"key-{i:d6}", ++revision, revision, 1);
-        }
 
         for (var i = 0; i < 50_000; i++)
         {
             if (i % 100 != 0)
-            {
                 Delete($"key-{i:d6}", ++revision);
-            }
         }
 
         Compact(revision + 1);
@@ -217,14 +203,10 @@ public sealed class KeyIndexTests
         })];
         long revision = 1;
         foreach (var key in keys)
-        {
             _index.Apply(key, new KeyVersion(++revision, 0, revision, 1, 0, 1));
-        }
 
         for (var i = 0; i < keys.Length; i++)
-        {
             Assert.True(_index.TryGet(keys[i], revision, out var version) && version.Mod == i + 2);
-        }
 
         Assert.Equal(keys.OrderBy(key => key, Comparer<byte[]>.Create((a, b) => a.AsSpan().SequenceCompareTo(b))), _index.Dump().Select(pair => pair.Key));
     }

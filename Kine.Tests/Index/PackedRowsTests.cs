@@ -55,9 +55,7 @@ public sealed class PackedRowsTests
 
         AssertAll();
         while (_history.Rows % HistoryChunk.Size != 0)
-        {
             Append(Row(1, 2, 3, 4, 5, 6, History.NoRow), 9);
-        }
 
         AssertAll();
     }
@@ -104,9 +102,7 @@ public sealed class PackedRowsTests
     public void A_chunk_takes_a_lease_of_its_own_for_each_of_its_rows()
     {
         for (var i = 0; i < 5 * HistoryChunk.Size; i++)
-        {
             Append(Row(i + 1, 0, 1, 1, (i % 3) switch { 0 => i + 1, 1 => -i, _ => long.MaxValue - i }, 1, History.NoRow), i + 2);
-        }
 
         AssertAll();
         Assert.InRange(_history.Bytes, 5 * HistoryChunk.Size * sizeof(long), 5 * HistoryChunk.Size * 14);
@@ -120,9 +116,7 @@ public sealed class PackedRowsTests
         var random = Draw.From(5);
         var newest = new VersionRow[keys];
         for (var i = 0; i < keys; i++)
-        {
             newest[i] = Row(i + 2, 0, i + 2, 1, 0, 256, History.NoRow);
-        }
 
         for (long revision = keys + 2; revision < keys + 2 + updates; revision++)
         {
@@ -138,9 +132,7 @@ public sealed class PackedRowsTests
     public void Dropped_chunks_are_not_counted_any_more()
     {
         for (var i = 0; i < 10 * HistoryChunk.Size; i++)
-        {
             Append(Row(Random.Shared.NextInt64(), 0, 1, 1, Random.Shared.NextInt64(), 1, History.NoRow), i + 2);
-        }
 
         var before = _history.Bytes;
 
@@ -160,9 +152,7 @@ public sealed class PackedRowsTests
         var readers = Enumerable.Range(0, 2).Select(seed => new Thread(() => ReadAll(seed)) { IsBackground = true }).ToList();
         readers.ForEach(reader => reader.Start());
         for (var i = 0; i < count; i++)
-        {
             Volatile.Write(ref published, _history.Append(Distinct(i, published), Distinct(i + 1, i).ToVersion()));
-        }
 
         readers.ForEach(reader => reader.Join());
         Assert.Null(failure);

@@ -18,9 +18,7 @@ public sealed class ValueCacheTests
         {
             cache.Add(new RecordId(i, 0), new byte[random.Next(1, 3000)]);
             if (i % 1000 == 0)
-            {
                 Assert.InRange(cache.Bytes, 0, bound);
-            }
         }
 
         Assert.InRange(cache.Bytes, bound * 7 / 10, bound);
@@ -31,22 +29,16 @@ public sealed class ValueCacheTests
     {
         var cache = new ValueCache(4 << 20);
         for (var i = 0; i < 1000; i++)
-        {
             cache.Add(new RecordId(i, 0), new byte[500]);
-        }
 
         for (var round = 0; round < 3; round++)
         {
             for (var i = 0; i < 1000; i++)
-            {
                 cache.TryGet(new RecordId(i, 0), out _);
-            }
         }
 
         for (var i = 10_000; i < 200_000; i++)
-        {
             cache.Add(new RecordId(i, 0), new byte[500]);
-        }
 
         Assert.Equal(1000, Enumerable.Range(0, 1000).Count(i => cache.TryGet(new RecordId(i, 0), out _)));
     }
@@ -63,9 +55,7 @@ public sealed class ValueCacheTests
                 {
                     var id = new RecordId(phase * 10_000 + i, 3);
                     if (!cache.TryGet(id, out _))
-                    {
                         cache.Add(id, new byte[500]);
-                    }
                 }
             }
         }
@@ -79,29 +69,21 @@ public sealed class ValueCacheTests
     {
         var cache = new ValueCache(64 << 20);
         for (var i = 0; i < 5000; i++)
-        {
             cache.Add(new RecordId(7, i), BitConverter.GetBytes(i));
-        }
 
         for (var i = 0; i < 5000; i += 2)
-        {
             cache.Remove(new RecordId(7, i));
-        }
 
         Assert.Equal(2500, cache.Count);
         for (var i = 0; i < 5000; i++)
         {
             Assert.Equal(i % 2 == 1, cache.TryGet(new RecordId(7, i), out var value));
             if (i % 2 == 1)
-            {
                 Assert.Equal(i, BitConverter.ToInt32(value.Span));
-            }
         }
 
         for (var i = 1; i < 5000; i += 2)
-        {
             cache.Remove(new RecordId(7, i));
-        }
 
         Assert.Equal(0, cache.Bytes);
     }
@@ -143,18 +125,12 @@ public sealed class ValueCacheTests
                 var number = (int)(20_000 * Math.Pow(random.NextDouble(), 3));
                 var id = new RecordId(number, number % 3);
                 if (cache.TryGet(id, out var value))
-                {
                     Assert.Equal(number, BitConverter.ToInt32(value.Span));
-                }
                 else
-                {
                     cache.Add(id, BitConverter.GetBytes(number).Concat(new byte[number % 500]).ToArray());
-                }
 
                 if (random.Next(50) == 0)
-                {
                     cache.Remove(id);
-                }
             }
         });
         Assert.InRange(cache.Bytes, 1, 3 << 20);

@@ -67,15 +67,11 @@ public sealed class ApiServerStore(EtcdChannel channel)
         while (page.Kvs.Count < page.Count)
         {
             if (betweenPages is not null)
-            {
                 await betweenPages();
-            }
 
             page = await Page(prefix, limit, revision, items[^1].Key);
             if (page.Count != expected - items.Count)
-            {
                 throw new InvalidOperationException($"a page counts {page.Count} keys where {expected - items.Count} are left");
-            }
 
             items.AddRange(page.Kvs);
         }

@@ -40,9 +40,7 @@ public abstract class KubernetesContract : IAsyncLifetime
         string[] prefixes = [Pods, "/registry/configmaps/", "/registry/leases/"];
         var caches = new List<(string Prefix, WatchCache Cache)>();
         foreach (var prefix in prefixes)
-        {
             caches.Add((prefix, await WatchCache.Start(_store, prefix)));
-        }
 
         var writes = new ConcurrentDictionary<long, (string Key, long Expected, bool Delete)>();
         await Task.WhenAll(Enumerable.Range(0, 50).Select(async client =>
@@ -61,9 +59,7 @@ public abstract class KubernetesContract : IAsyncLifetime
                     : delete ? (await store.Delete(key, expected)).Revision
                     : (await store.Update(key, value, expected)).Revision;
                 if (revision != 0)
-                {
                     Assert.True(writes.TryAdd(revision, (key, expected, delete)), $"two writes were answered with revision {revision}");
-                }
             }
         }));
         var last = await _store.CurrentRevision(Pods);
@@ -109,18 +105,14 @@ public abstract class KubernetesContract : IAsyncLifetime
             }
         }
         foreach (var store in stores)
-        {
             store.Channel.Dispose();
-        }
     }
 
     [Fact]
     public async Task Pages_of_a_list_are_of_one_revision_whatever_is_written_meanwhile()
     {
         for (var i = 0; i < 1050; i += 50)
-        {
             await Task.WhenAll(Enumerable.Range(i, 50).Select(n => _store.Create($"{Pods}ns/{n:00000}", "first")));
-        }
 
         var round = 0;
         var (revision, items) = await _store.List(Pods, 100, async () =>
@@ -164,9 +156,7 @@ public abstract class KubernetesContract : IAsyncLifetime
         var noise = Task.Run(async () =>
         {
             for (var i = 0; !stop.IsCancellationRequested; i++)
-            {
                 await _channel.Put($"/registry/events/{i % 100}", $"{i}");
-            }
         });
         for (var i = 0; i < 20; i++)
         {
@@ -198,9 +188,7 @@ public abstract class KubernetesContract : IAsyncLifetime
     {
         var first = await _store.Create($"{Pods}c/1", "v");
         for (var i = 0; i < 30; i++)
-        {
             await _channel.Put($"{Pods}c/1", $"v{i}");
-        }
 
         using var old = await _store.WatchAfter(Pods, first);
         using var current = await WatchCache.Start(_store, Pods);

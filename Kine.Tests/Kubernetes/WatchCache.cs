@@ -59,21 +59,15 @@ public sealed class WatchCache : IDisposable
         while (true)
         {
             if (_reader.IsCompleted)
-            {
                 await _reader;
-            }
 
             lock (_lock)
             {
                 if (_progress >= revision || _revision >= revision)
-                {
                     return new Dictionary<string, KeyValue>(_items);
-                }
             }
             if (DateTime.UtcNow > deadline)
-            {
                 throw new TimeoutException($"no progress up to {revision} within {within}; the last was {Progress}");
-            }
 
             await _call.Write(new WatchRequest { ProgressRequest = new WatchProgressRequest() });
             await Task.Delay(100);
@@ -96,40 +90,28 @@ public sealed class WatchCache : IDisposable
     private void Apply(WatchResponse reply)
     {
         if (reply.Canceled)
-        {
             throw new InvalidOperationException($"the watch was canceled: {reply}");
-        }
 
         if (reply.Events.Count == 0 && !reply.Created)
-        {
             _progress = Math.Max(_progress, reply.Header.Revision);
-        }
         // A revision is never split over two replies, so within one reply it may repeat, and between two it must rise.
         var before = _revision;
         foreach (var change in reply.Events)
         {
             if (change.Kv.ModRevision <= Math.Max(before, _progress) || change.Kv.ModRevision < _revision)
-            {
                 throw new InvalidOperationException($"an event of {change.Kv.ModRevision} after revision {_revision}, progress {_progress}");
-            }
 
             _revision = change.Kv.ModRevision;
             _events.Add(change);
             var key = change.Kv.Key.ToStringUtf8();
             var known = _items.GetValueOrDefault(key);
             if (!Equals(known, change.PrevKv))
-            {
                 throw new InvalidOperationException($"the event of {_revision} says that {key} was {change.PrevKv}, but it was {known}");
-            }
 
             if (change.Type == Event.Types.EventType.Put)
-            {
                 _items[key] = change.Kv;
-            }
             else
-            {
                 _items.Remove(key);
-            }
         }
     }
 }

@@ -177,9 +177,7 @@ public sealed class LeaseShareTests
         answer.SetException(EtcdErrors.LeaderChanged);
         var errors = new List<EtcdException>();
         foreach (var one in asking)
-        {
             errors.Add(await Assert.ThrowsAsync<EtcdException>(() => one));
-        }
 
         Assert.Equal(4, errors.Distinct(ReferenceEqualityComparer.Instance).Count());
         Assert.All(errors, error => Assert.Equal(EtcdErrors.LeaderChanged.Message, error.Message));
@@ -190,9 +188,7 @@ public sealed class LeaseShareTests
     {
         const int leases = 50_000;
         for (var i = 0; i < leases; i++)
-        {
             Grant(i, 5 + (i * 7919 % 100));
-        }
 
         var count = 0;
         for (var second = 5; second < 105; second++)

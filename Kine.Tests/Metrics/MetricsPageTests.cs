@@ -109,9 +109,7 @@ public sealed class MetricsPageTests
         using (var channel = new EtcdChannel(kine.Address))
         {
             for (var i = 0; i < 3; i++)
-            {
                 await channel.Put(new PutRequest { Key = ByteString.CopyFromUtf8("key") });
-            }
         }
 
         await prometheus.Sees("sum(grpc_server_handled_total{grpc_method=\"Put\",grpc_code=\"OK\"})", 3);

@@ -80,16 +80,12 @@ public sealed class MigrateTests : IDisposable
         await using var from = await EtcdServer.StartNew();
         using var source = new EtcdChannel(from.Address);
         for (var i = 0; i < 500; i++)
-        {
             await source.Put($"/key/{i:000}", $"value {i}");
-        }
 
         await using var to = await KineServer.StartNew();
         using var target = new EtcdChannel(to.Address);
         for (var i = 0; i < 200; i++)
-        {
             await target.Put($"/key/{i:000}", i == 7 ? "from before" : $"value {i}");
-        }
 
         var said = await SnapshotTools.Kine("migrate", "--from", $"http://{from.Address}", "--to", $"http://{to.Address}");
 

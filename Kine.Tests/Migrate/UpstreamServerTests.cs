@@ -56,15 +56,11 @@ public sealed class UpstreamServerTests : IDisposable
     private static Kine.Grains.Reads.RangeReply Range(RangeRequest request, bool refusesWholeRange)
     {
         if (request.RangeEnd != ByteString.CopyFromUtf8("0"))
-        {
             return refusesWholeRange ? throw new EtcdException(StatusCode.Unknown, "invalid byte sequence") : FakeEtcdApi.Reply(Revision);
-        }
 
         var rest = Enumerable.Range(0, Keys).Select(Pair).Where(pair => pair.Key.Span.SequenceCompareTo(request.Key.Span) >= 0).ToList();
         if (request.CountOnly)
-        {
             return new() { Revision = Revision, Count = rest.Count, First = [], KvsLength = 0 };
-        }
 
         var page = rest.Take((int)request.Limit).Select(pair => (ReadOnlyMemory<byte>)pair.ToByteArray()).ToArray();
         return new() { Revision = Revision, Count = rest.Count, More = rest.Count > page.Length, First = page, KvsLength = page.Sum(FakeEtcdApi.FieldLength) };

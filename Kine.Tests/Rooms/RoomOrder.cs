@@ -17,9 +17,7 @@ internal sealed class RoomOrder
         for (var place = 0; place < places.Length; place++)
         {
             foreach (var room in places[place].Split(' '))
-            {
                 _places.Add(room, place);
-            }
         }
     }
 
@@ -30,15 +28,11 @@ internal sealed class RoomOrder
         foreach ((var from, var to) in TypeReferences.Of(assembly).Distinct())
         {
             if (RoomOf(from) is not { } room || RoomOf(to) is not { } other || room == other || _places[other] < _places[room])
-            {
                 continue;
-            }
 
             var arrow = $"{room} -> {other}";
             if (!back.TryGetValue(arrow, out var types))
-            {
                 back.Add(arrow, types = []);
-            }
 
             types.Add($"{from.Name} names {to.Name}");
         }
@@ -50,14 +44,10 @@ internal sealed class RoomOrder
     private string? RoomOf(Type type)
     {
         if (type.Namespace == _project)
-        {
             return ".";
-        }
 
         if (type.Namespace?.StartsWith(_project + ".", StringComparison.Ordinal) != true)
-        {
             return null;
-        }
 
         var room = type.Namespace[(_project.Length + 1)..].Split('.')[0];
         return _places.ContainsKey(room) ? room : throw new InvalidOperationException($"{type.FullName} stands in a room without a place: {room}");

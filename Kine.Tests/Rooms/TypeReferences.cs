@@ -27,18 +27,14 @@ internal static class TypeReferences
             var named = new HashSet<Type>();
             Read(type, named);
             foreach (var other in named.Where(other => other.Assembly == assembly).Select(Outermost).Distinct())
-            {
                 yield return (Outermost(type), other);
-            }
         }
     }
 
     private static Type Outermost(Type type)
     {
         while (type.DeclaringType is { } outer)
-        {
             type = outer;
-        }
 
         return type.IsGenericType ? type.GetGenericTypeDefinition() : type;
     }
@@ -49,9 +45,7 @@ internal static class TypeReferences
         AddAll(type.GetInterfaces(), named);
         AddAttributes(type, named);
         foreach (var parameter in type.GetGenericArguments())
-        {
             AddAll(parameter.GetGenericParameterConstraints(), named);
-        }
 
         foreach (var field in type.GetFields(All))
         {
@@ -60,9 +54,7 @@ internal static class TypeReferences
         }
 
         foreach (var property in type.GetProperties(All))
-        {
             AddAttributes(property, named);
-        }
 
         foreach (var method in type.GetMethods(All).Concat<MethodBase>(type.GetConstructors(All)))
         {
@@ -75,9 +67,7 @@ internal static class TypeReferences
     private static void ReadBody(MethodBase method, HashSet<Type> named)
     {
         if (method.GetMethodBody() is not { } body)
-        {
             return;
-        }
 
         AddAll(body.LocalVariables.Select(local => local.LocalType), named);
         AddAll(body.ExceptionHandlingClauses.Where(clause => clause.Flags == ExceptionHandlingClauseOptions.Clause).Select(clause => clause.CatchType), named);
@@ -89,9 +79,7 @@ internal static class TypeReferences
             var value = code[at] == TwoByteCode ? unchecked((short)(code[at++] << 8 | code[at++])) : code[at++];
             var operand = Codes[value].OperandType;
             if (operand is OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType)
-            {
                 AddMember(method.Module.ResolveMember(BitConverter.ToInt32(code, at), typeArguments, methodArguments)!, named);
-            }
 
             at += operand switch
             {
@@ -133,22 +121,16 @@ internal static class TypeReferences
     private static void AddAll(IEnumerable<Type?> types, HashSet<Type> named)
     {
         foreach (var type in types)
-        {
             Add(type, named);
-        }
     }
 
     private static void Add(Type? type, HashSet<Type> named)
     {
         while (type is { HasElementType: true })
-        {
             type = type.GetElementType();
-        }
 
         if (type is null || type.IsGenericParameter || !named.Add(type))
-        {
             return;
-        }
 
         AddAll(type.IsGenericType ? type.GetGenericArguments() : [], named);
     }

@@ -36,9 +36,7 @@ public sealed class DeactivationTests
         await cluster.Grains.GetGrain<ILastingProbeGrain>("lasting").Echo(1);
 
         for (var i = 0; i < 8; i++)
-        {
             await ProbeCluster.Advance(TimeSpan.FromSeconds(1));
-        }
 
         await cluster.Log.Until("idle gone ActivationIdle");
         Assert.Equal(0, cluster.Log.CountOf("lasting gone ActivationIdle"));

@@ -18,9 +18,7 @@ public sealed class ErrorLog : ILoggerProvider, ILogger
         LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         if (logLevel >= LogLevel.Warning)
-        {
             Errors.Enqueue(exception);
-        }
     }
 
     public void Dispose()

@@ -24,9 +24,7 @@ public sealed class ExceptionTests
     {
         await using var cluster = await ProbeCluster.Start();
         foreach (var grain in Probes(cluster))
-        {
             await grain.Notify("hello");
-        }
 
         await cluster.Log.Until("hello", times: 2);
     }

@@ -17,14 +17,10 @@ public abstract class ProbeGrainBase(ProbeLog log) : Grain, IProbeGrain
     {
         log.Add($"{Name} activating");
         if (Name.StartsWith("slow", StringComparison.Ordinal))
-        {
             await log.Gate($"{Name} activation");
-        }
 
         if (Interlocked.Decrement(ref log.FailActivations) >= 0)
-        {
             throw new InvalidOperationException("not today");
-        }
 
         log.Add($"{Name} active");
     }
@@ -83,9 +79,7 @@ public abstract class ProbeGrainBase(ProbeLog log) : Grain, IProbeGrain
             {
                 log.Add($"{name} tick");
                 if (fails)
-                {
                     throw new InvalidOperationException("a bad tick");
-                }
 
                 await log.Gate($"{name} timer").WaitAsync(token);
                 log.Add($"{name} tock");
@@ -111,9 +105,7 @@ public abstract class ProbeGrainBase(ProbeLog log) : Grain, IProbeGrain
     public Task Whisper(string word)
     {
         foreach (var observer in _observers)
-        {
             observer.Overhear(word);
-        }
 
         return Task.CompletedTask;
     }

@@ -28,9 +28,7 @@ public sealed class ProbeLog
         while (CountOf(entry) < times)
         {
             if (DateTime.UtcNow > deadline)
-            {
                 throw new TimeoutException($"'{entry}' did not come {times} times: {string.Join(", ", _entries)}");
-            }
 
             await Task.Delay(2);
         }

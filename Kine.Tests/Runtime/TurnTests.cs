@@ -13,9 +13,7 @@ public sealed class TurnTests
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(async () =>
         {
             for (var i = 0; i < 250; i++)
-            {
                 await grain.Increment();
-            }
         })));
 
         Assert.Equal(2000, await grain.Count());

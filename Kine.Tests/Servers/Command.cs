@@ -25,9 +25,7 @@ public sealed record Command(int ExitCode, string Output, string Errors)
             WorkingDirectory = folder ?? Path.GetTempPath(),
         };
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
-        {
             start.Environment[name] = value;
-        }
 
         using var process = Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start");
         var output = process.StandardOutput.ReadToEndAsync();

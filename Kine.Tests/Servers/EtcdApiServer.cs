@@ -35,9 +35,7 @@ public abstract class EtcdApiServer : IAsyncDisposable
         while (true)
         {
             if (Process.HasExited)
-            {
                 throw new InvalidOperationException($"{Name} ended with {Process.ExitCode} at its start:\n{Process.Output}");
-            }
 
             try
             {
@@ -49,9 +47,7 @@ public abstract class EtcdApiServer : IAsyncDisposable
             catch (Exception notYet) when (notYet is RpcError or OperationCanceledException)
             {
                 if (DateTime.UtcNow > deadline)
-                {
                     throw new TimeoutException($"{Name} gave no answer within {StartLimit}: {notYet.Message}\n{Process.Output}");
-                }
 
                 await Task.Delay(20);
             }

@@ -20,9 +20,7 @@ public static class FreePort
             {
                 var port = Random.Shared.Next(First, End);
                 if (IsFree(port) && Given.Add(port))
-                {
                     return port;
-                }
             }
         }
     }

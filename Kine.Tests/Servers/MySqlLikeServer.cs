@@ -78,19 +78,13 @@ public abstract class MySqlLikeServer : DatabaseServer
         {
             var probe = await Client("SELECT 1");
             if (probe.ExitCode == 0)
-            {
                 return;
-            }
 
             if (_process.HasExited)
-            {
                 throw new InvalidOperationException($"{Name} ended with {_process.ExitCode} at its start:\n{_process.Output}");
-            }
 
             if (DateTime.UtcNow > deadline)
-            {
                 throw new TimeoutException($"{Name} gave no answer within {StartLimit}: {probe.Errors}\n{_process.Output}");
-            }
 
             await Task.Delay(20);
         }
@@ -99,9 +93,7 @@ public abstract class MySqlLikeServer : DatabaseServer
     public override async Task Kill()
     {
         if (_process is not null)
-        {
             await _process.Kill();
-        }
     }
 
     /// <summary>Takes over the data of a server that has ended cleanly, instead of new data of its own.</summary>

@@ -51,9 +51,7 @@ public sealed class NatsServer : DatabaseServer
     public override async Task Kill()
     {
         if (_process is not null)
-        {
             await _process.Kill();
-        }
     }
 
     public override async ValueTask DisposeAsync()

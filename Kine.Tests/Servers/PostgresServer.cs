@@ -56,9 +56,7 @@ public class PostgresServer : DatabaseServer
     public override async Task Start()
     {
         if (!Directory.Exists(DataFolder))
-        {
             await Initialize();
-        }
 
         _process?.Dispose();
         var settings = _settings.Prepend("unix_socket_directories=").SelectMany(setting => new[] { "-c", setting });
@@ -67,9 +65,7 @@ public class PostgresServer : DatabaseServer
         while (true)
         {
             if (_process.HasExited)
-            {
                 throw new InvalidOperationException($"PostgreSQL ended with {_process.ExitCode} at its start:\n{_process.Output}");
-            }
 
             try
             {
@@ -79,9 +75,7 @@ public class PostgresServer : DatabaseServer
             catch (NpgsqlException notYet)
             {
                 if (DateTime.UtcNow > deadline)
-                {
                     throw new TimeoutException($"PostgreSQL gave no answer within {StartLimit}: {notYet.Message}\n{_process.Output}");
-                }
 
                 await Task.Delay(20);
             }
@@ -107,30 +101,22 @@ public class PostgresServer : DatabaseServer
         const int SigInt = 2;
         _process!.Signal(SigInt);
         if (!await _process.Exited(StartLimit))
-        {
             throw new TimeoutException($"PostgreSQL did not stop:\n{_process.Output}");
-        }
     }
 
     public override async Task Kill()
     {
         if (_process is not { HasExited: false } server)
-        {
             return;
-        }
         // Stopped first, it starts no more children.
         server.Signal(SigStop);
         var children = server.Children;
         foreach (var child in children)
-        {
             RunningProcess.Signal(child, SigKill);
-        }
 
         await server.Kill();
         while (children.Any(child => Directory.Exists($"/proc/{child}")))
-        {
             await Task.Delay(5);
-        }
     }
 
     public override async ValueTask DisposeAsync()

@@ -44,9 +44,7 @@ public sealed class PrometheusServer : IAsyncDisposable
                 using var answer = JsonDocument.Parse(last);
                 var series = answer.RootElement.GetProperty("data").GetProperty("result");
                 if (series.GetArrayLength() == 1 && double.Parse(series[0].GetProperty("value")[1].GetString()!, null) == value)
-                {
                     return;
-                }
             }
             catch (HttpRequestException)
             {

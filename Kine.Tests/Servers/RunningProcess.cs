@@ -66,9 +66,7 @@ public sealed partial class RunningProcess : IDisposable
             WorkingDirectory = folder ?? Path.GetTempPath(),
         };
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
-        {
             start.Environment[name] = value;
-        }
 
         return new RunningProcess(start);
     }
@@ -77,9 +75,7 @@ public sealed partial class RunningProcess : IDisposable
     public async Task<bool> Terminate(TimeSpan within)
     {
         if (!_process.HasExited)
-        {
             Signal(SigTerm);
-        }
 
         return await Exited(within);
     }
@@ -88,9 +84,7 @@ public sealed partial class RunningProcess : IDisposable
     public async Task Kill()
     {
         if (!_process.HasExited)
-        {
             _process.Kill();
-        }
 
         await _process.WaitForExitAsync();
     }
@@ -119,14 +113,10 @@ public sealed partial class RunningProcess : IDisposable
             var ended = _process.HasExited;
             var output = Output;
             if (output.Contains(text, StringComparison.Ordinal))
-            {
                 return output;
-            }
 
             if (ended || DateTime.UtcNow > deadline)
-            {
                 throw new TimeoutException($"\"{text}\" was not printed{(ended ? " before the end" : "")}, but:\n{output}");
-            }
 
             await Task.Delay(10);
         }
@@ -137,9 +127,7 @@ public sealed partial class RunningProcess : IDisposable
     {
         Signal(SigStop);
         while (Directory.GetDirectories($"/proc/{Pid}/task").Any(static task => !IsStopped(task)))
-        {
             await Task.Delay(1);
-        }
     }
 
     // The state comes after the name, which stands in parentheses.
@@ -161,9 +149,7 @@ public sealed partial class RunningProcess : IDisposable
     public static void Signal(int pid, int number)
     {
         if (KillProcess(pid, number) != 0)
-        {
             throw new InvalidOperationException($"kill({pid}, {number}) failed with errno {Marshal.GetLastPInvokeError()}");
-        }
     }
 
     public void Dispose()
@@ -188,9 +174,7 @@ public sealed partial class RunningProcess : IDisposable
     private void Keep(string? line)
     {
         if (line is null)
-        {
             return;
-        }
 
         lock (_output)
         {

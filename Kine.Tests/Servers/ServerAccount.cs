@@ -10,24 +10,18 @@ public static class ServerAccount
     public static void Own(string path)
     {
         if (!IsRoot)
-        {
             return;
-        }
 
         var done = Command.Run("chown", [Account, path]).GetAwaiter().GetResult();
         if (done.ExitCode != 0)
-        {
             throw new InvalidOperationException(done.Errors);
-        }
     }
 
     /// <summary>Lets every account into a folder.</summary>
     public static void Share(string folder)
     {
         if (!OperatingSystem.IsWindows())
-        {
             File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
-        }
     }
 
     public static RunningProcess Start(string program, IEnumerable<string> arguments)
@@ -42,9 +36,7 @@ public static class ServerAccount
         (var name, var all) = As(program, arguments);
         var done = await Command.Run(name, all, within: TimeSpan.FromMinutes(3), environment: environment);
         if (done.ExitCode != 0)
-        {
             throw new InvalidOperationException($"{program} ended with {done.ExitCode}:\n{done.Output}\n{done.Errors}");
-        }
 
         return done.Output;
     }

@@ -24,9 +24,7 @@ public static class TestTools
         get
         {
             if (Environment.GetEnvironmentVariable("KINE_TEST_SERVER") is { Length: > 0 } given)
-            {
                 return given;
-            }
 
             var tests = $"{Path.DirectorySeparatorChar}Kine.Tests{Path.DirectorySeparatorChar}";
             var output = AppContext.BaseDirectory;

@@ -59,9 +59,7 @@ internal sealed class EventLog
                 while (await stream.WaitToRead())
                 {
                     while (stream.TryRead(out var reply))
-                    {
                         Take(reply);
-                    }
                 }
             }
             catch (EtcdException error) when (error.Code == StatusCode.Unavailable)

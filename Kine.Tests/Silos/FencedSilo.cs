@@ -46,9 +46,7 @@ internal sealed class FencedSilo : IAsyncDisposable
     {
         using var patience = new CancellationTokenSource();
         if (_killed)
-        {
             patience.CancelAfter(StopWithoutOthers);
-        }
 
         try
         {

@@ -46,9 +46,7 @@ internal sealed class LastSiloServer : EtcdApiServer
     public override async Task Start()
     {
         for (var i = 1; i < _silos; i++)
-        {
             _others.Add(await Silo.Start(_store, Writer, _others.FirstOrDefault()));
-        }
 
         var last = Silo.Prepare(_store, Writer, _others[0]);
         LastStore = last.Store;
@@ -59,14 +57,10 @@ internal sealed class LastSiloServer : EtcdApiServer
     public override async ValueTask DisposeAsync()
     {
         if (_host is not null)
-        {
             await _host.Stop();
-        }
 
         foreach (var silo in Enumerable.Reverse(_others))
-        {
             await silo.DisposeAsync();
-        }
 
         _logging.Dispose();
         await _log.DisposeAsync();

@@ -23,9 +23,7 @@ public abstract class SiloContract(int silos) : IAsyncLifetime
     public async Task InitializeAsync()
     {
         for (var i = 0; i < silos; i++)
-        {
             _silos.Add(await Silo.Start(_store, Options, _silos.FirstOrDefault()));
-        }
 
         _first = _silos[0];
         _second = _silos[^1];
@@ -34,9 +32,7 @@ public abstract class SiloContract(int silos) : IAsyncLifetime
     public async Task DisposeAsync()
     {
         foreach (var silo in Enumerable.Reverse(_silos))
-        {
             await silo.DisposeAsync();
-        }
     }
 
     [Theory]
@@ -162,9 +158,7 @@ public abstract class SiloContract(int silos) : IAsyncLifetime
     public async Task A_watch_from_below_the_mark_is_cancelled_as_compacted()
     {
         for (var i = 0; i < 10; i++)
-        {
             await _second.Put("/registry/kind1/a", $"{i}");
-        }
 
         await _second.Api.Compact(new CompactionRequest { Revision = 8, Physical = true }, CancellationToken.None);
         await using var stream = new TestStream(_second.Api.Watches);

@@ -42,9 +42,7 @@ public sealed class SiloFencingTests
         await HoldElsewhere();
         await using var standby = await FencedSilo.Start(_log, Options);
         for (var i = 0; i < 5; i++)
-        {
             await Assert.ThrowsAsync<EtcdException>(() => standby.Silo.Put("/registry/kind1/a", "1"));
-        }
 
         Assert.DoesNotContain(standby.Silo.Logged.Errors, error => error is not null);
     }
@@ -150,18 +148,14 @@ public sealed class SiloFencingTests
         await using var second = await FencedSilo.Start(_log, Options, first);
         long[] leases = [.. Enumerable.Range(1, 32)];
         foreach (var lease in leases)
-        {
             await Assert.ThrowsAsync<EtcdException>(() => second.Silo.Api.LeaseKeepAlive(new LeaseKeepAliveRequest { ID = lease }, default));
-        }
 
         second.Connection.Cut = true;
         await _log.Release(elsewhere, default);
         await Eventually(() => first.Silo.Put("/registry/kind0/first", "v"));
         second.Connection.Cut = false;
         foreach (var lease in leases)
-        {
             await Eventually(() => first.Silo.Api.LeaseGrant(new LeaseGrantRequest { ID = lease, TTL = 8 }, default));
-        }
 
         second.Kill();
         var answer = await Eventually(() => first.Silo.Api.LeaseLeases(new LeaseLeasesRequest(), default));
@@ -177,9 +171,7 @@ public sealed class SiloFencingTests
     private static void Cut(FencedSilo[] silos, bool cut)
     {
         foreach (var silo in silos)
-        {
             silo.Connection.Cut = cut;
-        }
     }
 
     private static int Appends(FencedSilo[] silos) => silos.Sum(silo => silo.Silo.Store.Appends);

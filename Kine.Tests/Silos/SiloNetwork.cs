@@ -36,9 +36,7 @@ internal sealed class SiloNetwork : IFatalErrorHandler
         }
 
         foreach (var connection in open)
-        {
             connection.Abort(new ConnectionAbortedException("the network is cut"));
-        }
     }
 
     public bool IsUnexpected(Exception exception) => true;
@@ -50,9 +48,7 @@ internal sealed class SiloNetwork : IFatalErrorHandler
         lock (_lock)
         {
             if (!_cut)
-            {
                 _open.Add(connection);
-            }
         }
 
         if (_cut)

@@ -64,22 +64,16 @@ public sealed class BoltFileTests : IDisposable
             var random = Draw.From(seed);
             var bytes = whole.ToArray();
             for (var changes = random.Next(1, 4); changes > 0; changes--)
-            {
                 bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
-            }
 
             if (seed % 5 == 0)
-            {
                 bytes = bytes[..random.Next(bytes.Length)];
-            }
 
             try
             {
                 using var file = Open(bytes);
                 foreach (var name in file.Buckets.ToList())
-                {
                     Assert.True(file.Entries(name).Count() <= 100_000);
-                }
             }
             catch (BoltException)
             {

@@ -22,9 +22,7 @@ internal static class History
         await Grant(channel, Lease, 5000);
         await Grant(channel, NegativeLease, 6000);
         for (var i = 0; i < 300; i++)
-        {
             await channel.Put($"/registry/pods/{i % 120:000}", new string((char)('a' + (i % 26)), 10 + i));
-        }
 
         await channel.Delete("/registry/pods/003");
         await channel.Put("/registry/pods/003", "a new generation");
@@ -46,9 +44,7 @@ internal static class History
         var compacted = (await channel.Delete("/txn/a")).Header.Revision;
         await channel.Compact(compacted);
         for (var i = 0; i < 200; i++)
-        {
             await channel.Put($"/registry/services/{i % 50}", $"after the compaction {i}");
-        }
 
         await channel.Put("/leased/a", "detached");
         await channel.Delete("/registry/services/7");

@@ -99,9 +99,7 @@ public sealed class InterruptedRestoreTests : IDisposable
             var ended = await restore.Exited(TimeSpan.FromMilliseconds(wait));
             await restore.Kill();
             if (!ended)
-            {
                 continue;
-            }
 
             Assert.True(restore.ExitCode == 0 || restore.Output.Contains("not empty", StringComparison.Ordinal), restore.Output);
             break;
@@ -120,9 +118,7 @@ public sealed class InterruptedRestoreTests : IDisposable
         store.AfterAppend = batch =>
         {
             if (batch.Records.Count > 0 && batch.Records[0].Revision > 10_000)
-            {
                 inner.Delete(new[] { new RecordId(batch.Records[0].Revision, 0) }, default).GetAwaiter().GetResult();
-            }
         };
 
         var failed = await Assert.ThrowsAsync<ImportException>(() => HistoryImport.Run(new SnapshotSource(file, "a file"), store, TimeProvider.System, _ => { }, default));
@@ -140,18 +136,12 @@ public sealed class InterruptedRestoreTests : IDisposable
         Action<AppendBatch> fail = _ =>
         {
             if (++done >= appends)
-            {
                 throw landed ? new OutcomeUnknownException("lost on the way") : new StoreUnavailableException("not there");
-            }
         };
         if (landed)
-        {
             store.AfterAppend = fail;
-        }
         else
-        {
             store.BeforeAppend = fail;
-        }
 
         await Assert.ThrowsAnyAsync<Exception>(() => HistoryImport.Run(new SnapshotSource(file, "a file", identity), store, TimeProvider.System, _ => { }, default));
     }
@@ -169,14 +159,10 @@ public sealed class InterruptedRestoreTests : IDisposable
         await store.Open(default);
         var text = new StringBuilder();
         foreach (var record in await store.ReadRecords(default, long.MaxValue, int.MaxValue, long.MaxValue, default))
-        {
             text.AppendLine(CultureInfo.InvariantCulture, $"{record.Id} {Convert.ToHexString(record.Key.Span)} {record.CreateRevision} {record.Version} {record.Lease} {record.Value.Length}");
-        }
 
         foreach (var row in (await store.ReadSide(default)).OrderBy(row => row.Kind).ThenBy(row => Convert.ToHexString(row.Key)))
-        {
             text.AppendLine(CultureInfo.InvariantCulture, $"{row.Kind} {Convert.ToHexString(row.Key)} {Convert.ToHexString(row.Value!)}");
-        }
 
         text.AppendLine(CultureInfo.InvariantCulture, $"{(await store.ReadFence(default)).LastRevision}");
         return text.ToString();

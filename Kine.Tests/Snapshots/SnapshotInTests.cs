@@ -80,9 +80,7 @@ public sealed class SnapshotInTests : IAsyncLifetime
         using var theirs = JsonDocument.Parse(await SnapshotTools.EtcdutlStatus(Snapshot));
         using var ours = JsonDocument.Parse(await SnapshotTools.Kine("snapshot", "status", Snapshot, "--json"));
         foreach (var name in new[] { "hash", "revision", "totalSize" })
-        {
             Assert.Equal(theirs.RootElement.GetProperty(name).GetInt64(), ours.RootElement.GetProperty(name).GetInt64());
-        }
 
         var live = await _channel.Range(new RangeRequest { Key = Google.Protobuf.ByteString.CopyFrom(0), RangeEnd = Google.Protobuf.ByteString.CopyFrom(0), CountOnly = true });
         Assert.Equal(live.Count, ours.RootElement.GetProperty("totalKey").GetInt64());

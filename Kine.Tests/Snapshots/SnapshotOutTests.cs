@@ -49,9 +49,7 @@ public sealed class SnapshotOutTests : IAsyncLifetime
         // Enough for branch pages above branch pages; then everything goes again, page by page.
         await History.Write(_channel);
         for (var i = 0; i < 200; i++)
-        {
             await _channel.Txn(new TxnRequest { Success = { Enumerable.Range(0, 100).Select(j => Put($"/many/{i}/{j}", new string('m', 300))) } });
-        }
 
         await SnapshotTools.EtcdctlSave(_kine, _folder["snapshot.db"]);
         await using var etcd = EtcdServer.Prepare();
@@ -119,9 +117,7 @@ public sealed class SnapshotOutTests : IAsyncLifetime
             {
                 var put = await _channel.Put($"/busy/{i % 10}", new string('x', 2000));
                 if (i % 50 == 49)
-                {
                     await _channel.Compact(put.Header.Revision - 10, physical: false);
-                }
             }
         });
 
@@ -139,9 +135,7 @@ public sealed class SnapshotOutTests : IAsyncLifetime
 
             // Keys are overwritten in turn: at one revision, the last write to each is one of the last ten revisions.
             if (busy.Count == 10)
-            {
                 Assert.Equal(Enumerable.Range(0, 10).Select(i => there.Header.Revision - i).Order(), busy.Select(pair => pair.ModRevision).Order());
-            }
 
             Assert.Equal(there.Header.Revision, there.Kvs.Max(pair => pair.ModRevision));
         }
@@ -172,9 +166,7 @@ public sealed class SnapshotOutTests : IAsyncLifetime
     {
         await History.Write(_channel);
         for (var i = 0; i < 40; i++)
-        {
             await _channel.Put($"/filler/{i}", new string('f', 100_000));
-        }
 
         await foreach (var reply in _channel.ServerStream<SnapshotResponse>(EtcdMethods.Snapshot, new SnapshotRequest()))
         {

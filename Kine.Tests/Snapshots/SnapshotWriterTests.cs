@@ -41,9 +41,7 @@ public sealed class SnapshotWriterTests : IAsyncLifetime
         var ended = await Assert.ThrowsAsync<EtcdException>(async () =>
         {
             while (await pieces.MoveNextAsync())
-            {
                 Assert.True(pieces.Current.Remaining > 0);
-            }
         });
 
         Assert.Equal(EtcdErrors.Compacted.Message, ended.Message);
@@ -66,9 +64,7 @@ public sealed class SnapshotWriterTests : IAsyncLifetime
     {
         await Append(100, 10, 101);
         for (var revision = 2; revision <= 101; revision++)
-        {
             _index.Apply("key"u8, new KeyVersion(revision, 0, 2, revision - 1, 0, 10));
-        }
 
         using var point = Point(101, 51);
 
@@ -83,9 +79,7 @@ public sealed class SnapshotWriterTests : IAsyncLifetime
     {
         var batch = new AppendBatch { Token = new FenceToken(_fence.Epoch, _fence.Holder), ExpectedRevision = 1, LastRevision = last };
         for (var revision = 2; revision < count + 2; revision++)
-        {
             batch.Records.Add(new LogRecord(revision, 0, "key"u8.ToArray(), 2, revision - 1, 0, false, new byte[valueLength]));
-        }
 
         await _store.Append(batch);
     }

@@ -23,9 +23,7 @@ internal static class LogFiller
         var value = new byte[valueLength];
         Random.Shared.NextBytes(value);
         for (var revision = last + 1; revision <= last + count; revision++)
-        {
             batch.Records.Add(new LogRecord(revision, 0, System.Text.Encoding.ASCII.GetBytes($"/key/{revision}"), revision, 1, 0, false, value));
-        }
 
         await store.Append(batch);
         return last + count;

@@ -24,9 +24,7 @@ public sealed class SqliteBackgroundTests : IDisposable
         var delete = store.Delete(Ids(2, Count - 100), default);
         var before = 0;
         for (; !delete.IsCompleted; before++)
-        {
             last = await LogFiller.Append(store, token, last, 1, 100);
-        }
 
         await delete;
 
@@ -65,9 +63,7 @@ public sealed class SqliteBackgroundTests : IDisposable
 
         var defragment = store.Defragment(default);
         while (!defragment.IsCompleted)
-        {
             last = await LogFiller.AppendOne(store, token, last);
-        }
 
         await defragment;
         await store.DisposeAsync();
@@ -86,9 +82,7 @@ public sealed class SqliteBackgroundTests : IDisposable
         await store.Open(default);
         (var token, var last) = await LogFiller.Fill(store, 1);
         for (var i = 0; i < 20; i++)
-        {
             last = await LogFiller.Append(store, token, last, 64, 4000);
-        }
 
         var whole = new FileInfo(Path + "-wal").Length;
         await store.DisposeAsync();

@@ -94,9 +94,7 @@ public sealed partial class SqliteStoreTests : IDisposable
         try
         {
             while (!File.Exists(lockFile) || !Held(lockFile))
-            {
                 await Task.Delay(10);
-            }
 
             await using var store = Create();
             await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
@@ -109,9 +107,7 @@ public sealed partial class SqliteStoreTests : IDisposable
 
         // What the holder started inherited the lock and may end a moment later.
         while (Held(lockFile))
-        {
             await Task.Delay(10);
-        }
 
         await using var after = Create();
         await after.Open(default);
@@ -246,9 +242,7 @@ public sealed partial class SqliteStoreTests : IDisposable
         var writes = Task.Run(async () =>
         {
             for (var at = last; !stop.IsCancellationRequested; at++)
-            {
                 await LogFiller.AppendOne(store, token, at);
-            }
         });
         await using (var source = RawDatabase.Open(Path))
         await using (var target = RawDatabase.Open(copy))
@@ -280,9 +274,7 @@ public sealed partial class SqliteStoreTests : IDisposable
         var reads = Task.Run(async () =>
         {
             while (!stop.IsCancellationRequested)
-            {
                 await store.ScanMetadata(default, long.MaxValue, 2000, (in RecordMetadata _, ReadOnlySpan<byte> _) => { }, default);
-            }
         });
 
         long highest = 0;
@@ -308,9 +300,7 @@ public sealed partial class SqliteStoreTests : IDisposable
         await store.Open(default);
         var start = Stopwatch.GetTimestamp();
         for (var i = 0; i < 3; i++)
-        {
             Sleep(milliseconds: 1);
-        }
 
         Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(2), "whole seconds: the packaged library was built without a finer sleep");
     }

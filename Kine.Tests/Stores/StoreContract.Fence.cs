@@ -92,9 +92,7 @@ public abstract partial class StoreContract
             Batch(1, 0),
         ];
         foreach (var batch in wrong)
-        {
             await Assert.ThrowsAsync<ArgumentException>(() => Store.Append(batch));
-        }
 
         Assert.Empty(await ReadAll());
         Assert.Equal(Mine, await Store.ReadFence(default));

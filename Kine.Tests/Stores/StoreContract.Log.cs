@@ -30,9 +30,7 @@ public abstract partial class StoreContract
         var read = await ReadAll();
         Assert.Equal(records.Length, read.Count);
         for (var i = 0; i < records.Length; i++)
-        {
             AssertSame(records[i], read[i]);
-        }
 
         var scanned = await ScanAll(page: 2);
         Assert.Equal(records.Length, scanned.Count);
@@ -52,24 +50,18 @@ public abstract partial class StoreContract
         int[] lengths = [0, 1, 4000, 8100, 8192, 70_000];
         var batch = Batch(1, 2 + lengths.Length, new LogRecord(2, 0, Bytes("/big"), 2, 1, 0, false, big));
         for (var i = 0; i < lengths.Length; i++)
-        {
             batch.Records.Add(new LogRecord(3 + i, 0, Bytes($"/k{i}"), 3 + i, 1, 0, false, RandomNumberGenerator.GetBytes(lengths[i])));
-        }
 
         await Store.Append(batch);
 
         var values = await Store.ReadValues(batch.Records.Select(record => record.Id).ToArray(), default);
         for (var i = 0; i < values.Length; i++)
-        {
             Assert.Equal(batch.Records[i].Value.ToArray(), values[i]);
-        }
 
         var read = await ReadAll();
         Assert.Equal(batch.Records.Count, read.Count);
         for (var i = 0; i < read.Count; i++)
-        {
             AssertSame(batch.Records[i], read[i]);
-        }
 
         Assert.Equal(batch.Records.Select(record => record.Value.Length), (await ScanAll()).Select(record => record.Metadata.ValueLength));
     }
@@ -107,9 +99,7 @@ public abstract partial class StoreContract
         const int Count = 100_000;
         var batch = Batch(1, 3);
         for (var sub = 0; sub < Count; sub++)
-        {
             batch.Records.Add(Tombstone(2, $"/key/{sub:d6}", sub));
-        }
 
         batch.Records.Add(Put(3, "/after", "x"));
         await Store.Append(batch);
@@ -117,9 +107,7 @@ public abstract partial class StoreContract
         var scanned = await ScanAll(page: 30_000);
         Assert.Equal(Count + 1, scanned.Count);
         for (var sub = 0; sub < Count; sub++)
-        {
             Assert.Equal((2, sub), (scanned[sub].Metadata.Revision, scanned[sub].Metadata.Sub));
-        }
 
         Assert.Equal(Bytes("/key/099999"), scanned[Count - 1].Key);
         Assert.Equal([new RecordId(2, Count - 1), new RecordId(3, 0)], (await ReadAll(new RecordId(2, Count - 2))).Select(record => record.Id));

@@ -57,9 +57,7 @@ public abstract partial class StoreContract : IAsyncLifetime
             var now = Math.Min(count, perBatch);
             var batch = Batch(last, last + now);
             for (var i = 1; i <= now; i++)
-            {
                 batch.Records.Add(Put(last + i, $"/registry/pods/{last + i}", new string('v', valueLength)));
-            }
 
             await Store.Append(batch);
             last += now;
@@ -89,9 +87,7 @@ public abstract partial class StoreContract : IAsyncLifetime
     {
         var all = new List<(RecordMetadata, byte[])>();
         while (await Store.ScanMetadata(after, to, page, (in RecordMetadata record, ReadOnlySpan<byte> key) => all.Add((record, key.ToArray())), default) is { } last)
-        {
             after = last;
-        }
 
         return all;
     }

@@ -59,9 +59,7 @@ public sealed class EventRingTests
         var ring = new EventRing(1 << 20, 1000);
         ring.Load(2, 1, []);
         for (var i = 0; i < 10; i++)
-        {
             ring.Append(_history.Write(("a", "1"), ("b", "2"), ("c", "3")).Events, 0, 2 + i);
-        }
 
         var read = new List<KeyEvent>();
         Assert.True(ring.TryRead(3, 4, 1 << 20, read, out var through));

@@ -62,9 +62,7 @@ internal sealed class FakeHistory : IEventHistory
             {
                 var revision = ++PublishedRevision;
                 for (var sub = 0; sub < changes.Length; sub++)
-                {
                     events.Add(Change(changes[sub].Key, changes[sub].Value, revision, sub));
-                }
             }
 
             _log.AddRange(events);
@@ -80,16 +78,12 @@ internal sealed class FakeHistory : IEventHistory
             Volatile.Write(ref _compactRevision, revision);
             var newest = new Dictionary<string, KeyEvent>();
             foreach (var e in _log.Where(e => e.Revision <= revision))
-            {
                 newest[KeyOf(e)] = e;
-            }
 
             foreach (var e in _log.Where(e => e.Revision <= revision).ToArray())
             {
                 if (newest[KeyOf(e)] == e && (!e.Version.IsTombstone || e.Revision == revision))
-                {
                     continue;
-                }
 
                 _log.Remove(e);
                 _pairs.Remove((KeyOf(e), e.Version.Mod, e.Version.Sub));
@@ -103,9 +97,7 @@ internal sealed class FakeHistory : IEventHistory
     {
         Interlocked.Increment(ref _reads);
         if (BeforeRead is { } before)
-        {
             await before();
-        }
 
         cancellationToken.ThrowIfCancellationRequested();
         EventPage page;
@@ -116,9 +108,7 @@ internal sealed class FakeHistory : IEventHistory
             foreach (var e in _log)
             {
                 if (e.Revision < from || e.Revision > to)
-                {
                     continue;
-                }
 
                 if (events.Count > 0 && e.Revision != events[^1].Revision && (events.Count >= maxEvents || bytes > maxBytes))
                 {
@@ -134,9 +124,7 @@ internal sealed class FakeHistory : IEventHistory
         }
 
         if (AfterRead is { } after)
-        {
             await after();
-        }
 
         return page;
     }
@@ -144,9 +132,7 @@ internal sealed class FakeHistory : IEventHistory
     public async ValueTask<ReadOnlyMemory<byte>?[]> ReadKeyValues(IReadOnlyList<VersionedKey> versions, CancellationToken cancellationToken)
     {
         if (BeforePairs is { } before)
-        {
             await before(versions);
-        }
 
         lock (_gate)
         {

@@ -64,9 +64,7 @@ internal sealed class TestStream : IAsyncDisposable
     public async Task<WatchResponse> Next()
     {
         if (!await _arrived.WaitAsync(Patience))
-        {
             throw new TimeoutException(_reading.IsFaulted ? _reading.Exception!.ToString() : "no reply came");
-        }
 
         return _replies.Take();
     }
@@ -76,9 +74,7 @@ internal sealed class TestStream : IAsyncDisposable
     {
         var events = new List<string>();
         while (events.Count < count)
-        {
             events.AddRange((await Next()).Events.Select(Text));
-        }
 
         return events;
     }
@@ -107,20 +103,14 @@ internal sealed class TestStream : IAsyncDisposable
             while (true)
             {
                 if (Gate is { } gate)
-                {
                     await gate();
-                }
 
                 if (!_stream.TryRead(out var reply))
-                {
                     break;
-                }
 
                 buffer.ResetWrittenCount();
                 while (!reply.Write(buffer, 1024))
-                {
                     await Task.Yield();
-                }
 
                 Assert.Equal(reply.Length, buffer.WrittenCount);
                 _replies.Add(WatchResponse.Parser.ParseFrom(buffer.WrittenSpan));

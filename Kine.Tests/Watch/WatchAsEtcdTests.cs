@@ -23,9 +23,7 @@ public sealed class WatchAsEtcdTests
     public Task A_compacted_watch_holds_its_id_and_the_progress_until_it_is_cancelled() => Same(async play =>
     {
         for (var i = 0; i < 5; i++)
-        {
             await play.Channel.Put("a", $"{i}");
-        }
 
         await play.Channel.Compact(4);
         await play.Create("a", start: 3, more: c => c.WatchId = 9);
@@ -108,9 +106,7 @@ public sealed class WatchAsEtcdTests
     {
         await play.Create("k", "l", more: c => (c.PrevKv, c.Fragment) = (true, asked));
         for (var i = 0; i < 2; i++)
-        {
             await play.Channel.Txn(new TxnRequest { Success = { Put("k1", Large(i)), Put("k2", Large(i)), Put("k3", Large(i)), Put("k4", Large(i)) } });
-        }
 
         await play.Expect(asked ? 4 : 3);
     });
@@ -169,9 +165,7 @@ public sealed class WatchAsEtcdTests
         public async Task Expect(int replies)
         {
             for (var i = 0; i < replies; i++)
-            {
                 Replies.Add(Text(await Read()));
-            }
         }
 
         /// <summary>Notes that many events, however they are grouped.</summary>

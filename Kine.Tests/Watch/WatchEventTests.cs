@@ -15,9 +15,7 @@ public sealed class WatchEventTests
     {
         await using var fixture = new WatchFixture(inRing ? null : WatchFixture.NoRing);
         for (var i = 2; i <= 2500; i++)
-        {
             fixture.Put($"k{i % 7}", $"{i}");
-        }
 
         var stream = fixture.Open();
         await stream.Watch("k", "l", start: 2);
@@ -33,9 +31,7 @@ public sealed class WatchEventTests
     {
         await using var fixture = new WatchFixture(WatchFixture.NoRing);
         for (var i = 0; i < 2500; i++)
-        {
             fixture.Put("k", "v");
-        }
 
         var stream = fixture.Open();
         await stream.Watch("k", start: 2);
@@ -84,18 +80,14 @@ public sealed class WatchEventTests
         await using var fixture = new WatchFixture(WatchFixture.NoRing);
         var stream = fixture.Open();
         if (start != 0)
-        {
             Write();
-        }
 
         await stream.Create("a", start: start, more: c => c.Filters.Add(WatchCreateRequest.Types.FilterType.Noput));
         await stream.Create("a", start: start, more: c => c.Filters.Add(WatchCreateRequest.Types.FilterType.Nodelete));
         await stream.Create("a", start: start, more: c => c.Filters.Add([WatchCreateRequest.Types.FilterType.Noput, WatchCreateRequest.Types.FilterType.Nodelete]));
         await stream.Create("a", start: start, more: c => c.Filters.Add((WatchCreateRequest.Types.FilterType)77));
         if (start == 0)
-        {
             Write();
-        }
 
         var seen = new List<string>();
         while (seen.Count < 6)
@@ -120,9 +112,7 @@ public sealed class WatchEventTests
     {
         await using var fixture = new WatchFixture(WatchFixture.NoRing);
         for (var i = 0; i < 3000; i++)
-        {
             fixture.Put("other", "x");
-        }
 
         fixture.Put("a", "1");
         var stream = fixture.Open();
@@ -139,22 +129,16 @@ public sealed class WatchEventTests
         var with = fixture.Open();
         var without = fixture.Open();
         if (start != 0)
-        {
             Write();
-        }
 
         await with.Watch("a", "b", start, c => c.PrevKv = true);
         await without.Watch("a", "b", start);
         if (start == 0)
-        {
             Write();
-        }
 
         var previous = new List<string>();
         while (previous.Count < 4)
-        {
             previous.AddRange((await with.Next()).Events.Select(e => e.PrevKv is null ? "none" : $"{e.PrevKv.ModRevision} {e.PrevKv.Version} {e.PrevKv.Value.ToStringUtf8()}"));
-        }
 
         Assert.Equal(["none", "2 1 1", "3 2 2", "none"], previous);
         for (var seen = 0; seen < 4;)
@@ -193,9 +177,7 @@ public sealed class WatchEventTests
         await using var fixture = new WatchFixture();
         var gates = new Dictionary<long, TaskCompletionSource>();
         for (long revision = 3; revision <= 6; revision++)
-        {
             gates[revision] = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        }
 
         fixture.History.BeforePairs = versions => gates[versions[0].Version.Mod + 1].Task;
         var with = fixture.Open();
@@ -203,9 +185,7 @@ public sealed class WatchEventTests
         await with.Watch("a", more: c => c.PrevKv = true);
         await without.Watch("a");
         for (var i = 2; i <= 6; i++)
-        {
             fixture.Put("a", $"{i}");
-        }
 
         Assert.Equal(["2 a=2", "3 a=3", "4 a=4", "5 a=5", "6 a=6"], await without.Events(5));
         Assert.Equal(["2 a=2"], await with.Events(1));
@@ -249,9 +229,7 @@ public sealed class WatchEventTests
         fixture.Write([.. Enumerable.Range(0, 10).Select(i => ($"k{i}", (string?)new string('x', 300)))]);
         var replies = new List<WatchResponse>();
         while (replies.Sum(r => r.Events.Count) < 10)
-        {
             replies.Add(await stream.Next());
-        }
 
         Assert.Equal(Enumerable.Range(0, 10).Select(i => $"k{i}"), replies.SelectMany(r => r.Events).Select(e => e.Kv.Key.ToStringUtf8()));
         if (asked)
@@ -295,9 +273,7 @@ public sealed class WatchEventTests
             var end = random.Next(4) switch { 0 => "", 1 => "\0", _ => Key() };
             var created = await stream.Watch(start, end, more: c => c.WatchId = i);
             if (!created.Canceled)
-            {
                 ranges.Add(i, (start, end));
-            }
 
             if (i % 3 == 0 && ranges.Remove(i / 2))
             {

@@ -43,9 +43,7 @@ internal sealed class WatchFixture : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (var stream in _streams)
-        {
             await stream.DisposeAsync();
-        }
 
         Assert.Equal(0, Hub.WatcherCount);
         Assert.Equal(0, Hub.UnsyncedCount);

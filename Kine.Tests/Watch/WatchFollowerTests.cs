@@ -96,9 +96,7 @@ public sealed class WatchFollowerTests
         await stream.Watch("a");
         await stream.Watch("a", start: 30);
         for (var i = 0; i < 20; i++)
-        {
             fixture.History.Put("a", "lost");
-        }
 
         fixture.History.Compact(15);
         fixture.Put("a", "came");
@@ -106,9 +104,7 @@ public sealed class WatchFollowerTests
         Assert.Equal((0, true, 15), (cancelled.WatchId, cancelled.Canceled, cancelled.CompactRevision));
         await fixture.Hub.WaitForRevision(22, default).WaitAsync(TimeSpan.FromSeconds(10));
         while (fixture.History.PublishedRevision < 30)
-        {
             fixture.Put("a", $"{fixture.History.PublishedRevision}");
-        }
 
         var live = await stream.Next();
         Assert.Equal((1, "30 a=29"), (live.WatchId, TestStream.Text(Assert.Single(live.Events))));

@@ -95,9 +95,7 @@ public sealed class WatchLifecycleTests
     {
         await using var fixture = new WatchFixture();
         for (var i = 0; i < 5; i++)
-        {
             fixture.Put("a", $"{i}");
-        }
 
         fixture.Compact(4);
         var stream = fixture.Open();
@@ -187,16 +185,12 @@ public sealed class WatchLifecycleTests
         var asking = Task.CompletedTask;
         var asked = 0;
         for (; asked < 100 && asking.IsCompleted; asked++)
-        {
             asking = stream.Create("a");
-        }
 
         Assert.InRange(asked, 8, 10);
         gate.SetResult();
         await asking.WaitAsync(TimeSpan.FromSeconds(10));
         for (var i = 0; i < asked; i++)
-        {
             Assert.Equal(i, (await stream.Next()).WatchId);
-        }
     }
 }

@@ -64,9 +64,7 @@ public sealed class WatchProgressTests
         await using var fixture = new WatchFixture();
         var stream = fixture.Open();
         for (var i = 0; i < 20; i++)
-        {
             await stream.Watch("k", "l", more: c => c.PrevKv = i % 2 == 0);
-        }
 
         using var done = new CancellationTokenSource();
         var writing = Task.Run(async () =>
@@ -75,9 +73,7 @@ public sealed class WatchProgressTests
             {
                 fixture.Put($"k{i % 10}", "v");
                 if (i % 50 == 0)
-                {
                     await Task.Delay(1);
-                }
             }
 
             await done.CancelAsync();
@@ -148,9 +144,7 @@ public sealed class WatchProgressTests
         Assert.True(await stream.IsQuiet());
         gate.SetResult();
         while (fixture.Hub.UnsyncedCount > 0)
-        {
             await Task.Delay(1);
-        }
 
         time.Advance(Interval);
         Assert.Equal((0, 2), (await stream.Next()) is { } reply ? (reply.WatchId, reply.Header.Revision) : default);

@@ -24,9 +24,7 @@ public sealed class WatchSlowReaderTests
         {
             fixture.Put("k", value);
             if (i % 50 == 49)
-            {
                 await quick.Events(50);
-            }
         }
 
         Assert.Equal(1, fixture.Hub.UnsyncedCount);
@@ -50,9 +48,7 @@ public sealed class WatchSlowReaderTests
         fixture.Put("quiet", "1");
         fixture.Put("quiet", "2");
         for (var i = 0; i < 300; i++)
-        {
             fixture.Put("busy", "x");
-        }
 
         fixture.Put("quiet", "3");
         Assert.True(fixture.Hub.RingRange.First > 4);
@@ -82,9 +78,7 @@ public sealed class WatchSlowReaderTests
         gate.SetResult();
         var reply = await slow.Next();
         while (!reply.Canceled)
-        {
             reply = await slow.Next();
-        }
 
         Assert.Equal((50, "", 0), (reply.CompactRevision, reply.CancelReason, reply.Header.Revision));
         fixture.Put("k", "y");
@@ -97,17 +91,13 @@ public sealed class WatchSlowReaderTests
     {
         await using var fixture = new WatchFixture(WatchFixture.NoRing);
         for (var i = 0; i < 20; i++)
-        {
             fixture.Put("k", "x");
-        }
 
         var reads = 0;
         fixture.History.AfterRead = () =>
         {
             if (Interlocked.Increment(ref reads) == 1)
-            {
                 fixture.Compact(10);
-            }
 
             return Task.CompletedTask;
         };
@@ -130,9 +120,7 @@ public sealed class WatchSlowReaderTests
         var stream = fixture.Open();
         await stream.Watch("k", start: 2);
         while (fixture.History.Reads == 0)
-        {
             await Task.Delay(1);
-        }
 
         await stream.Cancel(0);
         Assert.True((await stream.Next()).Canceled);
@@ -147,9 +135,7 @@ public sealed class WatchSlowReaderTests
     {
         await using var fixture = new WatchFixture(WatchFixture.NoRing);
         for (var i = 0; i < 3000; i++)
-        {
             fixture.Put($"k{i % 100}", "x");
-        }
 
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         fixture.History.BeforeRead = () => gate.Task;
@@ -162,9 +148,7 @@ public sealed class WatchSlowReaderTests
 
         gate.SetResult();
         foreach (var stream in streams)
-        {
             Assert.Equal(30, (await stream.Events(30)).Count);
-        }
 
         Assert.InRange(fixture.History.Reads, 3, 10);
     }
@@ -184,9 +168,7 @@ public sealed class WatchSlowReaderTests
                 fixture.Hub.Publish(fixture.History.Batch([.. Enumerable.Range(0, writes.Next(1, 6)).Select(
                     _ => Enumerable.Range(0, writes.Next(1, 4)).Select(sub => ($"k{sub}", writes.Next(5) == 0 ? null : (string?)"v")).ToArray())]));
                 if (writes.Next(20) == 0)
-                {
                     await Task.Delay(1);
-                }
             }
         });
         var checks = new List<Task>();
@@ -227,15 +209,11 @@ public sealed class WatchSlowReaderTests
         {
             streams.Add(fixture.Open());
             for (var w = 0; w < 20; w++)
-            {
                 await streams[s].Create($"/registry/pods/ns{(s * 20) + w}/", $"/registry/pods/ns{(s * 20) + w}0");
-            }
         }
 
         for (var i = 0; i < 2000; i++)
-        {
             fixture.Put($"/registry/pods/ns{i % 1000}/p", $"{i}");
-        }
 
         foreach (var stream in streams)
         {

@@ -27,9 +27,7 @@ public sealed class DuplexCall<TRequest, TReply> : IDisposable
     {
         var opened = await Task.WhenAny(_outgoing.Opened, _response).WaitAsync(cancellation);
         if (opened == _response && !_outgoing.Opened.IsCompleted)
-        {
             await _response;
-        }
 
         var stream = await _outgoing.Opened;
         try
@@ -57,9 +55,7 @@ public sealed class DuplexCall<TRequest, TReply> : IDisposable
         _reset.Cancel();
         _outgoing.Close();
         if (_response.IsCompletedSuccessfully)
-        {
             _response.Result.Dispose();
-        }
     }
 
     private sealed class OutgoingStream : HttpContent

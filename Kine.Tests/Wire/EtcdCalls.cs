@@ -45,9 +45,7 @@ public static class EtcdCalls
         await call.Write(new WatchRequest { CreateRequest = create }, cancellation);
         var created = await call.Read(cancellation);
         if (created is not { Created: true, Canceled: false })
-        {
             throw new InvalidOperationException($"the watch was not created: {created}");
-        }
 
         return call;
     }

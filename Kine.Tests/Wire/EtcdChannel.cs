@@ -63,9 +63,7 @@ public sealed class EtcdChannel : IDisposable
         var content = new ByteArrayContent(GrpcFrame.Encode(request, options.Gzip));
         using var response = await Open(method, content, options, cancellation);
         while (await ReadOrThrow<TReply>(response, cancellation) is { } message)
-        {
             yield return message;
-        }
     }
 
     /// <summary>Opens a stream both ways. The server's headers are awaited with the first read, as servers send them with their first message.</summary>
@@ -89,9 +87,7 @@ public sealed class EtcdChannel : IDisposable
         content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
         var response = await Send(method, content, options, cancellation);
         if (response.StatusCode != HttpStatusCode.OK)
-        {
             throw new RpcError(StatusCode.Unknown, $"HTTP status {(int)response.StatusCode}");
-        }
 
         return response;
     }
@@ -103,9 +99,7 @@ public sealed class EtcdChannel : IDisposable
         {
             var stream = await response.Content.ReadAsStreamAsync(cancellation);
             if (await GrpcFrame.Read<TReply>(stream, cancellation) is { } message)
-            {
                 return message;
-            }
         }
         catch (Exception broken) when (broken is HttpRequestException or IOException)
         {
@@ -133,9 +127,7 @@ public sealed class EtcdChannel : IDisposable
     {
         var (code, message) = StatusOf(response) ?? throw new RpcError(StatusCode.Internal, "the stream ended without grpc-status");
         if (code != StatusCode.Ok)
-        {
             throw new RpcError(code, message);
-        }
     }
 
     private async Task<HttpResponseMessage> Send(string method, HttpContent content, CallOptions options, CancellationToken cancellation)
@@ -148,24 +140,16 @@ public sealed class EtcdChannel : IDisposable
         };
         request.Headers.TryAddWithoutValidation("te", "trailers");
         if (options.Gzip)
-        {
             request.Headers.TryAddWithoutValidation("grpc-encoding", "gzip");
-        }
 
         if (options.AcceptGzip)
-        {
             request.Headers.TryAddWithoutValidation("grpc-accept-encoding", "gzip");
-        }
 
         if (options.Timeout is { } timeout)
-        {
             request.Headers.TryAddWithoutValidation("grpc-timeout", timeout);
-        }
 
         foreach (var (name, value) in options.Metadata)
-        {
             request.Headers.TryAddWithoutValidation(name, value);
-        }
 
         try
         {

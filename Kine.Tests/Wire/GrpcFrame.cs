@@ -43,14 +43,10 @@ public static class GrpcFrame
         var prefix = new byte[PrefixLength];
         var got = await stream.ReadAtLeastAsync(prefix, PrefixLength, throwOnEndOfStream: false, cancellation);
         if (got == 0)
-        {
             return null;
-        }
 
         if (got < PrefixLength)
-        {
             throw new EndOfStreamException($"the stream ended inside a frame prefix, after {got} bytes");
-        }
 
         var body = new byte[BinaryPrimitives.ReadUInt32BigEndian(prefix.AsSpan(1))];
         await stream.ReadExactlyAsync(body, cancellation);

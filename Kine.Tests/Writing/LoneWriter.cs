@@ -56,9 +56,7 @@ internal sealed class LoneWriter : IAsyncDisposable
     public async Task Reaches(WriterLife life)
     {
         for (var deadline = Environment.TickCount64 + 30_000; Life != life; await Task.Delay(5))
-        {
             Assert.True(Environment.TickCount64 < deadline, $"still {Life}, never {life}");
-        }
     }
 
     public async ValueTask DisposeAsync()

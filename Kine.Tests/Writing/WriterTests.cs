@@ -86,9 +86,7 @@ public sealed class WriterTests
         {
             var mine = new List<long>();
             for (var i = 0; i < 500; i++)
-            {
                 mine.Add((await writer.Put($"k{thread}", $"{i}")).Header.Revision);
-            }
 
             Assert.Equal(mine.Order(), mine);
             return mine;
@@ -221,9 +219,7 @@ public sealed class WriterTests
         calls.AddRange(Enumerable.Range(0, 10).Select(i => writer.Put($"late{i}", "v")));
         var errors = new HashSet<Exception>(ReferenceEqualityComparer.Instance);
         foreach (var call in calls)
-        {
             Assert.True(errors.Add(await Assert.ThrowsAsync<EtcdException>(() => call.WaitAsync(Patience))), "one exception for two callers");
-        }
     }
 
     [Fact]
@@ -232,16 +228,12 @@ public sealed class WriterTests
         var options = new WriterOptions { CompactBatchSize = 10 };
         await using var writer = await LoneWriter.Start(_log, options);
         for (var i = 0; i < 500; i++)
-        {
             await writer.Put("k", $"{i}");
-        }
 
         var puts = Task.Run(async () =>
         {
             for (var i = 0; i < 200; i++)
-            {
                 await writer.Put("other", $"{i}");
-            }
         });
         await writer.Writer.Compaction.Compact(new CompactionRequest { Revision = 500, Physical = true });
         await puts;

@@ -18,15 +18,11 @@ internal sealed class LoadWorkload(BenchKeys keys, int keyCount, ValueSource val
     {
         var first = Interlocked.Add(ref _next, _batch) - _batch;
         if (first >= keyCount)
-        {
             return null;
-        }
 
         var request = new TxnRequest();
         for (var place = first; place < Math.Min(first + _batch, keyCount); place++)
-        {
             request.Success.Add(Put(keys.Key(BenchKeys.Scattered(place, keyCount)), values.Take(client.Random)));
-        }
 
         return request;
     }

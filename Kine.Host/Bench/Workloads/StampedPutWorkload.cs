@@ -22,9 +22,7 @@ internal sealed class StampedPutWorkload(BenchKeys keys, int keyCount, ValueSour
     {
         var revision = reply.Header?.Revision ?? 0;
         for (var seen = LastRevision; revision > seen; seen = LastRevision)
-        {
             Interlocked.CompareExchange(ref _lastRevision, revision, seen);
-        }
 
         return revision > 0 ? null : "no revision";
     }

@@ -33,9 +33,7 @@ internal sealed class WalkWorkload(BenchKeys keys, int limit, int clients) : Ran
         walk.Seen += reply.Kvs.Count;
         walk.Ended = !reply.More || reply.Kvs.Count == 0;
         if (walk.Ended)
-        {
             return walk.Seen == walk.Expected ? null : $"walk found {walk.Seen} of {walk.Expected} keys";
-        }
 
         walk.Next = ByteString.CopyFrom([.. reply.Kvs[^1].Key.Span, 0]);
         return null;

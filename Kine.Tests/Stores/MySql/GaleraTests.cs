@@ -32,17 +32,13 @@ public sealed class GaleraTests
                 var records = await store.ReadRecords(default, long.MaxValue, int.MaxValue, long.MaxValue, default);
                 Assert.Equal(Enumerable.Range(2, (int)last - 1), records.Select(record => (int)record.Revision));
                 foreach ((var revision, var key) in acknowledged)
-                {
                     Assert.Equal(key, Encoding.ASCII.GetString(records[(int)revision - 2].Key.Span));
-                }
             }
         }
         finally
         {
             foreach (var store in stores)
-            {
                 await store.DisposeAsync();
-            }
         }
     }
 

@@ -21,9 +21,7 @@ public sealed class MySqlDumpTests(MariaDbFixture fixture)
         var dumping = Command.Run(
             "mariadb-dump", ["--no-defaults", "--user=root", $"--socket={_server.Socket}", "--single-transaction", blobs, $"--result-file={Path(database)}", database]);
         while (!dumping.IsCompleted)
-        {
             last = await LogFiller.Append(store, token, last, 10, 100);
-        }
 
         var dump = await dumping;
         Assert.True(dump.ExitCode == 0, dump.Errors);

@@ -101,9 +101,7 @@ public abstract class MySqlFaultContract(MySqlLikeServer server)
             var failure = await Assert.ThrowsAnyAsync<Exception>(async () =>
             {
                 while (true)
-                {
                     last = await LogFiller.Append(store, token, last, 20, 500);
-                }
             });
             Assert.True(failure is OutcomeUnknownException or StoreUnavailableException, failure.ToString());
             await killing;
@@ -151,9 +149,7 @@ public abstract class MySqlFaultContract(MySqlLikeServer server)
 
         var append = LogFiller.AppendOne(store, token, last);
         while ((await _server.Run("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")).EndsWith("\t0", StringComparison.Ordinal))
-        {
             await Task.Delay(10);
-        }
 
         await other.Run("UPDATE kine_fence SET counter = counter WHERE one = 1");
         await other.Run("ROLLBACK");
@@ -211,9 +207,7 @@ public abstract class MySqlFaultContract(MySqlLikeServer server)
             var full = await Assert.ThrowsAsync<StoreUnavailableException>(async () =>
             {
                 for (var i = 0; i < 100; i++)
-                {
                     last = await LogFiller.Append(store, token, last, 100, 20_000);
-                }
             });
             Assert.Contains("full", full.Message);
             Assert.Equal(last, (await store.ReadFence(default)).LastRevision);
@@ -244,9 +238,7 @@ public abstract class MySqlFaultContract(MySqlLikeServer server)
         {
             // The records of one append go in several packets.
             while (true)
-            {
                 last = await LogFiller.Append(old, token, last, 300, 20_000);
-            }
         });
         await Task.Delay(300);
         (var mine, var seen) = await TakeOver(young);
@@ -269,9 +261,7 @@ public abstract class MySqlFaultContract(MySqlLikeServer server)
         {
             var mine = await store.TakeOver(await store.ReadFence(default), Guid.NewGuid(), "", TimeSpan.FromSeconds(1), default);
             if (mine is not null)
-            {
                 return (new FenceToken(mine.Epoch, mine.Holder), mine.LastRevision);
-            }
         }
     }
 
@@ -282,9 +272,7 @@ public abstract class MySqlFaultContract(MySqlLikeServer server)
         long expected = 2;
         RecordId after = default;
         while (await store.ScanMetadata(after, long.MaxValue, 10_000, (in RecordMetadata record, ReadOnlySpan<byte> _) => Assert.Equal(expected++, record.Revision), default) is { } end)
-        {
             after = end;
-        }
 
         Assert.Equal(last + 1, expected);
     }

@@ -19,9 +19,7 @@ public sealed class MySqlLoginTests : IAsyncLifetime
     public MySqlLoginTests()
     {
         if (!OperatingSystem.IsWindows())
-        {
             File.SetUnixFileMode(_folder.FullName, (UnixFileMode)0b111_101_101);
-        }
 
         _ca = new TestCa(_folder.FullName);
         (var certificate, var key) = _ca.Issue("server", serverAuth: true);

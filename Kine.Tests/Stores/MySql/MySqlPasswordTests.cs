@@ -98,9 +98,7 @@ public sealed class MySqlPasswordTests
             PasswordProvider = _ =>
             {
                 if (blocks)
-                {
                     never.Wait(CancellationToken.None);
-                }
 
                 return new(blocks ? Task.FromResult("geheim") : new TaskCompletionSource<string>().Task);
             },

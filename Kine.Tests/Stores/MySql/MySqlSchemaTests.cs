@@ -26,9 +26,7 @@ public sealed class MySqlSchemaTests(MariaDbFixture fixture)
         finally
         {
             foreach (var store in stores)
-            {
                 await store.DisposeAsync();
-            }
         }
     }
 

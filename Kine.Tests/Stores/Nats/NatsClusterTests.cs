@@ -43,9 +43,7 @@ public sealed class NatsClusterTests
         finally
         {
             foreach (var server in servers)
-            {
                 await server.DisposeAsync();
-            }
         }
     }
 

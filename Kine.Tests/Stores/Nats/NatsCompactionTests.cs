@@ -65,9 +65,7 @@ public sealed class NatsCompactionTests(NatsFixture fixture)
             var batch = store.Batch(1 + i, 1, 2000);
             batch.Side.Add(new SideRow(SideKind.Lease, [(byte)i], [1]));
             if (i % 2 == 1)
-            {
                 batch.Side.Add(new SideRow(SideKind.Lease, [(byte)(i - 1)], null));
-            }
 
             await store.Store.Append(batch);
         }
@@ -112,9 +110,7 @@ public sealed class NatsCompactionTests(NatsFixture fixture)
         await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
         long last = 1;
         for (var i = 0; i < 600; i++)
-        {
             last = await store.Append(last, 1, 100);
-        }
 
         await store.Store.Delete(Enumerable.Range(3, 590).Select(revision => new RecordId(revision, 0)).ToArray(), default);
         await using (var log = new UncollectedLog(store))

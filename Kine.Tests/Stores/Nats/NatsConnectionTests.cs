@@ -24,9 +24,7 @@ public sealed class NatsConnectionTests(NatsFixture fixture)
         var before = await Dialled();
         proxy.CutAll();
         while (connection.IsAlive)
-        {
             await Task.Delay(1);
-        }
 
         await Task.Delay(RedialTime);
         Assert.Equal(before, await Dialled());
@@ -49,9 +47,7 @@ public sealed class NatsConnectionTests(NatsFixture fixture)
         var connection = await Connection.Open(store.Options, default);
         var stream = new LogStream(store.Options);
         for (var i = 0; i < 3; i++)
-        {
             await stream.Delete(connection, 2, default);
-        }
 
         Assert.Null(await stream.Get(connection, 2, default));
         Assert.NotNull(await stream.Get(connection, 3, default));

@@ -40,9 +40,7 @@ public sealed class NatsFaultTests(NatsFixture fixture)
             proxy.LosingAnswers = true;
             var taking = store.Store.TakeOver(seen, holder, "x", TimeSpan.FromSeconds(1), default);
             while (proxy.AnswersLost == lost)
-            {
                 await Task.Delay(1);
-            }
 
             proxy.LosingAnswers = false;
             var taken = await taking;
@@ -88,9 +86,7 @@ public sealed class NatsFaultTests(NatsFixture fixture)
             await Assert.ThrowsAnyAsync<Exception>(async () =>
             {
                 while (true)
-                {
                     confirmed = await store.Append(confirmed, 7, 300);
-                }
             });
             await killer;
             await server.Start();

@@ -35,23 +35,17 @@ public sealed class NatsFormatTests(NatsFixture fixture)
         foreach (var message in Written)
         {
             for (; (ulong)between.Count + (ulong)Array.IndexOf(Written, message) + 1 < message.Sequence;)
-            {
                 between.Add((await store.JetStream.PublishAsync(store.Options.Subject, Array.Empty<byte>())).Seq);
-            }
 
             var headers = new NatsHeaders { ["Kine-Tail"] = message.Tail, ["Nats-Expected-Last-Sequence"] = $"{message.Sequence - 1}" };
             if (message.Content is not null)
-            {
                 headers["Kine-Content"] = message.Content;
-            }
 
             var stored = await store.JetStream.PublishAsync(store.Options.Subject, Convert.FromBase64String(message.Payload), headers: headers);
             stored.EnsureSuccess();
         }
         foreach (var sequence in between)
-        {
             await store.JetStream.DeleteMessageAsync(store.Options.Stream, new StreamMsgDeleteRequest { Seq = sequence });
-        }
 
         Assert.Equal(new Fence(2, Guid.Empty, "", TimeSpan.FromSeconds(3), 18, 9), await store.Store.ReadFence(default));
         Assert.Equal(

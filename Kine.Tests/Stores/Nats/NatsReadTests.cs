@@ -114,9 +114,7 @@ public sealed class NatsReadTests(NatsFixture fixture)
             proxy.CutAll();
             var values = await reading;
             for (var i = 0; i < ids.Length; i++)
-            {
                 Assert.Equal(NatsTestStore.Value(ids[i].Revision, Length), values[i]);
-            }
         }
         Assert.True(last > ids[^1].Revision);
     }
@@ -151,9 +149,7 @@ public sealed class NatsReadTests(NatsFixture fixture)
             var rows = await store.Store.ReadSide(default);
             Assert.Equal(expected.Length, rows.Count);
             foreach (var row in rows)
-            {
                 Assert.True(row.Value.AsSpan().SequenceEqual(NatsTestStore.Value(row.Key[0], expected[row.Key[0]])), $"row {row.Key[0]}");
-            }
         }
     }
 

@@ -137,9 +137,7 @@ public sealed class NatsStoreTests(NatsFixture fixture)
         batch.Records.Add(new LogRecord(2, 0, NatsTestStore.Key(2), 2, 1, 0, false, NatsTestStore.Value(2, 10)));
         batch.Records.Add(new LogRecord(3, 0, key, 3, 1, 0, false, value));
         for (var i = 4; i < 40; i++)
-        {
             batch.Records.Add(new LogRecord(i, 3, key.AsMemory(0, 4000 + i), i, 1, 7, false, value.AsMemory(0, i)));
-        }
 
         await store.Store.Append(batch);
         await store.Reopen();
@@ -238,9 +236,7 @@ public sealed class NatsStoreTests(NatsFixture fixture)
             alive.RemoveAll(dead.Contains);
             await holder.Store.Delete(dead.Select(revision => new RecordId(revision, 0)).ToArray(), default);
             if (round % 2 == 0)
-            {
                 await holder.Store.Defragment(default);
-            }
 
             await follower.AssertHolds(alive, 900);
         }
@@ -252,9 +248,7 @@ public sealed class NatsStoreTests(NatsFixture fixture)
     {
         await using var store = await NatsTestStore.Open(fixture.Server.NewEndpoint());
         for (var i = 0; i < 1200; i++)
-        {
             await store.Store.Renew(store.Token, default);
-        }
 
         Assert.InRange((await store.State()).Messages, 1, 600);
         Assert.Equal(store.Mine.Counter + 1200, (await store.Store.ReadFence(default)).Counter);

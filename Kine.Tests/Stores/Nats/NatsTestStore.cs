@@ -40,9 +40,7 @@ internal sealed class NatsTestStore : IAsyncDisposable
         var store = new NatsTestStore(endpoint);
         await store.Store.Open(default);
         if (takeOver)
-        {
             await store.TakeOver();
-        }
 
         return store;
     }
@@ -86,9 +84,7 @@ internal sealed class NatsTestStore : IAsyncDisposable
     {
         var batch = new AppendBatch { Token = Token, ExpectedRevision = last, LastRevision = last + count };
         for (var revision = last + 1; revision <= last + count; revision++)
-        {
             batch.Records.Add(new LogRecord(revision, 0, Key(revision), revision, 1, 0, false, Value(revision, valueLength)));
-        }
 
         return batch;
     }
@@ -106,9 +102,7 @@ internal sealed class NatsTestStore : IAsyncDisposable
     {
         var all = new List<LogRecord>();
         while (await Store.ReadRecords(all.Count > 0 ? all[^1].Id : default, long.MaxValue, 700, long.MaxValue, default) is { Count: > 0 } page)
-        {
             all.AddRange(page);
-        }
 
         return all;
     }
@@ -118,9 +112,7 @@ internal sealed class NatsTestStore : IAsyncDisposable
         var all = new List<long>();
         RecordId after = default;
         while (await Store.ScanMetadata(after, long.MaxValue, page, (in RecordMetadata record, ReadOnlySpan<byte> _) => all.Add(record.Revision), default) is { } last)
-        {
             after = last;
-        }
 
         return all;
     }

@@ -33,9 +33,7 @@ public class PgBouncerTests(PostgresFixture fixture)
                 while (!done.IsCancellationRequested) { await writer.Renew(token, default); } }),
         ];
         for (var i = 0; i < 50; i++)
-        {
             last = await LogFiller.Append(writer, token, last, i == 25 ? 9000 : 5, valueLength: 20);
-        }
 
         await done.CancelAsync();
         await Task.WhenAll(others);

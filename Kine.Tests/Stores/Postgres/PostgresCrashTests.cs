@@ -42,14 +42,10 @@ public class PostgresCrashTests : IAsyncLifetime
             var appending = Task.Run(async () =>
             {
                 while (true)
-                {
                     acknowledged = await LogFiller.AppendOne(_store, new FenceToken(mine.Epoch, mine.Holder), acknowledged);
-                }
             });
             while (Volatile.Read(ref acknowledged) < last + 10)
-            {
                 await Task.Delay(1);
-            }
 
             await (round % 2 == 0 ? _server.Kill() : _server.Stop());
             var error = await Assert.ThrowsAnyAsync<Exception>(() => appending);

@@ -33,9 +33,7 @@ public class PostgresDumpTests(PostgresFixture fixture)
             {
                 next = await LogFiller.Append(store, token, next, 3, valueLength: 3000);
                 if (stop.IsCancellationRequested)
-                {
                     return next;
-                }
             }
         });
         var environment = new Dictionary<string, string> { ["PGPASSWORD"] = PostgresServer.Password };

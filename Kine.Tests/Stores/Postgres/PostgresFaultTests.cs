@@ -67,9 +67,7 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
             var holder = Guid.NewGuid();
             var taking = _store.TakeOver(seen, holder, "h", TimeSpan.FromSeconds(1), default);
             while (_proxy.AnswersLost == lost)
-            {
                 await Task.Delay(1);
-            }
 
             _proxy.LosingAnswers = false;
             var taken = await taking;
@@ -135,9 +133,7 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
         {
             Assert.Equal(2 + seen, record.Revision);
             if (++seen is 1 or 10_000)
-            {
                 _proxy.CutAll();
-            }
         }, default);
         Assert.Equal((20_000, new RecordId(20_001, 0)), (seen, last));
     }
@@ -304,9 +300,7 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
     {
         var batch = new AppendBatch { Token = _token, ExpectedRevision = expected, LastRevision = expected + 1 };
         for (var sub = 0; sub < count; sub++)
-        {
             batch.Records.Add(new LogRecord(expected + 1, sub, System.Text.Encoding.ASCII.GetBytes($"/key/{sub}"), 0, 0, 0, true, default));
-        }
 
         return batch;
     }

@@ -44,9 +44,7 @@ public class PostgresSwitchTests : IAsyncLifetime
         var appending = Task.Run(async () =>
         {
             while (true)
-            {
                 acknowledged = await LogFiller.AppendOne(_store, _token, acknowledged);
-            }
         });
         await Until(() => Task.FromResult(Volatile.Read(ref acknowledged) > last + 20));
         await _first.Kill();

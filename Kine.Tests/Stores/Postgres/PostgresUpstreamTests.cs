@@ -60,9 +60,7 @@ public class PostgresUpstreamTests(PostgresFixture fixture)
         var database = $"upstream_{Guid.NewGuid():n}";
         await Server.Query("postgres", $"CREATE DATABASE {database}");
         if (statements.Length > 0)
-        {
             await Server.Query(database, statements);
-        }
 
         return database;
     }
