@@ -1,7 +1,6 @@
 using System.Globalization;
 using Grpc.Core;
 using Kine.Grains;
-using StatusCode = Grpc.Core.StatusCode;
 
 namespace Kine.Host.Grpc;
 
@@ -65,7 +64,7 @@ internal static class GrpcErrors
     public static RpcException Fault => New(StatusCode.Internal, "etcdserver: internal error, see the server's log");
 
     /// <summary>An error of the API as gRPC carries it.</summary>
-    public static RpcException Of(EtcdException error) => New((StatusCode)error.Code, error.Message);
+    public static RpcException Of(EtcdException error) => New(error.Code, error.Message);
 
     private static RpcException New(StatusCode code, string text) => new(new Status(code, text));
 

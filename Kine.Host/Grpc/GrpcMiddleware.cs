@@ -108,8 +108,8 @@ internal sealed class GrpcMiddleware(
         finally
         {
             var code = int.TryParse(Trailers(context.Response).GrpcStatus.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-                ? (Kine.Grains.StatusCode)number
-                : Kine.Grains.StatusCode.Unknown;
+                ? (StatusCode)number
+                : StatusCode.Unknown;
             stats.End(code, time.GetElapsedTime(start));
         }
     }

@@ -32,7 +32,7 @@ public sealed class ListenTests : IDisposable
         var put = await grpc.Call(Put, Request);
         using var version = await web.GetAsync(new Uri("/version", UriKind.Relative));
 
-        Assert.Equal(StatusCode.Ok, put.Status);
+        Assert.Equal(StatusCode.OK, put.Status);
         Assert.Equal(HttpVersion.Version11, version.Version);
         Assert.Equal("""{"etcdserver":"3.6.11","etcdcluster":"3.6.0"}""", await version.Content.ReadAsStringAsync());
         using var other = await web.GetAsync(new Uri("/other", UriKind.Relative));
@@ -91,7 +91,7 @@ public sealed class ListenTests : IDisposable
         };
         using var client = new GrpcClient(new Uri("http://localhost"), handler);
 
-        Assert.Equal(StatusCode.Ok, (await client.Call(Put, Request)).Status);
+        Assert.Equal(StatusCode.OK, (await client.Call(Put, Request)).Status);
         if (!OperatingSystem.IsWindows())
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
 
@@ -110,7 +110,7 @@ public sealed class ListenTests : IDisposable
         using var webHandler = new SocketsHttpHandler { SslOptions = ca.ClientOptions() };
         using var web = new HttpClient(webHandler);
 
-        Assert.Equal(StatusCode.Ok, (await grpc.Call(Put, Request)).Status);
+        Assert.Equal(StatusCode.OK, (await grpc.Call(Put, Request)).Status);
         Assert.Equal("""{"health":"true","reason":""}""", await web.GetStringAsync(new Uri($"https://localhost:{server.Server.Port}/health")));
     }
 
@@ -124,7 +124,7 @@ public sealed class ListenTests : IDisposable
             TestServer.Options with { ServerCertFile = certificate, ServerKeyFile = key, TrustedCaFile = ca.File });
         var address = new Uri($"https://localhost:{server.Server.Port}");
 
-        Assert.Equal(StatusCode.Ok, await Try(ca.ClientOptions(ca.IssueLoaded("client"))));
+        Assert.Equal(StatusCode.OK, await Try(ca.ClientOptions(ca.IssueLoaded("client"))));
         await Assert.ThrowsAsync<HttpRequestException>(() => Try(ca.ClientOptions()));
         await Assert.ThrowsAsync<HttpRequestException>(() => Try(ca.ClientOptions(otherCa.IssueLoaded("client"))));
 
