@@ -215,7 +215,7 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
             versions.Add(cursor.Current);
         }
 
-        return Task.FromResult(new IndexPiece { Keys = keys, Versions = versions, Last = last });
+        return Task.FromResult(new IndexPiece(keys, versions, last));
     }
 
     private Task<Fence> MoveIn(Fence fence, CancellationToken cancellationToken) =>

@@ -112,7 +112,7 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
     private SnapshotPiece Piece(ReadOnlySpan<byte> bytes, ref long left)
     {
         left -= bytes.Length;
-        return new SnapshotPiece { Bytes = bytes.ToArray(), Remaining = left, StorageVersion = point.StorageVersion };
+        return new SnapshotPiece(bytes.ToArray(), left, point.StorageVersion);
     }
 
     private static void KeepRest(ArrayBufferWriter<byte> output)
