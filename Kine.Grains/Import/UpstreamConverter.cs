@@ -92,7 +92,7 @@ internal sealed class UpstreamConverter
 
     private static bool IsGap(in UpstreamRow row) => row.Deleted
         && row.PreviousRevision == 0
-        && row.Name.AsSpan().SequenceEqual(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"gap-{row.Id}")));
+        && row.Name.AsSpan().SequenceEqual(Encoding.ASCII.GetBytes($"gap-{row.Id}"));
 
     // "version|value"; releases before the value was kept wrote the version alone, and answered 0.
     private static (long Version, byte[] Value) ReadVersion(byte[] stored)

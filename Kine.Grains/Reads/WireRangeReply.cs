@@ -7,7 +7,7 @@ namespace Kine.Grains.Reads;
 /// <param name="ReadRevision">The revision that was read.</param>
 /// <param name="Count">Keys of the range before limit and filters.</param>
 /// <param name="More">True when the limit cut the list.</param>
-/// <param name="Cut">True when pairs that were asked for are missing at the end: ask again, behind the last key, at the read revision.</param>
+/// <param name="Cut">True when pairs that were asked for are missing at the end: ask again behind the last key, at that revision.</param>
 /// <param name="KvsLength">Bytes of all <c>kvs</c> fields that the request asked for, those missing included.</param>
 /// <param name="Pairs">The pairs.</param>
 [GenerateSerializer, Immutable]

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -57,7 +56,7 @@ internal static class EtcdBuckets
         var member = point.Identity.MemberId;
         file.BeginBucket("members"u8);
         file.Add(
-            Encoding.ASCII.GetBytes(member.ToString("x", CultureInfo.InvariantCulture)),
+            Encoding.ASCII.GetBytes(member.ToString("x")),
             Json(new { id = member, peerURLs = Array.Empty<string>(), name = "kine", clientURLs = new[] { point.ClientUrl } }));
         file.BeginBucket("members_removed"u8);
 

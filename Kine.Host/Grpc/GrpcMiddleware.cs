@@ -155,7 +155,7 @@ internal sealed class GrpcMiddleware(
         var text = error.Status.Detail;
         context.Response.StatusCode = httpStatus;
         context.Response.ContentType = GrpcType;
-        context.Response.Headers.GrpcStatus = ((int)error.StatusCode).ToString(CultureInfo.InvariantCulture);
+        context.Response.Headers.GrpcStatus = ((int)error.StatusCode).ToString();
         context.Response.Headers.GrpcMessage = text.All(c => c is >= ' ' and <= '~' and not '%') ? text : Uri.EscapeDataString(text);
         return Task.CompletedTask;
     }

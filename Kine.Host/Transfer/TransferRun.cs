@@ -1,4 +1,3 @@
-using System.Globalization;
 using Grpc.Core;
 using Kine.Backends;
 using Kine.Grains.Import;
@@ -56,14 +55,13 @@ internal static class TransferRun
     public static void Report(ImportSummary summary, TextWriter output)
     {
         if (summary.Resumed > 1)
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"went on behind revision {summary.Resumed}, where the run before was interrupted"));
+            output.WriteLine($"went on behind revision {summary.Resumed}, where the run before was interrupted");
 
-        output.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{summary.Records:N0} records, read back and compared (checksum {summary.Checksum:x8}); revision {summary.Revision}, {Compacted(summary)}, {summary.Leases} leases"));
+        output.WriteLine(
+            $"{summary.Records:N0} records, read back and compared (checksum {summary.Checksum:x8}); revision {summary.Revision}, {Compacted(summary)}, {summary.Leases} leases");
     }
 
     private static string Compacted(ImportSummary summary) => summary.CompactRevision < 0
         ? "never compacted"
-        : string.Create(CultureInfo.InvariantCulture, $"compacted at {summary.CompactRevision}");
+        : $"compacted at {summary.CompactRevision}";
 }
