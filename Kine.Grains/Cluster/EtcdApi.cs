@@ -113,7 +113,7 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
     /// <inheritdoc/>
     public Task<PutResponse> Put(PutRequest request, CancellationToken cancellationToken)
     {
-        PutRules.Check(request);
+        RequestRules.Check(request);
         return local.Writer?.Changes is { } changes
             ? changes.Put(request, cancellationToken)
             : Until(_writer.Put(request), cancellationToken);
@@ -122,7 +122,7 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
     /// <inheritdoc/>
     public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken)
     {
-        DeleteRangeRules.Check(request);
+        RequestRules.Check(request);
         return local.Writer?.Changes is { } changes
             ? changes.DeleteRange(request, cancellationToken)
             : Until(_writer.DeleteRange(request), cancellationToken);
@@ -131,7 +131,7 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
     /// <inheritdoc/>
     public Task<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken)
     {
-        TxnRules.Check(request);
+        RequestRules.Check(request);
         return local.Writer?.Changes is { } changes
             ? changes.Txn(request, cancellationToken)
             : Until(_writer.Txn(request), cancellationToken);

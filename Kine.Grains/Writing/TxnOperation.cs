@@ -22,7 +22,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
 
     public override void Evaluate(WriteState state)
     {
-        if (TxnRules.Puts(request))
+        if (RequestRules.Puts(request))
             state.CheckSpace(Size);
 
         _path.Clear();
