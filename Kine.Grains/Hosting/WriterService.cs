@@ -25,7 +25,7 @@ internal sealed class WriterService(
 
     // A process that may not write yet stands by: the feed asks for the writer every second, and so brings it to life here as soon as the store lets it.
     /// <inheritdoc/>
-    /// <exception cref="BackendException">The store cannot be taken over; the message is one sentence for the user.</exception>
+    /// <exception cref="StartException">The store cannot be taken over; the message is one sentence for the user.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         try
@@ -38,7 +38,7 @@ internal sealed class WriterService(
         }
         catch (Exception error) when (error is StoreRefusedException or ImportException)
         {
-            throw new BackendException(error.Message, innerException: error);
+            throw new StartException(error.Message, innerException: error);
         }
 
         await feed.Start();

@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using Grpc.Health.V1;
 using Grpc.HealthCheck;
-using Kine.Host.Cli;
+using Kine.Grains.Hosting;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;

@@ -46,8 +46,7 @@ internal sealed class KineHost
     /// <param name="backend">Adds what is behind the front end: <see cref="IEtcdApi"/>, <see cref="IStoreStatus"/>, <see cref="ProcessFailure"/>.</param>
     /// <param name="logging">The log.</param>
     /// <param name="time">The clock.</param>
-    /// <exception cref="StartException">The listener's settings are wrong.</exception>
-    /// <exception cref="BackendException">The store's are.</exception>
+    /// <exception cref="StartException">The settings of the listener or of the store are wrong.</exception>
     public static KineHost Build(ServerOptions options, Action<IServiceCollection> backend, ILoggerFactory logging, TimeProvider time)
     {
         var settings = ListenSettings.Read(options, logging.CreateLogger("Kine.Tls"), time);
@@ -65,8 +64,7 @@ internal sealed class KineHost
     /// Starts everything; false when the process was told to stop meanwhile. A start that fails or is told to stop puts back what it took, unless the store
     /// does not answer.
     /// </summary>
-    /// <exception cref="BackendException">The store cannot be opened.</exception>
-    /// <exception cref="StartException">An address cannot be listened on.</exception>
+    /// <exception cref="StartException">The store cannot be opened, or an address cannot be listened on.</exception>
     public async Task<bool> Start(CancellationToken cancellationToken)
     {
         using var told = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _app.Lifetime.ApplicationStopping);

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Kine.Grains.Hosting;
 using Kine.Host.Cli;
 using Kine.Host.Grpc;
 using Microsoft.Extensions.Logging;
@@ -23,9 +24,17 @@ internal static class ListenSettings
         };
     }
 
-    private static ListenAddress Parse(string flag, string text) => ListenAddress.TryParse(text, out var address, out var error)
-        ? address
-        : throw new StartException($"{flag} \"{text}\" {error}", wrongSettings: true);
+    private static ListenAddress Parse(string flag, string text)
+    {
+        try
+        {
+            return ListenAddress.Parse(text);
+        }
+        catch (FormatException error)
+        {
+            throw new StartException($"{flag} \"{text}\" {error.Message}", wrongSettings: true);
+        }
+    }
 
     private static ServerTls? Tls(ServerOptions options, ILogger logger, TimeProvider time)
     {

@@ -56,11 +56,6 @@ internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, IL
             await error.WriteLineAsync($"kine: {e.Message}");
             return e.WrongSettings ? KineCommand.WrongUsage : Failed;
         }
-        catch (BackendException e)
-        {
-            await error.WriteLineAsync($"kine: {e.Message}");
-            return e.WrongSettings ? KineCommand.WrongUsage : Failed;
-        }
         catch (Exception e)
         {
             logger.LogCritical(e, "the server failed");
