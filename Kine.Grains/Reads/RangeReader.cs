@@ -259,7 +259,7 @@ public static class RangeReader
         while (taken < wanted && cursor.MoveNext())
         {
             var version = cursor.Current;
-            length += KeyValueWire.FieldLength(KeyValueWire.EncodedLength(cursor.Key.Length, version, keysOnly));
+            length += KeyValueWire.FieldLength(KeyValueWire.EncodedLength(cursor.KeyLength, version, keysOnly));
             taken++;
         }
 
