@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Kine.Backends;
 using Kine.Backends.Upstream;
+using Kine.Grains.Watch;
 
 namespace Kine.Grains.Import;
 
@@ -21,7 +22,7 @@ internal sealed class UpstreamConverter
 {
     private static readonly byte[] MarkName = Encoding.ASCII.GetBytes("compact_rev_key");
     private static readonly byte[] ApiServerName = Encoding.ASCII.GetBytes("compact_rev_key_apiserver");
-    private readonly Dictionary<byte[], Generation> _alive = new(new ByteComparer());
+    private readonly Dictionary<byte[], Generation> _alive = new(KeyBytes.Comparer);
 
     /// <summary>Rows seen.</summary>
     public long Rows { get; private set; }
@@ -103,16 +104,4 @@ internal sealed class UpstreamConverter
     }
 
     private readonly record struct Generation(long Create, long Version, long Lease);
-
-    private sealed class ByteComparer : IEqualityComparer<byte[]>
-    {
-        public bool Equals(byte[]? x, byte[]? y) => x.AsSpan().SequenceEqual(y);
-
-        public int GetHashCode(byte[] key)
-        {
-            var hash = default(HashCode);
-            hash.AddBytes(key);
-            return hash.ToHashCode();
-        }
-    }
 }
