@@ -171,13 +171,6 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
     }
 
     /// <inheritdoc/>
-    public Task Unsubscribe(IEventObserver follower)
-    {
-        _followers.Remove(follower);
-        return Task.CompletedTask;
-    }
-
-    /// <inheritdoc/>
     public async Task<EventBatch> Pull(long after)
     {
         var state = View.State;

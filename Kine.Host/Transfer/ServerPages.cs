@@ -33,9 +33,6 @@ internal sealed class ServerPages
 
     public long Count { get; }
 
-    /// <summary>True when only keys that begin with a slash can be listed, as with upstream kine.</summary>
-    public bool OnlySlash => _start != Zero;
-
     /// <summary>Looks at a server; throws <see cref="RpcException"/> when it does not answer.</summary>
     public static async Task<ServerPages> Open(EtcdChannel channel, CancellationToken cancellationToken)
     {
