@@ -92,7 +92,8 @@ public static class KeyValueWire
         return WriteVarint(target, at, (ulong)number);
     }
 
-    private static int WriteVarint(Span<byte> target, int at, ulong number)
+    /// <summary>Writes a varint at a place; returns the place behind it.</summary>
+    public static int WriteVarint(Span<byte> target, int at, ulong number)
     {
         while (number > 0x7f)
         {

@@ -2,6 +2,7 @@ using System.Buffers;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains.Reads;
+using Kine.Grains.Values;
 using Kine.Host.Grpc;
 
 namespace Kine.Host.Services;
@@ -80,7 +81,7 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
         if (reply.Count != 0)
         {
             span[length++] = CountTag;
-            length += WriteVarint(span[length..], (ulong)reply.Count);
+            length = KeyValueWire.WriteVarint(span, length, (ulong)reply.Count);
         }
 
         output.Advance(length);
@@ -91,18 +92,8 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
     {
         var span = output.GetSpan(1 + MaxVarint);
         span[0] = tag;
-        var start = 1 + WriteVarint(span[1..], (ulong)length);
+        var start = KeyValueWire.WriteVarint(span, 1, (ulong)length);
         output.Advance(start);
         Written += start;
-    }
-
-    private static int WriteVarint(Span<byte> target, ulong value)
-    {
-        var written = 0;
-        for (; value >= 0x80; value >>= 7)
-            target[written++] = (byte)(value | 0x80);
-
-        target[written++] = (byte)value;
-        return written;
     }
 }
