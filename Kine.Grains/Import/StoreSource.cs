@@ -13,7 +13,6 @@ public sealed class StoreSource : IHistorySource
 {
     private const int PageRecords = 2000;
     private const long PageBytes = 4 << 20;
-    private const int PageRows = 500;
 
     private readonly IRevisionStore _store;
     private readonly StoreClaim _claim;
@@ -103,14 +102,8 @@ public sealed class StoreSource : IHistorySource
     private async IAsyncEnumerable<LogRecord> UpstreamRecords(IUpstreamTable table, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var rows = new UpstreamConverter();
-        while (await table.ReadUpstreamRows(rows.LastId, PageRows, cancellationToken) is { Count: > 0 } page)
-        {
-            foreach (var row in page)
-            {
-                if (rows.Convert(row) is { } record)
-                    yield return record;
-            }
-        }
+        await foreach (var record in rows.Records(table, cancellationToken))
+            yield return record;
 
         End = new ImportEnd(Math.Max(rows.LastId, 1), rows.CompactRevision, rows.Leases, []);
     }

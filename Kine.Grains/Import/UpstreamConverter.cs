@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Kine.Backends;
 using Kine.Backends.Upstream;
@@ -20,6 +21,7 @@ namespace Kine.Grains.Import;
 /// </summary>
 internal sealed class UpstreamConverter
 {
+    private const int PageRows = 500;
     private static readonly byte[] MarkName = Encoding.ASCII.GetBytes("compact_rev_key");
     private static readonly byte[] ApiServerName = Encoding.ASCII.GetBytes("compact_rev_key_apiserver");
     private readonly Dictionary<byte[], Generation> _alive = new(KeyBytes.Comparer);
@@ -39,8 +41,24 @@ internal sealed class UpstreamConverter
     /// </summary>
     public IReadOnlyList<(long Id, long Ttl)> Leases => [.. _alive.Values.Select(key => key.Lease).Where(ttl => ttl > 0).Distinct().Select(ttl => (ttl, ttl))];
 
-    /// <summary>The record of the next row; null when it stands for none. Throws <see cref="ImportException"/> for a key at revision 1, which no log can hold.</summary>
-    public LogRecord? Convert(in UpstreamRow row)
+    /// <summary>The records of all rows. Throws <see cref="ImportException"/> for a key at revision 1, which no log can hold.</summary>
+    public async IAsyncEnumerable<LogRecord> Records(IUpstreamTable table, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var next = table.ReadUpstreamRows(LastId, PageRows, cancellationToken);
+        while (await next is { Count: > 0 } page)
+        {
+            // The next rows are on their way while these are used.
+            next = table.ReadUpstreamRows(page[^1].Id, PageRows, cancellationToken);
+            foreach (var row in page)
+            {
+                if (Convert(row) is { } record)
+                    yield return record;
+            }
+        }
+    }
+
+    // Null when the row stands for no record.
+    private LogRecord? Convert(in UpstreamRow row)
     {
         Rows++;
         LastId = row.Id;
