@@ -96,7 +96,6 @@ internal sealed class BoltFile : IDisposable
         return null;
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 
     private static string Name(byte[] bucket) => System.Text.Encoding.Latin1.GetString(bucket);

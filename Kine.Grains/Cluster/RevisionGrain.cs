@@ -54,7 +54,6 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
 
     private KeyspaceView View => _local.Writer ?? throw EtcdErrors.NoLeader;
 
-    /// <inheritdoc/>
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         await Task.Yield(); // see LeaseGrain
@@ -70,80 +69,56 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
         }
     }
 
-    /// <inheritdoc/>
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => Stop();
 
-    /// <inheritdoc/>
     public Task Stop() => _writer.Stop();
 
-    /// <inheritdoc/>
     public Task<PublishedState> Ready() => Task.FromResult(View.State);
 
-    /// <inheritdoc/>
     public Task Prove(Guid view) => _writer.Prove(view);
 
-    /// <inheritdoc/>
     public Task<PutResponse> Put(PutRequest request) => _writer.Put(request, CancellationToken.None);
 
-    /// <inheritdoc/>
     public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request) => _writer.DeleteRange(request, CancellationToken.None);
 
-    /// <inheritdoc/>
     public Task<TxnResponse> Txn(TxnRequest request) => _writer.Txn(request, CancellationToken.None);
 
-    /// <inheritdoc/>
     public Task<CompactionResponse> Compact(CompactionRequest request) => _writer.Compaction.Compact(request);
 
-    /// <inheritdoc/>
     public Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request) => _writer.Leases.LeaseGrant(request);
 
-    /// <inheritdoc/>
     public Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request) => _writer.Leases.LeaseRevoke(request);
 
-    /// <inheritdoc/>
     public Task<LeaseRun[]> ExpireLeases(LeaseRun[] due) => _writer.Leases.Expire(due);
 
-    /// <inheritdoc/>
     public Task<LeaseRenewals> RenewLeases(long[] leases) => _writer.Leases.Renew(leases);
 
-    /// <inheritdoc/>
     public Task<LeaseRun[]> LeaseRuns(int share) => _writer.Leases.Runs(share);
 
-    /// <inheritdoc/>
     public Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request) => _writer.Leases.LeaseTimeToLive(request);
 
-    /// <inheritdoc/>
     public Task<LeaseLeasesResponse> LeaseLeases() => _writer.Leases.LeaseLeases();
 
-    /// <inheritdoc/>
     public Task<AlarmResponse> Alarm(AlarmRequest request) => _writer.Maintenance.Alarm(request);
 
-    /// <inheritdoc/>
     public Task<StatusResponse> Status() => _writer.Maintenance.Status();
 
-    /// <inheritdoc/>
     public Task<DefragmentResponse> Defragment() => _writer.Maintenance.Defragment();
 
-    /// <inheritdoc/>
     public Task<HashResponse> Hash() => _writer.Maintenance.Hash();
 
-    /// <inheritdoc/>
     public Task<HashKVResponse> HashKV(HashKVRequest request) => _writer.Maintenance.HashKV(request);
 
-    /// <inheritdoc/>
     public Task<MemberListResponse> MemberList() => _writer.Maintenance.MemberList();
 
-    /// <inheritdoc/>
     public Task<SnapshotPiece> ReadSnapshot(Guid reader) => _snapshots.Read(reader);
 
-    /// <inheritdoc/>
     public Task EndSnapshot(Guid reader)
     {
         _snapshots.End(reader);
         return Task.CompletedTask;
     }
 
-    /// <inheritdoc/>
     public async Task<PublishedState> Current()
     {
         var view = View;
@@ -152,7 +127,6 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
         return state;
     }
 
-    /// <inheritdoc/>
     public async Task<WireRangeReply> Range(RangeRequest request)
     {
         var view = View;
@@ -163,14 +137,12 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
         return reply;
     }
 
-    /// <inheritdoc/>
     public Task<FollowerStart> Subscribe(IEventObserver follower)
     {
         _followers.Add(follower);
         return Task.FromResult(new FollowerStart(View.State, _local.Identity));
     }
 
-    /// <inheritdoc/>
     public async Task<EventBatch> Pull(long after)
     {
         var state = View.State;
@@ -184,7 +156,6 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
             : new EventBatch(after, page.Through, state.CompactRevision, page.Events);
     }
 
-    /// <inheritdoc/>
     public Task<IndexPiece> ReadIndex(byte[] prefix, long revision, byte[]? afterKey)
     {
         var view = View;

@@ -7,7 +7,6 @@ namespace Kine.Grains.Hosting;
 /// <summary>Opens the store before the silo starts; closes it when the host is disposed of, after everything that reads from it.</summary>
 internal sealed class StoreService(IRevisionStore store, ILogger<StoreService> log) : IHostedService, IAsyncDisposable
 {
-    /// <inheritdoc/>
     /// <exception cref="StartException">It cannot be opened; the message is one sentence for the user.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -24,9 +23,7 @@ internal sealed class StoreService(IRevisionStore store, ILogger<StoreService> l
             log.LogWarning("{Warning}", warning);
     }
 
-    /// <inheritdoc/>
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <inheritdoc/>
     public ValueTask DisposeAsync() => store.DisposeAsync();
 }

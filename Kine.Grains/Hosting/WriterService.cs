@@ -15,16 +15,13 @@ namespace Kine.Grains.Hosting;
 internal sealed class WriterService(
     IRevisionStore store, ProcessState process, Candidacy candidacy, WatchHub watches, FollowerFeed feed, IGrainFactory grains) : IHostedService, IStoreStatus
 {
-    /// <inheritdoc/>
     public string StoreDescription => store.Description;
 
-    /// <inheritdoc/>
     public string? StandsByFor => watches.IsLeaderless ? candidacy.HolderAddress : null;
 
     private IRevisionGrain Writer => grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
 
     // A process that may not write yet stands by: the feed asks for the writer every second, and so brings it to life here as soon as the store lets it.
-    /// <inheritdoc/>
     /// <exception cref="StartException">The store cannot be taken over; the message is one sentence for the user.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -44,7 +41,6 @@ internal sealed class WriterService(
         await feed.Start();
     }
 
-    /// <inheritdoc/>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await feed.Stop();

@@ -27,16 +27,12 @@ public sealed class StoreSource : IHistorySource
         End = end;
     }
 
-    /// <inheritdoc/>
     public string Description => _upstream is null ? _store.Description : $"upstream kine's table in {_store.Description}";
 
-    /// <inheritdoc/>
     public string Identity { get; }
 
-    /// <inheritdoc/>
     public long LastRevision => End.Revision;
 
-    /// <inheritdoc/>
     public ImportEnd End { get; private set; }
 
     /// <summary>
@@ -74,11 +70,9 @@ public sealed class StoreSource : IHistorySource
         }
     }
 
-    /// <inheritdoc/>
     public IAsyncEnumerable<LogRecord> Records(CancellationToken cancellationToken) =>
         _upstream is null ? OwnRecords(cancellationToken) : UpstreamRecords(_upstream, cancellationToken);
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _claim.DisposeAsync();

@@ -42,7 +42,6 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         Reply.Header = state.Header();
     }
 
-    /// <inheritdoc/>
     protected override void Filled()
     {
         foreach ((var range, var reply) in _sortLate ?? [])

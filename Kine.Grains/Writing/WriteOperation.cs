@@ -29,7 +29,6 @@ internal abstract class WriteOperation : WriterItem
     /// <summary>Does what was asked to <paramref name="state"/>. When <see cref="Needs"/> is set afterwards, nothing was done.</summary>
     public abstract void Evaluate(WriteState state);
 
-    /// <inheritdoc/>
     public override void Run(WriteLoop loop) => loop.Evaluate(this);
 
     /// <summary>Ends the caller's wait with the reply.</summary>
@@ -175,14 +174,12 @@ internal abstract class WriteOperation<TReply> : WriteOperation
     public void GiveUpOn(CancellationToken cancellationToken) => _givenUp = cancellationToken.UnsafeRegister(
         static (answered, token) => ((TaskCompletionSource<TReply>)answered!).TrySetCanceled(token), _answered);
 
-    /// <inheritdoc/>
     public override void Fail(EtcdException error)
     {
         _givenUp.Unregister();
         _answered.TrySetException(error.Copy());
     }
 
-    /// <inheritdoc/>
     protected override void Succeed()
     {
         _givenUp.Unregister();

@@ -24,7 +24,6 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
     private IReadOnlyList<ReadOnlyMemory<byte>> _pairs = pairs;
     private int _next = -1; // the pair to be written next; -1: the header
 
-    /// <inheritdoc/>
     public override long Length =>
         1 + CodedOutputStream.ComputeLengthSize(_headerLength) + _headerLength + reply.KvsLength
         + (reply.More ? 2 : 0)
@@ -33,7 +32,6 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
     /// <summary>Bytes written so far.</summary>
     public long Written { get; private set; }
 
-    /// <inheritdoc/>
     public override bool IsWritten => _next == _pairs.Count;
 
     /// <summary>The same message with the pairs that follow those written.</summary>
@@ -43,7 +41,6 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
         return this;
     }
 
-    /// <inheritdoc/>
     public override void Write(IBufferWriter<byte> output)
     {
         var before = Written;
