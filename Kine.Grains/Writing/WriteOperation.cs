@@ -91,7 +91,7 @@ internal abstract class WriteOperation : WriterItem
     }
 
     /// <summary>The pair of a version for the reply; its value is filled in before the answer when it is not in memory now.</summary>
-    protected KeyValue Pair(WriteState state, ReadOnlyMemory<byte> key, in KeyVersion version, bool keysOnly = false)
+    public KeyValue Pair(WriteState state, ReadOnlyMemory<byte> key, in KeyVersion version, bool keysOnly = false)
     {
         var pair = new KeyValue
         {
