@@ -102,17 +102,12 @@ internal static class RequestRules
     private static Writes CheckOverlap(RepeatedField<RequestOp> operations)
     {
         Writes writes = default;
-        var plainPuts = 0;
         foreach (var operation in operations)
         {
             if (operation.RequestCase == RequestOp.RequestOneofCase.RequestDeleteRange)
             {
                 var delete = operation.RequestDeleteRange;
                 (writes.Deletes ??= []).Add(new KeyRange(delete.Key.Memory, delete.RangeEnd.Memory));
-            }
-            else if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
-            {
-                plainPuts++;
             }
         }
 
@@ -129,21 +124,10 @@ internal static class RequestRules
             }
         }
 
-        if (plainPuts > 1 || (plainPuts == 1 && (writes.Puts is not null || writes.Deletes is not null)))
+        foreach (var operation in operations)
         {
-            foreach (var operation in operations)
-            {
-                if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
-                    writes.AddPut(operation.RequestPut.Key, safe: false);
-            }
-        }
-        else if (plainPuts == 1)
-        {
-            foreach (var operation in operations)
-            {
-                if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
-                    writes.Puts = [operation.RequestPut.Key];
-            }
+            if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
+                writes.AddPut(operation.RequestPut.Key, safe: false);
         }
 
         return writes;
@@ -172,10 +156,10 @@ internal static class RequestRules
             if (!(Puts ??= []).Add(key) && !safe)
                 throw EtcdErrors.DuplicateKey;
 
-            foreach (var delete in Deletes ?? [])
+            for (var i = 0; i < Deletes?.Count; i++)
             {
                 // etcd's check knows no open end: a delete of everything from a key on meets no put.
-                if (!delete.IsOpen && delete.Contains(key.Span))
+                if (!Deletes[i].IsOpen && Deletes[i].Contains(key.Span))
                     throw EtcdErrors.DuplicateKey;
             }
         }
