@@ -85,16 +85,10 @@ internal sealed class BoltFile : IDisposable
     }
 
     /// <summary>The value of a key; null when it is not there. For small buckets: it looks at every entry.</summary>
-    public ReadOnlyMemory<byte>? Find(byte[] bucket, byte[] key)
-    {
-        foreach (var entry in Entries(bucket))
-        {
-            if (entry.Key.Span.SequenceEqual(key))
-                return entry.Value;
-        }
-
-        return null;
-    }
+    public ReadOnlyMemory<byte>? Find(byte[] bucket, byte[] key) => Entries(bucket)
+        .Where(entry => entry.Key.Span.SequenceEqual(key))
+        .Select(entry => (ReadOnlyMemory<byte>?)entry.Value)
+        .FirstOrDefault();
 
     public void Dispose() => _file.Dispose();
 
