@@ -141,12 +141,11 @@ internal sealed class GrpcMiddleware(
     {
         if (contentType.ToString()[GrpcType.Length] == '+')
         {
-            context.Response.OnStarting(
-                () =>
-                {
-                    context.Response.Headers.ContentType = contentType;
-                    return Task.CompletedTask;
-                });
+            context.Response.OnStarting(() =>
+            {
+                context.Response.Headers.ContentType = contentType;
+                return Task.CompletedTask;
+            });
         }
     }
 

@@ -74,9 +74,7 @@ internal static class BackendServices
         if (options.ListenAddress.StartsWith("unix:", StringComparison.Ordinal))
             return options.ListenAddress;
 
-        var address = options.ListenAddress.Contains("://", StringComparison.Ordinal)
-            ? options.ListenAddress[(options.ListenAddress.IndexOf("://", StringComparison.Ordinal) + 3)..]
-            : options.ListenAddress;
+        var address = options.ListenAddress.Split("://", 2)[^1];
         return $"{(options.ServerCertFile.Length > 0 ? "https" : "http")}://{address.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal)}";
     }
 }
