@@ -73,9 +73,6 @@ public sealed partial class WatchHub(IEventHistory history, WatchHubOptions opti
     /// <summary>Watches that are catching up (etcd: slow watchers).</summary>
     public int UnsyncedCount => Volatile.Read(ref _unsynced);
 
-    /// <summary>Events handed to streams since the start, each counted for every watch that got it.</summary>
-    public long EventsSent => Volatile.Read(ref _eventsSent);
-
     /// <summary>Revisions that the ring of recent events covers; First is above Last when it covers none.</summary>
     public (long First, long Last) RingRange
     {

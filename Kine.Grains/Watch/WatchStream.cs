@@ -212,7 +212,6 @@ public sealed partial class WatchStream : IDisposable
         }
 
         watcher.ProgressDue = false;
-        _hub.CountSent(_reply.EventCount);
         _reply.End(new ControlReply(watcher.Id, revision), watcher.Fragment ? _options.FragmentBytes : long.MaxValue);
         return true;
     }
