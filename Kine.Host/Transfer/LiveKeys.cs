@@ -9,10 +9,6 @@ internal sealed class LiveKeys
 {
     private readonly KeyIndex _index = new();
 
-    private LiveKeys()
-    {
-    }
-
     /// <summary>Records in all.</summary>
     public long Records { get; private set; }
 
