@@ -14,7 +14,15 @@ namespace Kine.Grains.Cluster;
 
 /// <summary>Gives the <see cref="Writer"/> a name in the cluster and its turns.</summary>
 [Reentrant, KeepAlive, PreferLocalPlacement]
-public sealed class RevisionGrain : Grain, IRevisionGrain
+public sealed class RevisionGrain(
+    ProcessState local,
+    Candidacy candidacy,
+    WatchHub hub,
+    IEventHistory history,
+    IGrainFactory grains,
+    WriterOptions options,
+    TimeProvider time,
+    ILogger<RevisionGrain> log) : Grain, IRevisionGrain
 {
     /// <summary>The one key this grain is used with.</summary>
     public const string Key = "kine";
@@ -23,40 +31,16 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
     private const int PullEvents = 2000;
     private const long PullBytes = 2 << 20;
 
-    private readonly ProcessState _local;
-    private readonly IEventHistory _history;
-    private readonly TimeProvider _time;
-    private readonly ILogger _log;
-    private readonly Writer _writer;
-    private readonly SnapshotServer _snapshots;
-    private readonly FollowerOutbox _followers;
+    private readonly Writer _writer = new(local, candidacy, hub, new LeaseGrainClocks(grains, time, log), options, time, log);
+    private readonly FollowerOutbox _followers = new(time, log);
+    private SnapshotServer? _snapshots;
 
-    /// <summary>Takes the store over when it is activated.</summary>
-    public RevisionGrain(
-        ProcessState local,
-        Candidacy candidacy,
-        WatchHub hub,
-        IEventHistory history,
-        IGrainFactory grains,
-        WriterOptions options,
-        TimeProvider time,
-        ILogger<RevisionGrain> log)
-    {
-        _local = local;
-        _history = history;
-        _time = time;
-        _log = log;
-        _writer = new Writer(local, candidacy, hub, new LeaseGrainClocks(grains, time, log), options, time, log);
-        _snapshots = new SnapshotServer(_writer, local, options, time, log);
-        _followers = new FollowerOutbox(time, log);
-        _writer.Loop.Published = _followers.Send;
-    }
-
-    private KeyspaceView View => _local.Writer ?? throw EtcdErrors.NoLeader;
+    private KeyspaceView View => local.Writer ?? throw EtcdErrors.NoLeader;
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         await Task.Yield(); // see LeaseGrain
+        _writer.Loop.Published = _followers.Send;
         try
         {
             await _writer.Start(MoveIn, cancellationToken);
@@ -111,11 +95,12 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
 
     public Task<MemberListResponse> MemberList() => _writer.Maintenance.MemberList();
 
-    public Task<SnapshotPiece> ReadSnapshot(Guid reader) => _snapshots.Read(reader);
+    public Task<SnapshotPiece> ReadSnapshot(Guid reader) =>
+        (_snapshots ??= new SnapshotServer(_writer, local, options, time, log)).Read(reader);
 
     public Task EndSnapshot(Guid reader)
     {
-        _snapshots.End(reader);
+        _snapshots?.End(reader);
         return Task.CompletedTask;
     }
 
@@ -140,7 +125,7 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
     public Task<FollowerStart> Subscribe(IEventObserver follower)
     {
         _followers.Add(follower);
-        return Task.FromResult(new FollowerStart(View.State, _local.Identity));
+        return Task.FromResult(new FollowerStart(View.State, local.Identity));
     }
 
     public async Task<EventBatch> Pull(long after)
@@ -149,7 +134,7 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
         if (after >= state.Revision)
             return new EventBatch(after, after, state.CompactRevision, []);
 
-        var page = await _history.ReadEvents(after + 1, state.Revision, PullEvents, PullBytes, CancellationToken.None);
+        var page = await history.ReadEvents(after + 1, state.Revision, PullEvents, PullBytes, CancellationToken.None);
         state = View.State;
         return after < state.CompactRevision - 1
             ? throw EtcdErrors.Compacted
@@ -183,7 +168,7 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
     }
 
     private Task<Fence> MoveIn(Fence fence, CancellationToken cancellationToken) =>
-        UpstreamImport.Run(_local.Store, fence, _log, _time, cancellationToken);
+        UpstreamImport.Run(local.Store, fence, log, time, cancellationToken);
 
     // The next call finds a new activation, which loads what the store holds.
     private async Task DeactivateWithWriter()
