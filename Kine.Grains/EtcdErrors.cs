@@ -31,11 +31,7 @@ public static class EtcdErrors
 
     public static EtcdException LeaseNotFound => new(StatusCode.NotFound, "etcdserver: requested lease not found");
 
-    public static EtcdException MemberNotFound => new(StatusCode.NotFound, "etcdserver: member not found");
-
     public static EtcdException LeaseExists => new(StatusCode.FailedPrecondition, "etcdserver: lease already exists");
-
-    public static EtcdException NotLeader => new(StatusCode.FailedPrecondition, "etcdserver: not leader");
 
     public static EtcdException NoLeader => new(StatusCode.Unavailable, "etcdserver: no leader") { IsNoLeader = true };
 

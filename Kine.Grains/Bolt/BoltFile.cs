@@ -85,18 +85,11 @@ internal sealed class BoltFile : IDisposable
     }
 
     /// <summary>The value of a key; null when it is not there. For small buckets: it looks at every entry.</summary>
-    public ReadOnlyMemory<byte>? Find(byte[] bucket, byte[] key)
-    {
-        foreach (var entry in Entries(bucket))
-        {
-            if (entry.Key.Span.SequenceEqual(key))
-                return entry.Value;
-        }
+    public ReadOnlyMemory<byte>? Find(byte[] bucket, byte[] key) => Entries(bucket)
+        .Where(entry => entry.Key.Span.SequenceEqual(key))
+        .Select(entry => (ReadOnlyMemory<byte>?)entry.Value)
+        .FirstOrDefault();
 
-        return null;
-    }
-
-    /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 
     private static string Name(byte[] bucket) => System.Text.Encoding.Latin1.GetString(bucket);

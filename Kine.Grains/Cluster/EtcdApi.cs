@@ -18,17 +18,14 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
     private readonly IRevisionGrain _writer = grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
     private readonly RemoteReads _remote = new(local, grains);
 
-    /// <inheritdoc/>
     public WatchHub Watches => watches;
 
-    /// <inheritdoc/>
     public ResponseHeader Header()
     {
         var state = local.Writer?.State ?? local.Remote;
         return local.Identity.Header(state.Revision, state.Term);
     }
 
-    /// <inheritdoc/>
     public ValueTask<RangeReply> Range(RangeRequest request, CancellationToken cancellationToken)
     {
         RangeRules.Check(request);
@@ -60,7 +57,6 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
         }
     }
 
-    /// <inheritdoc/>
     public async IAsyncEnumerable<RangeStreamResponse> RangeStream(RangeRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         RangeRules.Check(request);
@@ -110,34 +106,30 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
         }
     }
 
-    /// <inheritdoc/>
     public Task<PutResponse> Put(PutRequest request, CancellationToken cancellationToken)
     {
-        PutRules.Check(request);
+        RequestRules.Check(request);
         return local.Writer?.Changes is { } changes
             ? changes.Put(request, cancellationToken)
             : Until(_writer.Put(request), cancellationToken);
     }
 
-    /// <inheritdoc/>
     public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken)
     {
-        DeleteRangeRules.Check(request);
+        RequestRules.Check(request);
         return local.Writer?.Changes is { } changes
             ? changes.DeleteRange(request, cancellationToken)
             : Until(_writer.DeleteRange(request), cancellationToken);
     }
 
-    /// <inheritdoc/>
     public Task<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken)
     {
-        TxnRules.Check(request);
+        RequestRules.Check(request);
         return local.Writer?.Changes is { } changes
             ? changes.Txn(request, cancellationToken)
             : Until(_writer.Txn(request), cancellationToken);
     }
 
-    /// <inheritdoc/>
     public async Task<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken)
     {
         var reply = await Until(_writer.Compact(request), cancellationToken);
@@ -145,44 +137,33 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
         return reply;
     }
 
-    /// <inheritdoc/>
     public Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, CancellationToken cancellationToken) =>
         Until(_writer.LeaseGrant(request), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request, CancellationToken cancellationToken) =>
         Until(_writer.LeaseRevoke(request), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<LeaseKeepAliveResponse> LeaseKeepAlive(LeaseKeepAliveRequest request, CancellationToken cancellationToken) =>
         Until(Clocks(request.ID).KeepAlive(request.ID), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, CancellationToken cancellationToken) =>
         Until(Clocks(request.ID).TimeToLive(request), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<LeaseLeasesResponse> LeaseLeases(LeaseLeasesRequest request, CancellationToken cancellationToken) =>
         Until(_writer.LeaseLeases(), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<AlarmResponse> Alarm(AlarmRequest request, CancellationToken cancellationToken) => Until(_writer.Alarm(request), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<StatusResponse> Status(StatusRequest request, CancellationToken cancellationToken) => Until(_writer.Status(), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<DefragmentResponse> Defragment(DefragmentRequest request, CancellationToken cancellationToken) =>
         Until(_writer.Defragment(), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<HashResponse> Hash(HashRequest request, CancellationToken cancellationToken) => Until(_writer.Hash(), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<HashKVResponse> HashKV(HashKVRequest request, CancellationToken cancellationToken) =>
         Until(_writer.HashKV(request), cancellationToken);
 
-    /// <inheritdoc/>
     public async IAsyncEnumerable<SnapshotResponse> Snapshot(SnapshotRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var reader = Guid.NewGuid();
@@ -214,11 +195,9 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
         yield return new SnapshotResponse { Blob = UnsafeByteOperations.UnsafeWrap(hash.GetHashAndReset()), Version = version };
     }
 
-    /// <inheritdoc/>
     public Task<MemberListResponse> MemberList(MemberListRequest request, CancellationToken cancellationToken) =>
         Until(_writer.MemberList(), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<AuthStatusResponse> AuthStatus(AuthStatusRequest request, CancellationToken cancellationToken) =>
         Task.FromResult(new AuthStatusResponse { Header = Header(), AuthRevision = 1 });
 

@@ -13,13 +13,10 @@ public sealed class EventHistory(ProcessState local, IGrainFactory grains) : IEv
 {
     private PublishedState State => local.Writer?.State ?? local.Remote;
 
-    /// <inheritdoc/>
     public long PublishedRevision => State.Revision;
 
-    /// <inheritdoc/>
     public long CompactRevision => State.CompactRevision;
 
-    /// <inheritdoc/>
     public async Task<EventPage> ReadEvents(long from, long to, int maxEvents, long maxBytes, CancellationToken cancellationToken)
     {
         if (local.Writer is not { } view)
@@ -28,7 +25,6 @@ public sealed class EventHistory(ProcessState local, IGrainFactory grains) : IEv
         return await LogEvents.Read(local.Store, view.Index, from, to, maxEvents, maxBytes, cancellationToken);
     }
 
-    /// <inheritdoc/>
     public ValueTask<ReadOnlyMemory<byte>?[]> ReadKeyValues(IReadOnlyList<VersionedKey> versions, CancellationToken cancellationToken) =>
         local.Values.Read(versions, cancellationToken);
 

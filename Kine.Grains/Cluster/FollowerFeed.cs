@@ -47,7 +47,6 @@ public sealed class FollowerFeed(ProcessState local, WatchHub hub, IGrainFactory
         return new Subscription(this, follower);
     }
 
-    /// <inheritdoc/>
     public void Apply(EventBatch batch)
     {
         if (local.Writer is not null)
@@ -69,7 +68,6 @@ public sealed class FollowerFeed(ProcessState local, WatchHub hub, IGrainFactory
             await _running;
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await Stop();

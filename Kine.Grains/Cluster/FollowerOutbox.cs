@@ -22,15 +22,6 @@ internal sealed class FollowerOutbox(TimeProvider time, ILogger log)
         }
     }
 
-    /// <summary>Sends to it no more.</summary>
-    public void Remove(IEventObserver follower)
-    {
-        lock (_lock)
-        {
-            _followers.Remove(follower);
-        }
-    }
-
     /// <summary>Sends a batch to all, and forgets those that are gone.</summary>
     public void Send(EventBatch events)
     {

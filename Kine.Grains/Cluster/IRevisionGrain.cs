@@ -94,9 +94,6 @@ public interface IRevisionGrain : IGrainWithStringKey
     /// <summary>Starts sending event batches to a follower; returns what was published then. Messages may get lost: followers pull what is missing.</summary>
     Task<FollowerStart> Subscribe(IEventObserver follower);
 
-    /// <summary>Stops sending to a follower.</summary>
-    Task Unsubscribe(IEventObserver follower);
-
     /// <summary>
     /// Whole revisions after <paramref name="after"/> as one batch that joins on to it, up to what is published; compacted when they are gone.
     /// </summary>

@@ -28,7 +28,6 @@ public sealed class LeaseGrain : Grain, ILeaseGrain
 
     // Orleans runs the first turn of an activation under the activation's lock, which is also taken to hand it a message. Two grains that call each other in their
     // first turns would wait for each other for ever; the lock is given up at the first wait.
-    /// <inheritdoc/>
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         await Task.Yield();
@@ -37,7 +36,6 @@ public sealed class LeaseGrain : Grain, ILeaseGrain
             new GrainTimerCreationOptions { DueTime = Timeout.InfiniteTimeSpan, Period = Timeout.InfiniteTimeSpan, Interleave = true, KeepAlive = true });
     }
 
-    /// <inheritdoc/>
     public async Task Apply(Guid beginning, LeaseRun[] runs)
     {
         if (beginning != _beginning)
@@ -50,7 +48,6 @@ public sealed class LeaseGrain : Grain, ILeaseGrain
         SetTimer();
     }
 
-    /// <inheritdoc/>
     public async Task<LeaseKeepAliveResponse> KeepAlive(long lease)
     {
         var reply = await _share.KeepAlive(lease);
@@ -58,7 +55,6 @@ public sealed class LeaseGrain : Grain, ILeaseGrain
         return reply;
     }
 
-    /// <inheritdoc/>
     public async Task<LeaseTimeToLiveResponse> TimeToLive(LeaseTimeToLiveRequest request)
     {
         var reply = await _writer.LeaseTimeToLive(request);

@@ -22,7 +22,6 @@ public sealed class PrefixGrain(ProcessState local, FollowerFeed feed, WriterOpt
     /// <summary>The grain key of a prefix.</summary>
     public static string KeyOf(ReadOnlySpan<byte> prefix) => Base64Url.EncodeToString(prefix);
 
-    /// <inheritdoc/>
     public async Task<WireRangeReply> Range(RangeRequest request, PublishedState atLeast)
     {
         if (local.Writer is { } writers)
@@ -59,7 +58,6 @@ public sealed class PrefixGrain(ProcessState local, FollowerFeed feed, WriterOpt
         }
     }
 
-    /// <inheritdoc/>
     public override Task OnDeactivateAsync(Orleans.DeactivationReason reason, CancellationToken cancellationToken)
     {
         _fed?.Dispose();

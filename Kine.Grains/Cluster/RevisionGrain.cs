@@ -14,7 +14,15 @@ namespace Kine.Grains.Cluster;
 
 /// <summary>Gives the <see cref="Writer"/> a name in the cluster and its turns.</summary>
 [Reentrant, KeepAlive, PreferLocalPlacement]
-public sealed class RevisionGrain : Grain, IRevisionGrain
+public sealed class RevisionGrain(
+    ProcessState local,
+    Candidacy candidacy,
+    WatchHub hub,
+    IEventHistory history,
+    IGrainFactory grains,
+    WriterOptions options,
+    TimeProvider time,
+    ILogger<RevisionGrain> log) : Grain, IRevisionGrain
 {
     /// <summary>The one key this grain is used with.</summary>
     public const string Key = "kine";
@@ -23,41 +31,16 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
     private const int PullEvents = 2000;
     private const long PullBytes = 2 << 20;
 
-    private readonly ProcessState _local;
-    private readonly IEventHistory _history;
-    private readonly TimeProvider _time;
-    private readonly ILogger _log;
-    private readonly Writer _writer;
-    private readonly SnapshotServer _snapshots;
-    private readonly FollowerOutbox _followers;
+    private readonly Writer _writer = new(local, candidacy, hub, new LeaseGrainClocks(grains, time, log), options, time, log);
+    private readonly FollowerOutbox _followers = new(time, log);
+    private SnapshotServer? _snapshots;
 
-    /// <summary>Takes the store over when it is activated.</summary>
-    public RevisionGrain(
-        ProcessState local,
-        Candidacy candidacy,
-        WatchHub hub,
-        IEventHistory history,
-        IGrainFactory grains,
-        WriterOptions options,
-        TimeProvider time,
-        ILogger<RevisionGrain> log)
-    {
-        _local = local;
-        _history = history;
-        _time = time;
-        _log = log;
-        _writer = new Writer(local, candidacy, hub, new LeaseGrainClocks(grains, time, log), options, time, log);
-        _snapshots = new SnapshotServer(_writer, local, options, time, log);
-        _followers = new FollowerOutbox(time, log);
-        _writer.Loop.Published = _followers.Send;
-    }
+    private KeyspaceView View => local.Writer ?? throw EtcdErrors.NoLeader;
 
-    private KeyspaceView View => _local.Writer ?? throw EtcdErrors.NoLeader;
-
-    /// <inheritdoc/>
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         await Task.Yield(); // see LeaseGrain
+        _writer.Loop.Published = _followers.Send;
         try
         {
             await _writer.Start(MoveIn, cancellationToken);
@@ -70,80 +53,57 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
         }
     }
 
-    /// <inheritdoc/>
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => Stop();
 
-    /// <inheritdoc/>
     public Task Stop() => _writer.Stop();
 
-    /// <inheritdoc/>
     public Task<PublishedState> Ready() => Task.FromResult(View.State);
 
-    /// <inheritdoc/>
     public Task Prove(Guid view) => _writer.Prove(view);
 
-    /// <inheritdoc/>
     public Task<PutResponse> Put(PutRequest request) => _writer.Put(request, CancellationToken.None);
 
-    /// <inheritdoc/>
     public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request) => _writer.DeleteRange(request, CancellationToken.None);
 
-    /// <inheritdoc/>
     public Task<TxnResponse> Txn(TxnRequest request) => _writer.Txn(request, CancellationToken.None);
 
-    /// <inheritdoc/>
     public Task<CompactionResponse> Compact(CompactionRequest request) => _writer.Compaction.Compact(request);
 
-    /// <inheritdoc/>
     public Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request) => _writer.Leases.LeaseGrant(request);
 
-    /// <inheritdoc/>
     public Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request) => _writer.Leases.LeaseRevoke(request);
 
-    /// <inheritdoc/>
     public Task<LeaseRun[]> ExpireLeases(LeaseRun[] due) => _writer.Leases.Expire(due);
 
-    /// <inheritdoc/>
     public Task<LeaseRenewals> RenewLeases(long[] leases) => _writer.Leases.Renew(leases);
 
-    /// <inheritdoc/>
     public Task<LeaseRun[]> LeaseRuns(int share) => _writer.Leases.Runs(share);
 
-    /// <inheritdoc/>
     public Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request) => _writer.Leases.LeaseTimeToLive(request);
 
-    /// <inheritdoc/>
     public Task<LeaseLeasesResponse> LeaseLeases() => _writer.Leases.LeaseLeases();
 
-    /// <inheritdoc/>
     public Task<AlarmResponse> Alarm(AlarmRequest request) => _writer.Maintenance.Alarm(request);
 
-    /// <inheritdoc/>
     public Task<StatusResponse> Status() => _writer.Maintenance.Status();
 
-    /// <inheritdoc/>
     public Task<DefragmentResponse> Defragment() => _writer.Maintenance.Defragment();
 
-    /// <inheritdoc/>
     public Task<HashResponse> Hash() => _writer.Maintenance.Hash();
 
-    /// <inheritdoc/>
     public Task<HashKVResponse> HashKV(HashKVRequest request) => _writer.Maintenance.HashKV(request);
 
-    /// <inheritdoc/>
     public Task<MemberListResponse> MemberList() => _writer.Maintenance.MemberList();
 
-    /// <inheritdoc/>
-    public Task<SnapshotPiece> ReadSnapshot(Guid reader) => _snapshots.Read(reader);
+    public Task<SnapshotPiece> ReadSnapshot(Guid reader) =>
+        (_snapshots ??= new SnapshotServer(_writer, local, options, time, log)).Read(reader);
 
-    /// <inheritdoc/>
     public Task EndSnapshot(Guid reader)
     {
-        _snapshots.End(reader);
+        _snapshots?.End(reader);
         return Task.CompletedTask;
     }
 
-    /// <inheritdoc/>
     public async Task<PublishedState> Current()
     {
         var view = View;
@@ -152,7 +112,6 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
         return state;
     }
 
-    /// <inheritdoc/>
     public async Task<WireRangeReply> Range(RangeRequest request)
     {
         var view = View;
@@ -163,35 +122,25 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
         return reply;
     }
 
-    /// <inheritdoc/>
     public Task<FollowerStart> Subscribe(IEventObserver follower)
     {
         _followers.Add(follower);
-        return Task.FromResult(new FollowerStart(View.State, _local.Identity));
+        return Task.FromResult(new FollowerStart(View.State, local.Identity));
     }
 
-    /// <inheritdoc/>
-    public Task Unsubscribe(IEventObserver follower)
-    {
-        _followers.Remove(follower);
-        return Task.CompletedTask;
-    }
-
-    /// <inheritdoc/>
     public async Task<EventBatch> Pull(long after)
     {
         var state = View.State;
         if (after >= state.Revision)
             return new EventBatch(after, after, state.CompactRevision, []);
 
-        var page = await _history.ReadEvents(after + 1, state.Revision, PullEvents, PullBytes, CancellationToken.None);
+        var page = await history.ReadEvents(after + 1, state.Revision, PullEvents, PullBytes, CancellationToken.None);
         state = View.State;
         return after < state.CompactRevision - 1
             ? throw EtcdErrors.Compacted
             : new EventBatch(after, page.Through, state.CompactRevision, page.Events);
     }
 
-    /// <inheritdoc/>
     public Task<IndexPiece> ReadIndex(byte[] prefix, long revision, byte[]? afterKey)
     {
         var view = View;
@@ -215,11 +164,11 @@ public sealed class RevisionGrain : Grain, IRevisionGrain
             versions.Add(cursor.Current);
         }
 
-        return Task.FromResult(new IndexPiece { Keys = keys, Versions = versions, Last = last });
+        return Task.FromResult(new IndexPiece(keys, versions, last));
     }
 
     private Task<Fence> MoveIn(Fence fence, CancellationToken cancellationToken) =>
-        UpstreamImport.Run(_local.Store, fence, _log, _time, cancellationToken);
+        UpstreamImport.Run(local.Store, fence, log, time, cancellationToken);
 
     // The next call finds a new activation, which loads what the store holds.
     private async Task DeactivateWithWriter()

@@ -9,7 +9,6 @@ internal sealed class NoListener : IConnectionListenerFactory, IConnectionListen
 {
     private readonly TaskCompletionSource<ConnectionContext?> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <inheritdoc/>
     public EndPoint EndPoint { get; private init; } = new IPEndPoint(IPAddress.Loopback, 0);
 
     /// <summary>Replaces every listener that Orleans has registered. Their keys are its own, so they are taken from what stands there.</summary>
@@ -22,20 +21,16 @@ internal sealed class NoListener : IConnectionListenerFactory, IConnectionListen
         }
     }
 
-    /// <inheritdoc/>
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
         new(new NoListener { EndPoint = endpoint });
 
-    /// <inheritdoc/>
     public ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default) => new(_closed.Task.WaitAsync(cancellationToken));
 
-    /// <inheritdoc/>
     public ValueTask UnbindAsync(CancellationToken cancellationToken = default)
     {
         _closed.TrySetResult(null);
         return ValueTask.CompletedTask;
     }
 
-    /// <inheritdoc/>
     public ValueTask DisposeAsync() => UnbindAsync();
 }

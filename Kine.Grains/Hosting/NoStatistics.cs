@@ -8,6 +8,5 @@ namespace Kine.Grains.Hosting;
 /// </summary>
 internal sealed class NoStatistics : IEnvironmentStatisticsProvider
 {
-    /// <inheritdoc/>
     public EnvironmentStatistics GetEnvironmentStatistics() => default;
 }

@@ -18,17 +18,13 @@ internal sealed class ProtobufCodec : IGeneralizedCodec, IGeneralizedCopier, ITy
 {
     private readonly ConcurrentDictionary<Type, MessageParser> _parsers = new();
 
-    /// <inheritdoc cref="IGeneralizedCodec.IsSupportedType"/>
     public bool IsSupportedType(Type type) => typeof(IMessage).IsAssignableFrom(type) && !type.IsAbstract;
 
-    /// <inheritdoc/>
     public bool? IsTypeAllowed(Type type) => IsSupportedType(type) ? true : null;
 
-    /// <inheritdoc/>
     [return: NotNullIfNotNull(nameof(input))]
     public object? DeepCopy(object? input, CopyContext context) => input;
 
-    /// <inheritdoc/>
     public void WriteField<TBufferWriter>(ref Writer<TBufferWriter> writer, uint fieldIdDelta, Type? expectedType, object? value)
         where TBufferWriter : System.Buffers.IBufferWriter<byte>
     {
@@ -42,7 +38,6 @@ internal sealed class ProtobufCodec : IGeneralizedCodec, IGeneralizedCopier, ITy
         writer.Write(bytes);
     }
 
-    /// <inheritdoc/>
     public object? ReadValue<TInput>(ref Reader<TInput> reader, Field field)
     {
         if (field.IsReference)

@@ -7,8 +7,7 @@ namespace Kine.Grains.Hosting;
 /// <summary>Opens the store before the silo starts; closes it when the host is disposed of, after everything that reads from it.</summary>
 internal sealed class StoreService(IRevisionStore store, ILogger<StoreService> log) : IHostedService, IAsyncDisposable
 {
-    /// <inheritdoc/>
-    /// <exception cref="BackendException">It cannot be opened; the message is one sentence for the user.</exception>
+    /// <exception cref="StartException">It cannot be opened; the message is one sentence for the user.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         try
@@ -17,16 +16,14 @@ internal sealed class StoreService(IRevisionStore store, ILogger<StoreService> l
         }
         catch (Exception error) when (error is StoreRefusedException or StoreUnavailableException)
         {
-            throw new BackendException(error.Message, innerException: error);
+            throw new StartException(error.Message, innerException: error);
         }
 
         foreach (var warning in store.Warnings)
             log.LogWarning("{Warning}", warning);
     }
 
-    /// <inheritdoc/>
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <inheritdoc/>
     public ValueTask DisposeAsync() => store.DisposeAsync();
 }

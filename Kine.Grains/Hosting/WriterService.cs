@@ -15,17 +15,14 @@ namespace Kine.Grains.Hosting;
 internal sealed class WriterService(
     IRevisionStore store, ProcessState process, Candidacy candidacy, WatchHub watches, FollowerFeed feed, IGrainFactory grains) : IHostedService, IStoreStatus
 {
-    /// <inheritdoc/>
     public string StoreDescription => store.Description;
 
-    /// <inheritdoc/>
     public string? StandsByFor => watches.IsLeaderless ? candidacy.HolderAddress : null;
 
     private IRevisionGrain Writer => grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
 
     // A process that may not write yet stands by: the feed asks for the writer every second, and so brings it to life here as soon as the store lets it.
-    /// <inheritdoc/>
-    /// <exception cref="BackendException">The store cannot be taken over; the message is one sentence for the user.</exception>
+    /// <exception cref="StartException">The store cannot be taken over; the message is one sentence for the user.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         try
@@ -38,13 +35,12 @@ internal sealed class WriterService(
         }
         catch (Exception error) when (error is StoreRefusedException or ImportException)
         {
-            throw new BackendException(error.Message, innerException: error);
+            throw new StartException(error.Message, innerException: error);
         }
 
         await feed.Start();
     }
 
-    /// <inheritdoc/>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await feed.Stop();

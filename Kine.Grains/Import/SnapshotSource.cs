@@ -8,21 +8,16 @@ namespace Kine.Grains.Import;
 /// <summary>A snapshot file as a source; disposing it closes the file.</summary>
 public sealed class SnapshotSource(SnapshotFile file, string description, string? identity = null) : IHistorySource
 {
-    /// <inheritdoc/>
     public string Description => description;
 
-    /// <inheritdoc/>
     public string Identity => identity ?? file.Identity;
 
-    /// <inheritdoc/>
     public long LastRevision => file.Contents.Revision;
 
     // What filled etcd's quota says nothing about another store; damage noticed there comes along.
-    /// <inheritdoc/>
     public ImportEnd End => new(
         file.Contents.Revision, file.Contents.CompactRevision, file.Contents.Leases, [.. file.Contents.Alarms.Where(active => active.Alarm != AlarmType.Nospace)]);
 
-    /// <inheritdoc/>
     public async IAsyncEnumerable<LogRecord> Records([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await Task.CompletedTask;
@@ -33,7 +28,6 @@ public sealed class SnapshotSource(SnapshotFile file, string description, string
         }
     }
 
-    /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
         file.Dispose();

@@ -45,7 +45,6 @@ public sealed class StoreClaim : IAsyncDisposable
 
     private FenceToken Token => new(Held.Epoch, Held.Holder);
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();

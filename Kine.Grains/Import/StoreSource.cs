@@ -13,7 +13,6 @@ public sealed class StoreSource : IHistorySource
 {
     private const int PageRecords = 2000;
     private const long PageBytes = 4 << 20;
-    private const int PageRows = 500;
 
     private readonly IRevisionStore _store;
     private readonly StoreClaim _claim;
@@ -28,16 +27,12 @@ public sealed class StoreSource : IHistorySource
         End = end;
     }
 
-    /// <inheritdoc/>
     public string Description => _upstream is null ? _store.Description : $"upstream kine's table in {_store.Description}";
 
-    /// <inheritdoc/>
     public string Identity { get; }
 
-    /// <inheritdoc/>
     public long LastRevision => End.Revision;
 
-    /// <inheritdoc/>
     public ImportEnd End { get; private set; }
 
     /// <summary>
@@ -75,11 +70,9 @@ public sealed class StoreSource : IHistorySource
         }
     }
 
-    /// <inheritdoc/>
     public IAsyncEnumerable<LogRecord> Records(CancellationToken cancellationToken) =>
         _upstream is null ? OwnRecords(cancellationToken) : UpstreamRecords(_upstream, cancellationToken);
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _claim.DisposeAsync();
@@ -103,14 +96,8 @@ public sealed class StoreSource : IHistorySource
     private async IAsyncEnumerable<LogRecord> UpstreamRecords(IUpstreamTable table, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var rows = new UpstreamConverter();
-        while (await table.ReadUpstreamRows(rows.LastId, PageRows, cancellationToken) is { Count: > 0 } page)
-        {
-            foreach (var row in page)
-            {
-                if (rows.Convert(row) is { } record)
-                    yield return record;
-            }
-        }
+        await foreach (var record in rows.Records(table, cancellationToken))
+            yield return record;
 
         End = new ImportEnd(Math.Max(rows.LastId, 1), rows.CompactRevision, rows.Leases, []);
     }

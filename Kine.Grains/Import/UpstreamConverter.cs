@@ -1,7 +1,9 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Kine.Backends;
 using Kine.Backends.Upstream;
+using Kine.Grains.Watch;
 
 namespace Kine.Grains.Import;
 
@@ -19,9 +21,10 @@ namespace Kine.Grains.Import;
 /// </summary>
 internal sealed class UpstreamConverter
 {
+    private const int PageRows = 500;
     private static readonly byte[] MarkName = Encoding.ASCII.GetBytes("compact_rev_key");
     private static readonly byte[] ApiServerName = Encoding.ASCII.GetBytes("compact_rev_key_apiserver");
-    private readonly Dictionary<byte[], Generation> _alive = new(new ByteComparer());
+    private readonly Dictionary<byte[], Generation> _alive = new(KeyBytes.Comparer);
 
     /// <summary>Rows seen.</summary>
     public long Rows { get; private set; }
@@ -38,8 +41,24 @@ internal sealed class UpstreamConverter
     /// </summary>
     public IReadOnlyList<(long Id, long Ttl)> Leases => [.. _alive.Values.Select(key => key.Lease).Where(ttl => ttl > 0).Distinct().Select(ttl => (ttl, ttl))];
 
-    /// <summary>The record of the next row; null when it stands for none. Throws <see cref="ImportException"/> for a key at revision 1, which no log can hold.</summary>
-    public LogRecord? Convert(in UpstreamRow row)
+    /// <summary>The records of all rows. Throws <see cref="ImportException"/> for a key at revision 1, which no log can hold.</summary>
+    public async IAsyncEnumerable<LogRecord> Records(IUpstreamTable table, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var next = table.ReadUpstreamRows(LastId, PageRows, cancellationToken);
+        while (await next is { Count: > 0 } page)
+        {
+            // The next rows are on their way while these are used.
+            next = table.ReadUpstreamRows(page[^1].Id, PageRows, cancellationToken);
+            foreach (var row in page)
+            {
+                if (Convert(row) is { } record)
+                    yield return record;
+            }
+        }
+    }
+
+    // Null when the row stands for no record.
+    private LogRecord? Convert(in UpstreamRow row)
     {
         Rows++;
         LastId = row.Id;
@@ -92,7 +111,7 @@ internal sealed class UpstreamConverter
 
     private static bool IsGap(in UpstreamRow row) => row.Deleted
         && row.PreviousRevision == 0
-        && row.Name.AsSpan().SequenceEqual(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"gap-{row.Id}")));
+        && row.Name.AsSpan().SequenceEqual(Encoding.ASCII.GetBytes($"gap-{row.Id}"));
 
     // "version|value"; releases before the value was kept wrote the version alone, and answered 0.
     private static (long Version, byte[] Value) ReadVersion(byte[] stored)
@@ -103,16 +122,4 @@ internal sealed class UpstreamConverter
     }
 
     private readonly record struct Generation(long Create, long Version, long Lease);
-
-    private sealed class ByteComparer : IEqualityComparer<byte[]>
-    {
-        public bool Equals(byte[]? x, byte[]? y) => x.AsSpan().SequenceEqual(y);
-
-        public int GetHashCode(byte[] key)
-        {
-            var hash = default(HashCode);
-            hash.AddBytes(key);
-            return hash.ToHashCode();
-        }
-    }
 }

@@ -12,7 +12,6 @@ namespace Kine.Grains.Import;
 public static class UpstreamImport
 {
     private const string Source = "upstream kine's table";
-    private const int PageRows = 500;
     private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>
@@ -44,17 +43,9 @@ public static class UpstreamImport
         var rows = new UpstreamConverter();
         await using var import = await LogImport.Begin(store, held, Source, cancellationToken);
         var reported = time.GetTimestamp();
-        var next = table.ReadUpstreamRows(0, PageRows, cancellationToken);
-        while (await next is { Count: > 0 } page)
+        await foreach (var record in rows.Records(table, cancellationToken))
         {
-            // The next rows are on their way while these are appended.
-            next = table.ReadUpstreamRows(page[^1].Id, PageRows, cancellationToken);
-            foreach (var row in page)
-            {
-                if (rows.Convert(row) is { } record)
-                    await import.Add(record);
-            }
-
+            await import.Add(record);
             if (time.GetElapsedTime(reported) > ReportEvery)
             {
                 reported = time.GetTimestamp();

@@ -1,18 +1,8 @@
 namespace Kine.Grains.Index;
 
 /// <summary>Live keys of a prefix at one revision, in key order: what a follower builds its own index from.</summary>
+/// <param name="Keys">The keys.</param>
+/// <param name="Versions">The version of each key.</param>
+/// <param name="Last">False when there are keys after the last one.</param>
 [GenerateSerializer, Immutable]
-public sealed class IndexPiece
-{
-    /// <summary>The keys.</summary>
-    [Id(0)]
-    public required IReadOnlyList<byte[]> Keys { get; init; }
-
-    /// <summary>The version of each key.</summary>
-    [Id(1)]
-    public required IReadOnlyList<KeyVersion> Versions { get; init; }
-
-    /// <summary>False when there are keys after the last one.</summary>
-    [Id(2)]
-    public required bool Last { get; init; }
-}
+public sealed record IndexPiece(IReadOnlyList<byte[]> Keys, IReadOnlyList<KeyVersion> Versions, bool Last);

@@ -24,6 +24,13 @@ public sealed partial class KeyIndex
     }
 
     /// <summary>
+    /// Any thread: true for a record that etcd has after a compaction to <paramref name="mark"/>, which the caller pins: what is above it,
+    /// each key's newest record up to it unless that is a tombstone, and tombstones exactly at it. The store may still hold others.
+    /// </summary>
+    internal bool Keeps(ReadOnlySpan<byte> key, RecordId id, bool tombstone, long mark) =>
+        id.Revision > mark || (tombstone ? id.Revision == mark : TryGetAt(key, mark, out var newest) && newest.Id == id);
+
+    /// <summary>
     /// One slice of superseded versions and tombstones. Rows come before tombstones: a log that lost a tombstone, but not yet the version
     /// below it, would bring the key back at the next start. For the same reason a slice that a run was given last, before it was
     /// abandoned, comes again before anything else.

@@ -89,9 +89,6 @@ public sealed partial class KeyIndex
         return Count(Volatile.Read(ref _root), range.Start.Span, hasStart: true, range.End.Span, hasEnd: !range.IsOpen, revision);
     }
 
-    /// <summary>As <see cref="Count(KeyRange, long)"/>, with the range in etcd's form (see <see cref="KeyRange"/>).</summary>
-    public long Count(ReadOnlyMemory<byte> start, ReadOnlyMemory<byte> end, long revision) => Count(new KeyRange(start, end), revision);
-
     /// <summary>Any thread: walks the keys of <paramref name="range"/> that exist at <paramref name="revision"/>, in order.</summary>
     public RangeCursor Range(KeyRange range, long revision) => new(this, range, revision);
 

@@ -27,9 +27,6 @@ public readonly struct KeyRange(ReadOnlyMemory<byte> start, ReadOnlyMemory<byte>
     /// <summary>True when no key can be in it: the end is not above the start.</summary>
     public bool IsEmpty => !IsSingle && !IsOpen && End.Span.SequenceCompareTo(Start.Span) <= 0;
 
-    /// <summary>The range of one key.</summary>
-    public static KeyRange Single(ReadOnlyMemory<byte> key) => new(key, default);
-
     /// <summary>Every key that begins with <paramref name="prefix"/>; an empty prefix means every key.</summary>
     public static KeyRange Prefix(ReadOnlyMemory<byte> prefix)
     {

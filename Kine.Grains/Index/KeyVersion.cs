@@ -29,4 +29,13 @@ public readonly record struct KeyVersion(long Mod, int Sub, long Create, long Ve
 
     /// <summary>A deletion of the key at the given place.</summary>
     public static KeyVersion Tombstone(long mod, int sub) => new(mod, sub, 0, 0, 0, -1);
+
+    /// <summary>The version that a record of the log brought.</summary>
+    public static KeyVersion Of(in RecordMetadata record) => record.Tombstone
+        ? Tombstone(record.Revision, record.Sub)
+        : new KeyVersion(record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.ValueLength);
+
+    /// <summary>The same of a record with its value.</summary>
+    public static KeyVersion Of(in LogRecord record) => Of(new RecordMetadata(
+        record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.Tombstone, record.Value.Length));
 }

@@ -31,9 +31,6 @@ public sealed class RangeCursor
             Seek(range.Start.Span);
     }
 
-    /// <summary>Revision it reads at.</summary>
-    public long Revision => _revision;
-
     /// <summary>The version of the current key; valid after <see cref="MoveNext"/> returned true.</summary>
     public ref readonly KeyVersion Current => ref _current;
 
@@ -77,15 +74,6 @@ public sealed class RangeCursor
 
             NextLeaf();
         }
-    }
-
-    /// <summary>As <see cref="MoveNext()"/>, with key (valid until the next move) and version.</summary>
-    public bool MoveNext(out ReadOnlySpan<byte> key, out KeyVersion version)
-    {
-        var moved = MoveNext();
-        key = moved ? Key : default;
-        version = moved ? _current : default;
-        return moved;
     }
 
     private void NextLeaf()

@@ -22,7 +22,6 @@ public sealed class CompactionPin : IDisposable
     /// <summary>Notes that a long read moves on: compaction's patience with it starts anew.</summary>
     public void Progress(TimeProvider time) => Volatile.Write(ref _progress, time.GetTimestamp());
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _freed, 1) == 0)

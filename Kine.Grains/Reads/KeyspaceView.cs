@@ -7,18 +7,9 @@ namespace Kine.Grains.Reads;
 /// What reads are answered from in one process: the index, the value cache and the store behind it, and how far they may look. The writer's process
 /// shares the RevisionGrain's own index; a follower has one of its prefix.
 /// </summary>
-public sealed class KeyspaceView
+public sealed class KeyspaceView(KeyIndex index, ValueReader values, CompactionPins pins, PublishedState state)
 {
-    private PublishedState _state;
-
-    /// <summary>A view that begins at <paramref name="state"/>.</summary>
-    public KeyspaceView(KeyIndex index, ValueReader values, CompactionPins pins, PublishedState state)
-    {
-        Index = index;
-        Values = values;
-        Pins = pins;
-        _state = state;
-    }
+    private PublishedState _state = state;
 
     /// <summary>Tells this view from those of earlier and later writers.</summary>
     public Guid Id { get; } = Guid.NewGuid();
@@ -27,13 +18,13 @@ public sealed class KeyspaceView
     public IKeyspaceWriter? Changes { get; init; }
 
     /// <summary>All versions of all keys since the compaction mark.</summary>
-    public KeyIndex Index { get; }
+    public KeyIndex Index { get; } = index;
 
     /// <summary>Values by version.</summary>
-    public ValueReader Values { get; }
+    public ValueReader Values { get; } = values;
 
     /// <summary>Reads that compaction waits for.</summary>
-    public CompactionPins Pins { get; }
+    public CompactionPins Pins { get; } = pins;
 
     /// <summary>The published revision and compaction mark, read once a request.</summary>
     public PublishedState State => Volatile.Read(ref _state);

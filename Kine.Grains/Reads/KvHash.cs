@@ -87,7 +87,7 @@ public readonly record struct KvHash(uint Hash, long Revision, long CompactRevis
 
     private static bool Counts(KeyIndex index, in LogRecord record, long upTo, long compacted, bool whole, bool anyAlive)
     {
-        if (!CompactedHistory.Contains(index, record.Key.Span, record.Id, record.Tombstone, compacted))
+        if (!index.Keeps(record.Key.Span, record.Id, record.Tombstone, compacted))
             return false;
 
         if (whole || record.Revision > compacted)
@@ -99,10 +99,6 @@ public readonly record struct KvHash(uint Hash, long Revision, long CompactRevis
     private static void Add(ref Crc32C crc, in LogRecord record, byte[] bucketKey)
     {
         crc.Add(BucketKey.Write(bucketKey, record.Id, record.Tombstone));
-        var version = new KeyVersion(
-            record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.Tombstone ? -1 : record.Value.Length);
-        crc.Add(record.Tombstone
-            ? KeyValueWire.Encode(record.Key.Span, default, default)
-            : KeyValueWire.Encode(record.Key.Span, version, record.Value.Span));
+        crc.Add(KeyValueWire.EncodeStored(record));
     }
 }

@@ -37,9 +37,9 @@ public static class RangeReader
             if (RangeRules.IsKeyOrder(request) && !RangeRules.HasFilters(request))
             {
                 var wanted = request.Limit > 0 ? Math.Min(request.Limit, count) : count;
-                if (TryGather(view, range, revision, wanted, request.KeysOnly, out var entries))
+                if (TryGather(view, range, revision, wanted, request.KeysOnly, out var entries, out var whole))
                 {
-                    if (TryFill(view, entries, request.KeysOnly))
+                    if (whole)
                     {
                         if (StillReadable(view, request, revision))
                             return ValueTask.FromResult(Reply(state, count, count > wanted, entries));
@@ -78,9 +78,12 @@ public static class RangeReader
         return request.Revision > 0 ? throw EtcdErrors.Compacted : false;
     }
 
-    private static bool TryGather(KeyspaceView view, KeyRange range, long revision, long wanted, bool keysOnly, out List<Entry> entries)
+    // Whole = the cache had all of their values. False = they are too many to be held.
+    private static bool TryGather(
+        KeyspaceView view, KeyRange range, long revision, long wanted, bool keysOnly, out List<Entry> entries, out bool whole)
     {
         entries = new List<Entry>((int)Math.Min(wanted, GatherEntries));
+        whole = true;
         if (wanted > GatherEntries)
             return false;
 
@@ -93,7 +96,9 @@ public static class RangeReader
             if (bytes > GatherBytes && entries.Count > 0)
                 return false;
 
-            entries.Add(Find(view, cursor.Key, version, keysOnly));
+            var entry = Find(view, cursor.Key, version, keysOnly);
+            whole &= !entry.KeyValue.IsEmpty;
+            entries.Add(entry);
         }
 
         return true;
@@ -107,20 +112,6 @@ public static class RangeReader
         return view.Values.TryGet(version.Id, out var keyValue)
             ? new Entry(default, version, keyValue)
             : new Entry(key.ToArray(), version, default);
-    }
-
-    private static bool TryFill(KeyspaceView view, List<Entry> entries, bool keysOnly)
-    {
-        if (keysOnly)
-            return true;
-
-        foreach (var entry in entries)
-        {
-            if (entry.KeyValue.IsEmpty)
-                return false;
-        }
-
-        return true;
     }
 
     // Reads what the cache did not pin. False = a value is gone: compaction passed this revision.
@@ -259,7 +250,7 @@ public static class RangeReader
         while (taken < wanted && cursor.MoveNext())
         {
             var version = cursor.Current;
-            length += KeyValueWire.FieldLength(KeyValueWire.EncodedLength(cursor.Key.Length, version, keysOnly));
+            length += KeyValueWire.FieldLength(KeyValueWire.EncodedLength(cursor.KeyLength, version, keysOnly));
             taken++;
         }
 

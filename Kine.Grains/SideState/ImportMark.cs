@@ -16,21 +16,10 @@ public sealed record ImportMark(string Source, long Records, uint Checksum)
     private static readonly byte[] RowKey = Encoding.ASCII.GetBytes("import");
 
     /// <summary>The mark among the rows of side state; null when no import is unfinished.</summary>
-    public static ImportMark? Find(IEnumerable<SideRow> side)
-    {
-        foreach (var row in side)
-        {
-            if (row.Kind == SideKind.Meta && row.Key.AsSpan().SequenceEqual(RowKey))
-            {
-                return new ImportMark(
-                    Encoding.UTF8.GetString(row.Value.AsSpan(12)),
-                    BinaryPrimitives.ReadInt64BigEndian(row.Value),
-                    BinaryPrimitives.ReadUInt32BigEndian(row.Value.AsSpan(8)));
-            }
-        }
-
-        return null;
-    }
+    public static ImportMark? Find(IEnumerable<SideRow> side) => MetaRow.Find(side, RowKey) is not { } value ? null : new ImportMark(
+        Encoding.UTF8.GetString(value.AsSpan(12)),
+        BinaryPrimitives.ReadInt64BigEndian(value),
+        BinaryPrimitives.ReadUInt32BigEndian(value.AsSpan(8)));
 
     /// <summary>The row that takes the mark away.</summary>
     internal static SideRow Removal => new(SideKind.Meta, RowKey, null);

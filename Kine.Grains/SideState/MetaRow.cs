@@ -23,16 +23,12 @@ internal static class MetaRow
     public static SideRow Of(byte[] name, long value) => new(SideKind.Meta, name, BigEndian(value));
 
     /// <summary>The value of that name among the rows of side state; null when there is none.</summary>
-    public static long? Read(List<SideRow> side, byte[] name)
-    {
-        foreach (var row in side)
-        {
-            if (row.Kind == SideKind.Meta && row.Key.AsSpan().SequenceEqual(name))
-                return BinaryPrimitives.ReadInt64BigEndian(row.Value);
-        }
+    public static long? Read(IEnumerable<SideRow> side, byte[] name) =>
+        Find(side, name) is { } value ? BinaryPrimitives.ReadInt64BigEndian(value) : null;
 
-        return null;
-    }
+    /// <summary>The same as it is stored.</summary>
+    public static byte[]? Find(IEnumerable<SideRow> side, byte[] name) =>
+        side.FirstOrDefault(row => row.Kind == SideKind.Meta && row.Key.AsSpan().SequenceEqual(name)).Value;
 
     /// <summary>A number as 8 bytes.</summary>
     internal static byte[] BigEndian(long number)

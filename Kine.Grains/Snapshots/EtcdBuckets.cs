@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -7,6 +5,7 @@ using Google.Protobuf;
 using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains.Bolt;
+using Kine.Grains.SideState;
 using Kine.Grains.Values;
 
 namespace Kine.Grains.Snapshots;
@@ -27,6 +26,7 @@ internal static class EtcdBuckets
     public static readonly byte[] FinishedCompact = Encoding.ASCII.GetBytes("finishedCompactRev");
     public static readonly byte[] StorageVersion = Encoding.ASCII.GetBytes("storageVersion");
 
+    private static readonly Comparer<byte[]> ByteOrder = Comparer<byte[]>.Create(static (x, y) => x.AsSpan().SequenceCompareTo(y));
     private static readonly JsonSerializerOptions AsGo = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The buckets whose names come before <c>key</c>.</summary>
@@ -35,13 +35,13 @@ internal static class EtcdBuckets
         file.BeginBucket(Alarm);
         foreach (var alarm in point.Alarms
             .Select(active => new AlarmMember { MemberID = active.Member, Alarm = active.Alarm }.ToByteArray())
-            .Order(ByteOrder.Instance))
+            .Order(ByteOrder))
         {
             file.Add(alarm, default);
         }
 
         file.BeginBucket(Auth);
-        file.Add("authRevision"u8, BigEndian(1));
+        file.Add("authRevision"u8, MetaRow.BigEndian(1));
         file.BeginBucket("authRoles"u8);
         file.BeginBucket("authUsers"u8);
         file.BeginBucket("cluster"u8);
@@ -52,18 +52,18 @@ internal static class EtcdBuckets
     {
         file.BeginBucket(Lease);
         foreach ((var id, var ttl) in point.Leases.OrderBy(lease => (ulong)lease.Id))
-            file.Add(BigEndian((ulong)id), new SnapshotLease { ID = id, TTL = ttl }.ToByteArray());
+            file.Add(MetaRow.BigEndian(id), new SnapshotLease { ID = id, TTL = ttl }.ToByteArray());
 
         var member = point.Identity.MemberId;
         file.BeginBucket("members"u8);
         file.Add(
-            Encoding.ASCII.GetBytes(member.ToString("x", CultureInfo.InvariantCulture)),
+            Encoding.ASCII.GetBytes(member.ToString("x")),
             Json(new { id = member, peerURLs = Array.Empty<string>(), name = "kine", clientURLs = new[] { point.ClientUrl } }));
         file.BeginBucket("members_removed"u8);
 
         file.BeginBucket(Meta);
         file.Add("confState"u8, Json(new { voters = new[] { member }, auto_leave = false }));
-        file.Add("consistent_index"u8, BigEndian((ulong)point.Revision));
+        file.Add("consistent_index"u8, MetaRow.BigEndian(point.Revision));
         var mark = new byte[BucketKey.MaxLength];
         if (point.CompactRevision >= 0)
         {
@@ -74,22 +74,8 @@ internal static class EtcdBuckets
         if (point.StorageVersion.Length > 0)
             file.Add(StorageVersion, Encoding.ASCII.GetBytes(point.StorageVersion));
 
-        file.Add("term"u8, BigEndian(point.Term));
+        file.Add("term"u8, MetaRow.BigEndian((long)point.Term));
     }
 
     private static byte[] Json<T>(T value) => JsonSerializer.SerializeToUtf8Bytes(value, AsGo);
-
-    private static byte[] BigEndian(ulong number)
-    {
-        var bytes = new byte[8];
-        BinaryPrimitives.WriteUInt64BigEndian(bytes, number);
-        return bytes;
-    }
-
-    private sealed class ByteOrder : IComparer<byte[]>
-    {
-        public static readonly ByteOrder Instance = new();
-
-        public int Compare(byte[]? x, byte[]? y) => x.AsSpan().SequenceCompareTo(y);
-    }
 }

@@ -129,7 +129,6 @@ public sealed class SnapshotFile : IDisposable
         return crc.Value;
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 
     private byte[] Checksum()

@@ -33,6 +33,5 @@ internal sealed class SnapshotPoint : IDisposable
     /// <summary>Keeps compaction from what the snapshot has yet to read.</summary>
     public required CompactionPin Pin { get; init; }
 
-    /// <inheritdoc/>
     public void Dispose() => Pin.Dispose();
 }

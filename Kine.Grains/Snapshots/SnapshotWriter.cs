@@ -39,8 +39,8 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
 
             foreach (var record in page)
             {
-                if (CompactedHistory.Contains(index, record.Key.Span, record.Id, record.Tombstone, point.CompactRevision))
-                    file.Add(BucketKey.Write(bucketKey, record.Id, record.Tombstone), Encode(record));
+                if (index.Keeps(record.Key.Span, record.Id, record.Tombstone, point.CompactRevision))
+                    file.Add(BucketKey.Write(bucketKey, record.Id, record.Tombstone), KeyValueWire.EncodeStored(record));
             }
 
             after = page[^1].Id;
@@ -71,11 +71,9 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
         MetadataVisitor visit = (in RecordMetadata record, ReadOnlySpan<byte> key) =>
         {
             var id = new RecordId(record.Revision, record.Sub);
-            if (CompactedHistory.Contains(index, key, id, record.Tombstone, point.CompactRevision))
+            if (index.Keeps(key, id, record.Tombstone, point.CompactRevision))
             {
-                var version = record.Tombstone
-                    ? default
-                    : new KeyVersion(record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.ValueLength);
+                var version = record.Tombstone ? default : KeyVersion.Of(record);
                 file.Count(BucketKey.Write(bucketKey, id, record.Tombstone), KeyValueWire.EncodedLength(key.Length, version, keysOnly: false));
             }
         };
@@ -102,17 +100,10 @@ internal sealed class SnapshotWriter(IRevisionStore store, KeyIndex index, Snaps
         }
     }
 
-    private static byte[] Encode(in LogRecord record) => record.Tombstone
-        ? KeyValueWire.Encode(record.Key.Span, default, default)
-        : KeyValueWire.Encode(
-            record.Key.Span,
-            new KeyVersion(record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.Value.Length),
-            record.Value.Span);
-
     private SnapshotPiece Piece(ReadOnlySpan<byte> bytes, ref long left)
     {
         left -= bytes.Length;
-        return new SnapshotPiece { Bytes = bytes.ToArray(), Remaining = left, StorageVersion = point.StorageVersion };
+        return new SnapshotPiece(bytes.ToArray(), left, point.StorageVersion);
     }
 
     private static void KeepRest(ArrayBufferWriter<byte> output)

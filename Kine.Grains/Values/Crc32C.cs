@@ -4,12 +4,10 @@ using System.Numerics;
 namespace Kine.Grains.Values;
 
 /// <summary>CRC-32C of bytes given piece by piece; the default value is that of no bytes.</summary>
-internal struct Crc32C
+/// <param name="value">The <see cref="Value"/> of an earlier one, to go on from.</param>
+internal struct Crc32C(uint value)
 {
-    private uint _value;
-
-    /// <summary>Goes on from the <see cref="Value"/> of an earlier one.</summary>
-    public Crc32C(uint value) => _value = value;
+    private uint _value = value;
 
     /// <summary>The checksum so far.</summary>
     public readonly uint Value => _value;

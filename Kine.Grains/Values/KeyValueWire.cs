@@ -1,4 +1,5 @@
 using System.Numerics;
+using Kine.Backends;
 using Kine.Grains.Index;
 
 namespace Kine.Grains.Values;
@@ -30,12 +31,9 @@ public static class KeyValueWire
     /// <summary>Marshals one version without its value, as keys_only asks; the lease stays.</summary>
     public static byte[] EncodeKeysOnly(ReadOnlySpan<byte> key, in KeyVersion version) => Encode(key, version, default);
 
-    /// <summary>
-    /// Writes what <see cref="EncodeKeysOnly"/> returns to the start of <paramref name="target"/>, which must have room; returns the bytes
-    /// written.
-    /// </summary>
-    public static int WriteKeysOnly(Span<byte> target, ReadOnlySpan<byte> key, in KeyVersion version) =>
-        Write(target, key, version, default);
+    /// <summary>Marshals a record as etcd's bucket <c>key</c> stores it: of a tombstone there is the key only.</summary>
+    public static byte[] EncodeStored(in LogRecord record) =>
+        Encode(record.Key.Span, record.Tombstone ? default : KeyVersion.Of(record), record.Tombstone ? default : record.Value.Span);
 
     /// <summary>Bytes of the marshaled form, from what the index knows.</summary>
     public static int EncodedLength(int keyLength, in KeyVersion version, bool keysOnly) =>
@@ -58,14 +56,14 @@ public static class KeyValueWire
         + BytesLength(valueLength)
         + NumberLength(version.Lease);
 
-    private static int Write(Span<byte> target, ReadOnlySpan<byte> key, in KeyVersion version, ReadOnlySpan<byte> value)
+    private static void Write(Span<byte> target, ReadOnlySpan<byte> key, in KeyVersion version, ReadOnlySpan<byte> value)
     {
         var at = WriteBytes(target, 0, KeyTag, key);
         at = WriteNumber(target, at, CreateTag, version.Create);
         at = WriteNumber(target, at, ModTag, version.Mod);
         at = WriteNumber(target, at, VersionTag, version.Version);
         at = WriteBytes(target, at, ValueTag, value);
-        return WriteNumber(target, at, LeaseTag, version.Lease);
+        WriteNumber(target, at, LeaseTag, version.Lease);
     }
 
     private static int BytesLength(int length) => length == 0 ? 0 : 1 + VarintLength((uint)length) + length;
@@ -94,7 +92,8 @@ public static class KeyValueWire
         return WriteVarint(target, at, (ulong)number);
     }
 
-    private static int WriteVarint(Span<byte> target, int at, ulong number)
+    /// <summary>Writes a varint at a place; returns the place behind it.</summary>
+    public static int WriteVarint(Span<byte> target, int at, ulong number)
     {
         while (number > 0x7f)
         {

@@ -8,23 +8,14 @@ namespace Kine.Grains.Watch;
 /// Append([6.0 6.1], last 6)          covers 3..6
 /// Append([7.0], last 7)              3.0 leaves: covers 4..7
 /// </code>
-/// Not safe for use by several threads: the hub's lock guards it.
+/// A new ring covers nothing: revisions from 1 on are ahead of it. Not safe for use by several threads: the hub's lock guards it.
 /// </summary>
-public sealed class EventRing
+public sealed class EventRing(long maxBytes, int maxEvents)
 {
     private const int EventOverhead = 160; // bytes: the event object, its two memory owners and the slot
 
-    private readonly long _maxBytes;
-    private readonly int _maxEvents;
     private KeyEvent?[] _slots = new KeyEvent?[256];
     private int _head;
-
-    /// <summary>An empty ring that covers nothing: revisions from 1 on are ahead of it.</summary>
-    public EventRing(long maxBytes, int maxEvents)
-    {
-        _maxBytes = maxBytes;
-        _maxEvents = maxEvents;
-    }
 
     /// <summary>First revision whose events are all here; above <see cref="Last"/> when nothing is covered.</summary>
     public long First { get; private set; } = 1;
@@ -62,7 +53,7 @@ public sealed class EventRing
             _slots[(_head + Count) & (_slots.Length - 1)] = events[i];
             Count++;
             Bytes += SizeOf(events[i]);
-            if (Bytes > 2 * _maxBytes || Count > 2 * (long)_maxEvents)
+            if (Bytes > 2 * maxBytes || Count > 2 * (long)maxEvents)
                 Trim();
         }
 
@@ -121,7 +112,7 @@ public sealed class EventRing
 
     private void Trim()
     {
-        while (Count > 0 && (Bytes > _maxBytes || Count > _maxEvents))
+        while (Count > 0 && (Bytes > maxBytes || Count > maxEvents))
         {
             var revision = At(0).Revision;
             while (Count > 0 && At(0).Revision == revision)

@@ -1,5 +1,5 @@
 using System.Buffers;
-using System.Numerics;
+using Kine.Grains.Values;
 
 namespace Kine.Grains.Watch;
 
@@ -17,26 +17,9 @@ internal static class EventWire
     private const int MaxFraming = 24; // bytes: four tags, one type and three lengths
     private const int JoinedBelow = 8192; // bytes: below it one span is asked for an event, above it each pair is copied by pieces
 
-    /// <summary>Bytes of a varint.</summary>
-    public static int VarintLength(ulong value) => ((63 - BitOperations.LeadingZeroCount(value | 1)) / 7) + 1;
-
-    /// <summary>Writes a varint and gives its length.</summary>
-    public static int WriteVarint(Span<byte> output, ulong value)
-    {
-        var length = 0;
-        for (; value >= 0x80; value >>= 7)
-            output[length++] = (byte)(value | 0x80);
-
-        output[length++] = (byte)value;
-        return length;
-    }
-
     /// <summary>Bytes of one events field. An empty <paramref name="previous"/> means that there is no prev_kv.</summary>
-    public static long FieldLength(KeyEvent e, ReadOnlyMemory<byte> previous)
-    {
-        var message = MessageLength(e, previous.Length);
-        return 1 + VarintLength((ulong)message) + (long)message;
-    }
+    public static long FieldLength(KeyEvent e, ReadOnlyMemory<byte> previous) =>
+        KeyValueWire.FieldLength(MessageLength(e, previous.Length));
 
     /// <summary>Writes one events field; the length is that of <see cref="FieldLength"/>.</summary>
     public static void WriteField(IBufferWriter<byte> output, KeyEvent e, ReadOnlyMemory<byte> previous)
@@ -70,14 +53,14 @@ internal static class EventWire
 
     private static int MessageLength(KeyEvent e, int previous)
     {
-        var length = (e.Version.IsTombstone ? 2 : 0) + 1 + VarintLength((ulong)e.KeyValue.Length) + e.KeyValue.Length;
-        return previous == 0 ? length : length + 1 + VarintLength((ulong)previous) + previous;
+        var length = (e.Version.IsTombstone ? 2 : 0) + KeyValueWire.FieldLength(e.KeyValue.Length);
+        return (int)(previous == 0 ? length : length + KeyValueWire.FieldLength(previous));
     }
 
     private static int WriteUpToKv(Span<byte> span, KeyEvent e, int previous)
     {
         span[0] = EventsTag;
-        var at = 1 + WriteVarint(span[1..], (ulong)MessageLength(e, previous));
+        var at = KeyValueWire.WriteVarint(span, 1, (ulong)MessageLength(e, previous));
         if (e.Version.IsTombstone)
         {
             span[at++] = TypeTag;
@@ -85,12 +68,12 @@ internal static class EventWire
         }
 
         span[at++] = KvTag;
-        return at + WriteVarint(span[at..], (ulong)e.KeyValue.Length);
+        return KeyValueWire.WriteVarint(span, at, (ulong)e.KeyValue.Length);
     }
 
     private static int WritePrevKvHead(Span<byte> span, int previous)
     {
         span[0] = PrevKvTag;
-        return 1 + WriteVarint(span[1..], (ulong)previous);
+        return KeyValueWire.WriteVarint(span, 1, (ulong)previous);
     }
 }

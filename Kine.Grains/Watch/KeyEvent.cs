@@ -4,32 +4,23 @@ namespace Kine.Grains.Watch;
 
 /// <summary>One change of one key, immutable and shared by ring, watchers and followers.</summary>
 [GenerateSerializer, Immutable]
-public sealed class KeyEvent
+public sealed class KeyEvent(ReadOnlyMemory<byte> key, KeyVersion version, ReadOnlyMemory<byte> keyValue, KeyVersion previous)
 {
-    /// <summary>The event of <paramref name="version"/>; see the properties.</summary>
-    public KeyEvent(ReadOnlyMemory<byte> key, KeyVersion version, ReadOnlyMemory<byte> keyValue, KeyVersion previous)
-    {
-        Key = key;
-        Version = version;
-        KeyValue = keyValue;
-        Previous = previous;
-    }
-
     /// <summary>The key.</summary>
     [Id(0)]
-    public ReadOnlyMemory<byte> Key { get; }
+    public ReadOnlyMemory<byte> Key { get; } = key;
 
     /// <summary>The version this event brought; a tombstone when it is a deletion.</summary>
     [Id(1)]
-    public KeyVersion Version { get; }
+    public KeyVersion Version { get; } = version;
 
     /// <summary>The pair as a marshaled mvccpb.KeyValue; of a deletion only key and mod_revision, as etcd sends it.</summary>
     [Id(2)]
-    public ReadOnlyMemory<byte> KeyValue { get; }
+    public ReadOnlyMemory<byte> KeyValue { get; } = keyValue;
 
     /// <summary>The live version before this one, for prev_kv; not existing when the key was absent or its history is compacted.</summary>
     [Id(3)]
-    public KeyVersion Previous { get; }
+    public KeyVersion Previous { get; } = previous;
 
     /// <summary>Revision of the event.</summary>
     public long Revision => Version.Mod;

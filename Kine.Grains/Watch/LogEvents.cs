@@ -38,12 +38,8 @@ internal static class LogEvents
 
     private static KeyEvent EventOf(in LogRecord record, KeyIndex index)
     {
-        var version = record.Tombstone
-            ? KeyVersion.Tombstone(record.Revision, record.Sub)
-            : new KeyVersion(record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.Value.Length);
-        var keyValue = record.Tombstone
-            ? KeyValueWire.Encode(record.Key.Span, version, default)
-            : KeyValueWire.Encode(record.Key.Span, version, record.Value.Span);
+        var version = KeyVersion.Of(record);
+        var keyValue = KeyValueWire.Encode(record.Key.Span, version, record.Value.Span);
         KeyVersion previous = default;
         if (version.Create != version.Mod)
             index.TryGet(record.Key.Span, version.Mod - 1, out previous);

@@ -13,33 +13,22 @@ internal enum EventFilter
 /// All watchers that are sent the very same events: same range, same filters, same wish for previous pairs. Matching is done once for a group,
 /// whatever the number of its watchers. Guarded by the hub's lock.
 /// </summary>
-internal sealed class WatchGroup
+internal sealed class WatchGroup(byte[] start, byte[]? end, bool isKey, EventFilter filter, bool wantsPrevious)
 {
-    /// <summary>A group without watchers. See the properties.</summary>
-    public WatchGroup(byte[] start, byte[]? end, bool isKey, EventFilter filter, bool wantsPrevious)
-    {
-        Start = start;
-        End = end;
-        IsKey = isKey;
-        Filter = filter;
-        WantsPrevious = wantsPrevious;
-        Tail = new GroupNode([], null, 0, true);
-    }
-
     /// <summary>First key of the range, or the one key.</summary>
-    public byte[] Start { get; }
+    public byte[] Start { get; } = start;
 
     /// <summary>First key after the range; null when the range has no end, or for one key.</summary>
-    public byte[]? End { get; }
+    public byte[]? End { get; } = end;
 
     /// <summary>True when only the key <see cref="Start"/> is watched.</summary>
-    public bool IsKey { get; }
+    public bool IsKey { get; } = isKey;
 
     /// <summary>Events left out.</summary>
-    public EventFilter Filter { get; }
+    public EventFilter Filter { get; } = filter;
 
     /// <summary>True when prev_kv is sent.</summary>
-    public bool WantsPrevious { get; }
+    public bool WantsPrevious { get; } = wantsPrevious;
 
     /// <summary>Watchers in any state.</summary>
     public int Members { get; set; }
@@ -48,7 +37,7 @@ internal sealed class WatchGroup
     public List<Watcher> Synced { get; } = [];
 
     /// <summary>Last link of the chain.</summary>
-    public GroupNode Tail { get; private set; }
+    public GroupNode Tail { get; private set; } = new([], null, 0, true);
 
     /// <summary>Events of the batch or page that is being matched.</summary>
     public List<KeyEvent> Matched { get; } = [];

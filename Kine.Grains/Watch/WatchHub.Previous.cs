@@ -96,6 +96,9 @@ public sealed partial class WatchHub
         return null;
     }
 
+    /// <summary>A link whose previous pairs are to be fetched before it may be sent.</summary>
+    private readonly record struct PreviousFetch(WatchGroup Group, GroupNode Node);
+
     /// <summary>The versions to ask for, each once though several groups may <paramref name="share"/> an event.</summary>
     private sealed class PreviousQuestion(long mark, bool share)
     {

@@ -6,7 +6,6 @@ namespace Kine.Grains.Watch;
 public sealed partial class WatchHub
 {
     private int _unsynced;
-    private long _eventsSent;
 
     /// <summary>Begins a watch; false when its id is taken.</summary>
     internal bool Create(WatchStream stream, WatchCreateRequest request, byte[] start, byte[]? end, bool isKey)
@@ -70,7 +69,4 @@ public sealed partial class WatchHub
 
     /// <summary>A watch fell behind (+1) or is behind no more (-1).</summary>
     internal void CountUnsynced(int change) => Interlocked.Add(ref _unsynced, change);
-
-    /// <summary>A reply with events goes out.</summary>
-    internal void CountSent(int events) => Interlocked.Add(ref _eventsSent, events);
 }

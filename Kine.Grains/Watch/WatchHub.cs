@@ -7,19 +7,19 @@ namespace Kine.Grains.Watch;
 /// <remarks>
 /// <see cref="Publish"/> never waits and does no I/O: it extends the chain of each group of equal watches that the events concern and wakes the
 /// streams that were idle. Streams read the chains without the hub's lock. Batches may be repeated, lost or come out of order; the hub applies only
-/// what joins on to its revision and pulls gaps from the history.
+/// what joins on to its revision and pulls gaps from the history. A new hub has seen nothing: <see cref="Load"/> it before clients come.
 /// </remarks>
-public sealed partial class WatchHub : IDisposable
+public sealed partial class WatchHub(IEventHistory history, WatchHubOptions options, TimeProvider time) : IDisposable
 {
     /// <summary>Shortest interval of progress replies, as in etcd.</summary>
     public static readonly TimeSpan MinProgressInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock _gate = new(); // guards all fields below; taken before any stream's lock, never held across I/O
-    private readonly IEventHistory _history;
-    private readonly WatchHubOptions _options;
+    private readonly IEventHistory _history = history;
+    private readonly WatchHubOptions _options = options;
     private readonly CancellationTokenSource _stopping = new();
     private readonly GroupIndex _groups = new();
-    private readonly EventRing _ring;
+    private readonly EventRing _ring = new(options.RingBytes, options.RingEvents);
     private readonly HashSet<WatchStream> _streams = [];
     private readonly List<RevisionWaiter> _waiters = [];
     private ReplyIdentity _identity = new(0, 0, 0);
@@ -29,15 +29,6 @@ public sealed partial class WatchHub : IDisposable
     private long _compactRevision;
     private long _sweptBytes;
     private int _watchers;
-
-    /// <summary>A hub that has seen nothing yet: <see cref="Load"/> it before clients come.</summary>
-    public WatchHub(IEventHistory history, WatchHubOptions options, TimeProvider time)
-    {
-        _history = history;
-        _options = options;
-        Time = time;
-        _ring = new EventRing(options.RingBytes, options.RingEvents);
-    }
 
     /// <summary>Last revision applied: every event up to it is with its watchers or on its way to them.</summary>
     public long Revision => Volatile.Read(ref _revision);
@@ -82,9 +73,6 @@ public sealed partial class WatchHub : IDisposable
     /// <summary>Watches that are catching up (etcd: slow watchers).</summary>
     public int UnsyncedCount => Volatile.Read(ref _unsynced);
 
-    /// <summary>Events handed to streams since the start, each counted for every watch that got it.</summary>
-    public long EventsSent => Volatile.Read(ref _eventsSent);
-
     /// <summary>Revisions that the ring of recent events covers; First is above Last when it covers none.</summary>
     public (long First, long Last) RingRange
     {
@@ -97,7 +85,7 @@ public sealed partial class WatchHub : IDisposable
         }
     }
 
-    internal TimeProvider Time { get; }
+    internal TimeProvider Time { get; } = time;
 
     /// <summary>
     /// Starts at a published revision, with the log's tail for the ring: all events of revisions from <paramref name="first"/> to

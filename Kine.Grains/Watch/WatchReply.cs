@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using Kine.Grains.Values;
 
 namespace Kine.Grains.Watch;
 
@@ -147,7 +148,7 @@ public sealed class WatchReply
 
         Span<byte> head = _head;
         head[0] = (1 << 3) | 2;
-        var at = 1 + EventWire.WriteVarint(head[1..], (ulong)length);
+        var at = KeyValueWire.WriteVarint(head, 1, (ulong)length);
         header[..length].CopyTo(head[at..]);
         at += length;
         at = Varint(head, at, 2, (ulong)_fields.WatchId);
@@ -158,7 +159,7 @@ public sealed class WatchReply
         if (_reason.Length > 0)
         {
             head[at++] = (6 << 3) | 2;
-            at += EventWire.WriteVarint(head[at..], (ulong)_reason.Length);
+            at = KeyValueWire.WriteVarint(head, at, (ulong)_reason.Length);
         }
 
         _headLength = at;
@@ -171,7 +172,7 @@ public sealed class WatchReply
             return at;
 
         output[at] = (byte)(field << 3);
-        return at + 1 + EventWire.WriteVarint(output[(at + 1)..], value);
+        return KeyValueWire.WriteVarint(output, at + 1, value);
     }
 
     private readonly record struct Slice(EventRun Run, int From, int End);

@@ -29,15 +29,11 @@ public sealed partial class WatchStream
 
     private void RequestProgress()
     {
-        bool wake;
         lock (_gate)
         {
             _progressRequests++;
-            wake = TakeWaiting();
+            WakeReader();
         }
-
-        if (wake)
-            _signal.Set();
     }
 
     private void StartTicks()
@@ -52,15 +48,11 @@ public sealed partial class WatchStream
 
     private void Tick()
     {
-        bool wake;
         lock (_gate)
         {
             _tick = true;
-            wake = TakeWaiting();
+            WakeReader();
         }
-
-        if (wake)
-            _signal.Set();
     }
 
     private void AnswerTick()

@@ -31,15 +31,11 @@ public sealed partial class WatchStream
 
     internal void SendControl(in ControlReply reply)
     {
-        bool wake;
         lock (_gate)
         {
             _control.Enqueue(reply);
-            wake = TakeWaiting();
+            WakeReader();
         }
-
-        if (wake)
-            _signal.Set();
     }
 
     /// <summary>
@@ -48,8 +44,6 @@ public sealed partial class WatchStream
     /// </summary>
     internal Watcher? Add(WatchCreateRequest request, WatchGroup group, long revision)
     {
-        Watcher watcher;
-        bool wake;
         lock (_gate)
         {
             var id = request.WatchId;
@@ -65,7 +59,7 @@ public sealed partial class WatchStream
             }
 
             var synced = request.StartRevision == 0 || request.StartRevision > revision;
-            watcher = new Watcher(this, id, group, request.StartRevision)
+            var watcher = new Watcher(this, id, group, request.StartRevision)
             {
                 ProgressNotify = request.ProgressNotify,
                 Fragment = request.Fragment,
@@ -87,19 +81,14 @@ public sealed partial class WatchStream
             if (request.ProgressNotify)
                 StartTicks();
 
-            wake = TakeWaiting();
+            WakeReader();
+            return watcher;
         }
-
-        if (wake)
-            _signal.Set();
-
-        return watcher;
     }
 
     /// <summary>Takes out a watch and queues the reply to its cancellation, if there is one of that id. Under the hub's lock.</summary>
     internal void Cancel(long id, long revision)
     {
-        bool wake;
         lock (_gate)
         {
             if (_ended || !_watchers.Remove(id, out var watcher))
@@ -107,11 +96,8 @@ public sealed partial class WatchStream
 
             Remove(watcher);
             _control.Enqueue(new ControlReply(id, revision) { Canceled = true });
-            wake = TakeWaiting();
+            WakeReader();
         }
-
-        if (wake)
-            _signal.Set();
     }
 
     /// <summary>Takes out all watches of a stream that has ended. Under the hub's lock.</summary>
@@ -131,7 +117,6 @@ public sealed partial class WatchStream
     /// <summary>Cancels a watch whose next revision is compacted away; under the hub's lock.</summary>
     internal void CancelCompacted(Watcher watcher, long compactRevision)
     {
-        bool wake;
         lock (_gate)
         {
             if (_ended || watcher.State != WatcherState.Unsynced)
@@ -140,11 +125,8 @@ public sealed partial class WatchStream
             Remove(watcher);
             watcher.State = WatcherState.Compacted;
             _control.Enqueue(new ControlReply(watcher.Id, 0) { Canceled = true, CompactRevision = compactRevision });
-            wake = TakeWaiting();
+            WakeReader();
         }
-
-        if (wake)
-            _signal.Set();
     }
 
     /// <summary>
@@ -153,7 +135,6 @@ public sealed partial class WatchStream
     /// </summary>
     internal bool Deliver(Watcher watcher, EventRun? run, int from, long through, long revision)
     {
-        bool wake = false, more;
         lock (_gate)
         {
             if (_ended || watcher.State != WatcherState.Unsynced)
@@ -167,21 +148,18 @@ public sealed partial class WatchStream
                 _hub.CountUnsynced(-1);
             }
 
-            more = run is null && watcher.State == WatcherState.Unsynced;
+            var more = run is null && watcher.State == WatcherState.Unsynced;
             watcher.Requested = more;
             if (run is not null)
             {
                 watcher.Piece = new CatchUpPiece(run, from, revision);
                 _hub.CountPieces(1);
                 Enqueue(watcher);
-                wake = TakeWaiting();
+                WakeReader();
             }
+
+            return more;
         }
-
-        if (wake)
-            _signal.Set();
-
-        return more;
     }
 
     /// <summary>Says that a watcher's chain goes on; under the hub's lock. True when the caller must <see cref="Wake"/> the stream.</summary>

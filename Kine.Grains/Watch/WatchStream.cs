@@ -126,8 +126,6 @@ public sealed partial class WatchStream : IDisposable
 
     internal void End(EtcdException? error)
     {
-        bool wake;
-        ITimer? timer;
         lock (_gate)
         {
             if (_ended)
@@ -135,16 +133,12 @@ public sealed partial class WatchStream : IDisposable
 
             _ended = true;
             _error = error;
-            wake = _waiting;
-            _waiting = false;
-            timer = _timer;
+            WakeReader();
             _room?.SetResult();
             _room = null;
         }
 
-        timer?.Dispose();
-        if (wake)
-            _signal.Set();
+        _timer?.Dispose();
     }
 
     /// <summary>Wakes the reader; for whoever got true from one of the calls that say so.</summary>
@@ -218,7 +212,6 @@ public sealed partial class WatchStream : IDisposable
         }
 
         watcher.ProgressDue = false;
-        _hub.CountSent(_reply.EventCount);
         _reply.End(new ControlReply(watcher.Id, revision), watcher.Fragment ? _options.FragmentBytes : long.MaxValue);
         return true;
     }
@@ -259,6 +252,13 @@ public sealed partial class WatchStream : IDisposable
             _ready.Enqueue(watcher);
 
         _progressBlocked = false;
+    }
+
+    /// <summary>Wakes the reader, if it waits; it goes on on a thread of the pool. Under the stream's lock.</summary>
+    private void WakeReader()
+    {
+        if (TakeWaiting())
+            _signal.Set();
     }
 
     /// <summary>True when the reader waits: whoever gets that must wake it.</summary>

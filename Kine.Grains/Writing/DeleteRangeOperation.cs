@@ -11,19 +11,19 @@ internal sealed class DeleteRangeOperation(DeleteRangeRequest request) : WriteOp
     public override void Evaluate(WriteState state)
     {
         state.Begin();
-        Reply = Execute(request, state, Pair);
+        Reply = Execute(request, state, this);
         state.End();
         Reply.Header = state.Header();
     }
 
     /// <summary>Deletes what the range holds; the reply has no header.</summary>
-    public static DeleteRangeResponse Execute(DeleteRangeRequest request, WriteState state, PairOf pair)
+    public static DeleteRangeResponse Execute(DeleteRangeRequest request, WriteState state, WriteOperation operation)
     {
         var reply = new DeleteRangeResponse();
         if (request.RangeEnd.IsEmpty)
         {
             if (state.TryGet(request.Key.Span, out var version))
-                Delete(reply, request, state, pair, request.Key.Memory, version);
+                Delete(request.Key.Memory, version);
 
             return reply;
         }
@@ -35,18 +35,17 @@ internal sealed class DeleteRangeOperation(DeleteRangeRequest request) : WriteOp
             found.Add((cursor.Key.ToArray(), cursor.Current));
 
         foreach ((var key, var version) in found)
-            Delete(reply, request, state, pair, key, version);
+            Delete(key, version);
 
         return reply;
-    }
 
-    private static void Delete(
-        DeleteRangeResponse reply, DeleteRangeRequest request, WriteState state, PairOf pair, ReadOnlyMemory<byte> key, in KeyVersion version)
-    {
-        if (request.PrevKv)
-            reply.PrevKvs.Add(pair(state, key, version));
+        void Delete(ReadOnlyMemory<byte> key, in KeyVersion version)
+        {
+            if (request.PrevKv)
+                reply.PrevKvs.Add(operation.Pair(state, key, version));
 
-        state.Delete(key.Span, version);
-        reply.Deleted++;
+            state.Delete(key.Span, version);
+            reply.Deleted++;
+        }
     }
 }

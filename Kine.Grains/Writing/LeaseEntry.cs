@@ -3,6 +3,9 @@ namespace Kine.Grains.Writing;
 /// <summary>One lease and the keys attached to it.</summary>
 internal sealed class LeaseEntry(LeaseRun run)
 {
+    private static readonly Comparer<ReadOnlyMemory<byte>> KeyOrder =
+        Comparer<ReadOnlyMemory<byte>>.Create(static (x, y) => x.Span.SequenceCompareTo(y.Span));
+
     /// <summary>The newest run of its clock.</summary>
     public LeaseRun Run { get; set; } = run;
 
@@ -12,12 +15,5 @@ internal sealed class LeaseEntry(LeaseRun run)
     public long Ttl => Run.Ttl;
 
     /// <summary>Attached keys in key order, the order in which a revoke deletes them.</summary>
-    public SortedSet<ReadOnlyMemory<byte>> Keys { get; } = new(KeyOrder.Instance);
-
-    private sealed class KeyOrder : IComparer<ReadOnlyMemory<byte>>
-    {
-        public static readonly KeyOrder Instance = new();
-
-        public int Compare(ReadOnlyMemory<byte> x, ReadOnlyMemory<byte> y) => x.Span.SequenceCompareTo(y.Span);
-    }
+    public SortedSet<ReadOnlyMemory<byte>> Keys { get; } = new(KeyOrder);
 }

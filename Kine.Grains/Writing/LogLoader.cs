@@ -82,9 +82,7 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
             while (tail.Count > TailEvents || tailBytes > TailBytes)
                 tailBytes -= tail.Dequeue().Bytes;
 
-            index.Apply(key, record.Tombstone
-                ? KeyVersion.Tombstone(record.Revision, record.Sub)
-                : new KeyVersion(record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.ValueLength));
+            index.Apply(key, KeyVersion.Of(record));
         };
         index.BeginLoad();
         await using var loader = new IndexLoader(visit);

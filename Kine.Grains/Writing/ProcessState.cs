@@ -6,27 +6,19 @@ using Kine.Grains.Values;
 namespace Kine.Grains.Writing;
 
 /// <summary>One a process: what reads share here, and the writer's view when the RevisionGrain lives in this process.</summary>
-public sealed class ProcessState
+public sealed class ProcessState(IRevisionStore store, WriterOptions options, ProofClock clock)
 {
     private KeyspaceView? _writer;
     private PublishedState _remote = new(0, -1, 0);
 
-    /// <summary>Nothing is read yet.</summary>
-    public ProcessState(IRevisionStore store, WriterOptions options, ProofClock clock)
-    {
-        Store = store;
-        Proof = new ReadProof(clock, store.IsExclusive);
-        Values = new ValueReader(new ValueCache(options.CacheBytes), store);
-    }
-
     /// <summary>The store that this process reads.</summary>
-    public IRevisionStore Store { get; }
+    public IRevisionStore Store { get; } = store;
 
     /// <summary>Whether the writer of this process may answer from memory.</summary>
-    public ReadProof Proof { get; }
+    public ReadProof Proof { get; } = new(clock, store.IsExclusive);
 
     /// <summary>Values by version, one cache for the process.</summary>
-    public ValueReader Values { get; }
+    public ValueReader Values { get; } = new(new ValueCache(options.CacheBytes), store);
 
     /// <summary>Reads that compaction waits for.</summary>
     public CompactionPins Pins { get; } = new();

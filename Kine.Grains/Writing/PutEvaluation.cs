@@ -4,9 +4,6 @@ using Kine.Grains.Values;
 
 namespace Kine.Grains.Writing;
 
-/// <summary>Builds the pair of a version for a reply.</summary>
-internal delegate KeyValue PairOf(WriteState state, ReadOnlyMemory<byte> key, in KeyVersion version, bool keysOnly = false);
-
 /// <summary>What a PutRequest does, alone or inside a transaction (etcd v3 API, KV.Put).</summary>
 internal static class PutEvaluation
 {
@@ -34,7 +31,7 @@ internal static class PutEvaluation
     }
 
     /// <summary>Writes the pair; the reply has no header.</summary>
-    public static PutResponse Execute(PutRequest request, WriteState state, WriteOperation operation, PairOf pair)
+    public static PutResponse Execute(PutRequest request, WriteState state, WriteOperation operation)
     {
         var reply = new PutResponse();
         var value = request.Value.Memory;
@@ -42,7 +39,7 @@ internal static class PutEvaluation
         if ((request.PrevKv || request.IgnoreValue || request.IgnoreLease) && state.TryGet(request.Key.Span, out var before))
         {
             if (request.PrevKv)
-                reply.PrevKv = pair(state, request.Key.Memory, before);
+                reply.PrevKv = operation.Pair(state, request.Key.Memory, before);
 
             if (request.IgnoreLease)
                 lease = before.Lease;

@@ -18,7 +18,7 @@ internal sealed class PutOperation(PutRequest request) : WriteOperation<PutRespo
             return;
 
         state.Begin();
-        Reply = PutEvaluation.Execute(request, state, this, Pair);
+        Reply = PutEvaluation.Execute(request, state, this);
         state.End();
         Reply.Header = state.Header();
     }

@@ -22,7 +22,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
 
     public override void Evaluate(WriteState state)
     {
-        if (TxnRules.Puts(request))
+        if (RequestRules.Puts(request))
             state.CheckSpace(Size);
 
         _path.Clear();
@@ -42,7 +42,6 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         Reply.Header = state.Header();
     }
 
-    /// <inheritdoc/>
     protected override void Filled()
     {
         foreach ((var range, var reply) in _sortLate ?? [])
@@ -201,11 +200,11 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
                     response.ResponseRange = ExecuteRange(operation.RequestRange, state);
                     break;
                 case RequestOp.RequestOneofCase.RequestPut:
-                    response.ResponsePut = PutEvaluation.Execute(operation.RequestPut, state, this, Pair);
+                    response.ResponsePut = PutEvaluation.Execute(operation.RequestPut, state, this);
                     response.ResponsePut.Header = new ResponseHeader { Revision = state.ReadRevision };
                     break;
                 case RequestOp.RequestOneofCase.RequestDeleteRange:
-                    response.ResponseDeleteRange = DeleteRangeOperation.Execute(operation.RequestDeleteRange, state, Pair);
+                    response.ResponseDeleteRange = DeleteRangeOperation.Execute(operation.RequestDeleteRange, state, this);
                     response.ResponseDeleteRange.Header = new ResponseHeader { Revision = state.ReadRevision };
                     break;
                 default:
@@ -242,11 +241,8 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
 
         if (byValue)
             (_sortLate ??= []).Add((range, reply));
-
         else
-        {
             SortAndCut(range, reply);
-        }
 
         return reply;
     }

@@ -29,7 +29,6 @@ internal abstract class WriteOperation : WriterItem
     /// <summary>Does what was asked to <paramref name="state"/>. When <see cref="Needs"/> is set afterwards, nothing was done.</summary>
     public abstract void Evaluate(WriteState state);
 
-    /// <inheritdoc/>
     public override void Run(WriteLoop loop) => loop.Evaluate(this);
 
     /// <summary>Ends the caller's wait with the reply.</summary>
@@ -92,7 +91,7 @@ internal abstract class WriteOperation : WriterItem
     }
 
     /// <summary>The pair of a version for the reply; its value is filled in before the answer when it is not in memory now.</summary>
-    protected KeyValue Pair(WriteState state, ReadOnlyMemory<byte> key, in KeyVersion version, bool keysOnly = false)
+    public KeyValue Pair(WriteState state, ReadOnlyMemory<byte> key, in KeyVersion version, bool keysOnly = false)
     {
         var pair = new KeyValue
         {
@@ -175,14 +174,12 @@ internal abstract class WriteOperation<TReply> : WriteOperation
     public void GiveUpOn(CancellationToken cancellationToken) => _givenUp = cancellationToken.UnsafeRegister(
         static (answered, token) => ((TaskCompletionSource<TReply>)answered!).TrySetCanceled(token), _answered);
 
-    /// <inheritdoc/>
     public override void Fail(EtcdException error)
     {
         _givenUp.Unregister();
         _answered.TrySetException(error.Copy());
     }
 
-    /// <inheritdoc/>
     protected override void Succeed()
     {
         _givenUp.Unregister();

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Kine.Backends;
 using Kine.Grains.Index;
 using Kine.Grains.Reads;
+using Kine.Grains.SideState;
 using Kine.Grains.Values;
 using Kine.Grains.Watch;
 
@@ -86,9 +87,26 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
 
         if (!Quota.Fits(bytes))
         {
-            AlarmRules.Activate(this, Identity.MemberId, Etcd.AlarmType.Nospace);
+            Activate(Identity.MemberId, Etcd.AlarmType.Nospace);
             throw EtcdErrors.NoSpace;
         }
+    }
+
+    /// <summary>Raises an alarm, unless it is active already.</summary>
+    public void Activate(ulong member, Etcd.AlarmType alarm)
+    {
+        if (!Alarms.Contains((member, alarm)))
+            Change(Alarms.Add((member, alarm)), AlarmRow.Of(member, alarm));
+    }
+
+    /// <summary>Takes an alarm back; false when it was not active.</summary>
+    public bool Deactivate(ulong member, Etcd.AlarmType alarm)
+    {
+        if (!Alarms.Contains((member, alarm)))
+            return false;
+
+        Change(Alarms.Remove((member, alarm)), AlarmRow.Of(member, alarm) with { Value = null });
+        return true;
     }
 
     /// <summary>Begins the next batch and gives back the one so far.</summary>
@@ -184,6 +202,14 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
         Batch.Append.Bytes += key.Length + value.Length;
         Batch.Events.Add(new KeyEvent(key, version, keyValue, PreviousOf(key.Span, version, before)));
         _sub++;
+    }
+
+    private void Change(ImmutableHashSet<(ulong Member, Etcd.AlarmType Alarm)> alarms, SideRow row)
+    {
+        var before = Alarms;
+        Alarms = alarms;
+        Batch.Append.Side.Add(row);
+        Batch.Undo.Add(() => Alarms = before);
     }
 
     // prev_kv is the pair before the revision, not before the operation, and a create has none (etcd v3 API, Watch).

@@ -56,14 +56,11 @@ internal sealed class Writer : IKeyspaceWriter
     /// <summary>Completes when the writer has ended without being stopped.</summary>
     public Task Failed => _failed.Task;
 
-    /// <inheritdoc/>
     public Task<PutResponse> Put(PutRequest request, CancellationToken cancellationToken) => Loop.Submit(new PutOperation(request), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken) =>
         Loop.Submit(new DeleteRangeOperation(request), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken) => Loop.Submit(new TxnOperation(request), cancellationToken);
 
     /// <summary>

@@ -28,11 +28,11 @@ internal sealed class WriterMaintenance(WriteLoop loop, ProcessState local, Writ
 
                 break;
             case AlarmRequest.Types.AlarmAction.Activate when request.Alarm != AlarmType.None:
-                AlarmRules.Activate(state, request.MemberID, request.Alarm);
+                state.Activate(request.MemberID, request.Alarm);
                 reply.Alarms.Add(new AlarmMember { MemberID = request.MemberID, Alarm = request.Alarm });
                 break;
             case AlarmRequest.Types.AlarmAction.Deactivate:
-                if (AlarmRules.Deactivate(state, request.MemberID, request.Alarm))
+                if (state.Deactivate(request.MemberID, request.Alarm))
                     reply.Alarms.Add(new AlarmMember { MemberID = request.MemberID, Alarm = request.Alarm });
 
                 break;

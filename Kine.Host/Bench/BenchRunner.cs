@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Kine.Host.Bench.Workloads;
 using Kine.Host.Cli;
 
@@ -107,7 +106,7 @@ internal sealed class BenchRunner(BenchOptions options, StageProgress progress, 
             (before, at) = (now, time);
             return (
                 byTime ? Stopwatch.GetElapsedTime(start).TotalSeconds : now,
-                string.Create(CultureInfo.InvariantCulture, $"{speed:N0} ops/s, {now:N0} in all, p99 {BenchText.Time(result.Latencies.Percentile(99))}"));
+                $"{speed:N0} ops/s, {now:N0} in all, p99 {BenchText.Time(result.Latencies.Percentile(99))}");
         }
 
         return progress.Run($"{target.Name} {name}", byTime ? duration.TotalSeconds : total, Look, async () =>

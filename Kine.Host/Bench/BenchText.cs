@@ -1,4 +1,3 @@
-using System.Globalization;
 
 namespace Kine.Host.Bench;
 
@@ -13,30 +12,29 @@ internal static class BenchText
     public static IEnumerable<string> Rows(string label, RoundResult result)
     {
         var latencies = result.Latencies;
-        yield return string.Create(
-            CultureInfo.InvariantCulture,
-            $"{label,-12} {Cpu(result.ServerCpuPerOperation),13} {result.Operations,10:N0} {result.OperationsPerSecond,9:N0} {Time(latencies.Percentile(50)),9} {Time(latencies.Percentile(99)),9} {Time(latencies.Percentile(99.9)),9} {Time(latencies.Max()),9} {result.ErrorCount,7:N0} {result.ClientCpuPerOperation,13:N1} {result.ServerRss / 1048576.0,10:N1}");
+        yield return
+            $"{label,-12} {Cpu(result.ServerCpuPerOperation),13} {result.Operations,10:N0} {result.OperationsPerSecond,9:N0} {Time(latencies.Percentile(50)),9} {Time(latencies.Percentile(99)),9} {Time(latencies.Percentile(99.9)),9} {Time(latencies.Max()),9} {result.ErrorCount,7:N0} {result.ClientCpuPerOperation,13:N1} {result.ServerRss / 1048576.0,10:N1}";
         if (result.Compaction is { } compaction)
             yield return $"             compacted within {Time(compaction.Ticks * TimeSpan.NanosecondsPerTick)}";
 
         foreach (var (name, count) in result.Errors.OrderByDescending(error => error.Value))
-            yield return string.Create(CultureInfo.InvariantCulture, $"             {count:N0} x {name}");
+            yield return $"             {count:N0} x {name}";
     }
 
     /// <summary>A duration given in nanoseconds, with three digits.</summary>
     public static string Time(long nanoseconds) => nanoseconds switch
     {
         0 => "-",
-        < 1_000_000 => string.Create(CultureInfo.InvariantCulture, $"{nanoseconds / 1e3:0} us"),
-        < 10_000_000 => string.Create(CultureInfo.InvariantCulture, $"{nanoseconds / 1e6:0.00} ms"),
-        < 1_000_000_000 => string.Create(CultureInfo.InvariantCulture, $"{nanoseconds / 1e6:0.0} ms"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{nanoseconds / 1e9:0.00} s"),
+        < 1_000_000 => $"{nanoseconds / 1e3:0} us",
+        < 10_000_000 => $"{nanoseconds / 1e6:0.00} ms",
+        < 1_000_000_000 => $"{nanoseconds / 1e6:0.0} ms",
+        _ => $"{nanoseconds / 1e9:0.00} s",
     };
 
     private static string Server(string endpoint, int? pid) => pid is { } known ? $"{endpoint}, {new ServerProcess(known).Description}" : endpoint;
 
     // The headline: how much of a server its callers need does not depend on how heavy they are themselves.
-    private static string Cpu(double? microseconds) => microseconds is { } known ? known.ToString("N1", CultureInfo.InvariantCulture) : "-";
+    private static string Cpu(double? microseconds) => microseconds is { } known ? known.ToString("N1") : "-";
 
     /// <summary>What is about to be run, in one line.</summary>
     public static string Describe(BenchOptions options)
@@ -51,9 +49,8 @@ internal static class BenchText
             BenchMode.Watch => $"{options.Writers} writers, {options.Keys:N0} keys",
             _ => $"{options.Keys:N0} keys",
         };
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"{options.Mode.ToString().ToLowerInvariant()}: {servers}; {options.Clients} clients on {options.Connections} connections; {work} of {options.KeySize} B, values of {options.ValueSize} B; seed {options.Seed}");
+        return
+            $"{options.Mode.ToString().ToLowerInvariant()}: {servers}; {options.Clients} clients on {options.Connections} connections; {work} of {options.KeySize} B, values of {options.ValueSize} B; seed {options.Seed}";
     }
 
     /// <summary>The whole outcome after the single rounds: sums, and ratios if two servers were compared.</summary>
@@ -75,5 +72,5 @@ internal static class BenchText
         : "A / B, median of the rounds: " + string.Join(", ", BenchRatios.All
             .Select(ratio => (ratio.Label, Value: report.MedianRatio(ratio.Figure)))
             .Where(ratio => ratio.Value is not null)
-            .Select(ratio => string.Create(CultureInfo.InvariantCulture, $"{ratio.Label} {ratio.Value:0.00}")));
+            .Select(ratio => $"{ratio.Label} {ratio.Value:0.00}"));
 }

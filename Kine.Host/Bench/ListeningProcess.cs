@@ -29,7 +29,7 @@ internal static class ListeningProcess
         if (endpoint.Host != "localhost" && !(IPAddress.TryParse(endpoint.Host, out var address) && IPAddress.IsLoopback(address)))
             return [];
 
-        var port = ":" + endpoint.Port.ToString("X4", CultureInfo.InvariantCulture);
+        var port = ":" + endpoint.Port.ToString("X4");
         return Lines("/proc/net/tcp").Concat(Lines("/proc/net/tcp6"))
             .Where(columns => columns is [_, var local, _, TcpListening, _, _, _, _, _, _, ..] && local.EndsWith(port, StringComparison.Ordinal))
             .Select(columns => columns[9]);

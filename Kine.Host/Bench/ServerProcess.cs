@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using System.Globalization;
 
 namespace Kine.Host.Bench;
 
@@ -24,7 +23,7 @@ internal sealed class ServerProcess
 
     /// <summary>Number and name, for people.</summary>
     /// <exception cref="BenchException">The process is gone.</exception>
-    public string Description => string.Create(CultureInfo.InvariantCulture, $"process {_process.Id} ({Read(() => _process.ProcessName)})");
+    public string Description => $"process {_process.Id} ({Read(() => _process.ProcessName)})";
 
     /// <summary>User and system time of all its threads; on Linux in steps of 10 ms.</summary>
     /// <exception cref="BenchException">The process is gone.</exception>

@@ -121,8 +121,8 @@ internal static class ServerFlags
     private static string Range(long min, long max) => (min, max) switch
     {
         (_, int.MaxValue or long.MaxValue) when min is int.MinValue => "a whole number",
-        (_, int.MaxValue or long.MaxValue) => $"a whole number, at least {min.ToString(CultureInfo.InvariantCulture)}",
-        _ => string.Create(CultureInfo.InvariantCulture, $"a whole number from {min} to {max}"),
+        (_, int.MaxValue or long.MaxValue) => $"a whole number, at least {min}",
+        _ => $"a whole number from {min} to {max}",
     };
 
     // The spellings that Go reads.

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Spectre.Console;
 
 namespace Kine.Host.Cli;
@@ -21,7 +20,7 @@ internal sealed class StageProgress(TextWriter output, IAnsiConsole? terminal, T
     {
         long done = 0;
         return Run(
-            name, total, () => (done, string.Create(CultureInfo.InvariantCulture, $"{done:N0} of {total:N0}")), () => stage(value => Volatile.Write(ref done, value)));
+            name, total, () => (done, $"{done:N0} of {total:N0}"), () => stage(value => Volatile.Write(ref done, value)));
     }
 
     /// <summary>Runs a stage; <paramref name="look"/> says how much of <paramref name="total"/> is done, in numbers and in words.</summary>
@@ -49,6 +48,6 @@ internal sealed class StageProgress(TextWriter output, IAnsiConsole? terminal, T
     {
         var start = Stopwatch.GetTimestamp();
         while (await Task.WhenAny(running, Task.Delay(lineEvery)) != running)
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: {look().Text} after {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s"));
+            output.WriteLine($"{name}: {look().Text} after {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s");
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 
 namespace Kine.Host.Client;
 
@@ -14,7 +13,7 @@ internal sealed record EtcdEndpoint(string Host, int Port, bool Secure, string? 
     /// <summary>The value of :authority.</summary>
     public string Authority => SocketPath is not null ? "localhost"
         : Host.Contains(':') ? $"[{Host}]:{Port}"
-        : string.Create(CultureInfo.InvariantCulture, $"{Host}:{Port}");
+        : $"{Host}:{Port}";
 
     /// <summary>The address in the form that HTTP clients take; for a unix socket only a name.</summary>
     public Uri Address => new($"{(Secure ? "https" : "http")}://{Authority}");
@@ -34,7 +33,7 @@ internal sealed record EtcdEndpoint(string Host, int Port, bool Secure, string? 
             throw new FormatException($"endpoint '{text}' is not http://host:port, https://host:port or unix:///path");
         }
 
-        var hasPort = withScheme.TrimEnd('/').EndsWith(":" + uri.Port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
+        var hasPort = withScheme.TrimEnd('/').EndsWith($":{uri.Port}", StringComparison.Ordinal);
         return new EtcdEndpoint(uri.DnsSafeHost, hasPort ? uri.Port : DefaultPort, uri.Scheme == "https", null);
     }
 }

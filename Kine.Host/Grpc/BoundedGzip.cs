@@ -9,14 +9,11 @@ internal sealed class BoundedGzip : ICompressionProvider
     /// <summary>Name in grpc-encoding and grpc-accept-encoding.</summary>
     public const string Name = "gzip";
 
-    /// <inheritdoc/>
     public string EncodingName => Name;
 
-    /// <inheritdoc/>
     public Stream CreateCompressionStream(Stream stream, CompressionLevel? compressionLevel) =>
         new GZipStream(stream, CompressionLevel.Fastest, leaveOpen: true);
 
-    /// <inheritdoc/>
     public Stream CreateDecompressionStream(Stream stream) => new Unpacking(stream);
 
     private sealed class Unpacking(Stream packed) : Stream

@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using Grpc.Health.V1;
 using Grpc.HealthCheck;
-using Kine.Host.Cli;
+using Kine.Grains.Hosting;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -24,7 +24,6 @@ internal sealed class ClientListener(IServer kestrel, GrpcServerSettings setting
     /// <summary>Fires when the server begins to stop; streams end then.</summary>
     public CancellationToken Stopping => _stopping.Token;
 
-    /// <inheritdoc/>
     public IFeatureCollection Features => kestrel.Features;
 
     /// <summary>The addresses listened on, with the real ports; the client's comes first.</summary>
@@ -33,7 +32,6 @@ internal sealed class ClientListener(IServer kestrel, GrpcServerSettings setting
     /// <summary>Port of the client address, 0 for a unix socket.</summary>
     public int Port => settings.Address.SocketPath is null ? BindingAddress.Parse(Addresses[0]).Port : 0;
 
-    /// <inheritdoc/>
     /// <exception cref="StartException">An address is taken or not of this machine.</exception>
     public async Task StartAsync<TContext>(IHttpApplication<TContext> application, CancellationToken cancellationToken)
         where TContext : notnull
@@ -71,6 +69,5 @@ internal sealed class ClientListener(IServer kestrel, GrpcServerSettings setting
             File.Delete(path);
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _stopping.Dispose();
 }

@@ -16,23 +16,17 @@ internal sealed class DeadlineReply(IHttpResponseBodyFeature inner, IHttpResetFe
 
     private bool _isSent;
 
-    /// <inheritdoc/>
     public Stream Stream => inner.Stream;
 
-    /// <inheritdoc/>
     public PipeWriter Writer => inner.Writer;
 
-    /// <inheritdoc/>
     public void DisableBuffering() => inner.DisableBuffering();
 
-    /// <inheritdoc/>
     public Task SendFileAsync(string path, long offset, long? count, CancellationToken cancellationToken = default) =>
         inner.SendFileAsync(path, offset, count, cancellationToken);
 
-    /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken = default) => inner.StartAsync(cancellationToken);
 
-    /// <inheritdoc/>
     public async Task CompleteAsync()
     {
         GrpcMiddleware.Trailers(response).GrpcMessage = GrpcErrors.DeadlineText;
@@ -48,6 +42,5 @@ internal sealed class DeadlineReply(IHttpResponseBodyFeature inner, IHttpResetFe
         }
     }
 
-    /// <inheritdoc/>
     public void Reset(int errorCode) => reset.Reset(_isSent ? NoError : errorCode);
 }

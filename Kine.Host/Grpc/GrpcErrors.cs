@@ -1,7 +1,5 @@
-using System.Globalization;
 using Grpc.Core;
 using Kine.Grains;
-using StatusCode = Grpc.Core.StatusCode;
 
 namespace Kine.Host.Grpc;
 
@@ -12,13 +10,13 @@ internal static class GrpcErrors
     public const string DeadlineText = "context deadline exceeded";
 
     public static RpcException MessageTooLarge(long length, int limit) =>
-        New(StatusCode.ResourceExhausted, Invariant($"grpc: received message larger than max ({length} vs. {limit})"));
+        New(StatusCode.ResourceExhausted, $"grpc: received message larger than max ({length} vs. {limit})");
 
     public static RpcException DecompressedTooLarge(long length, int limit) =>
-        New(StatusCode.ResourceExhausted, Invariant($"grpc: received message after decompression larger than max ({length} vs. {limit})"));
+        New(StatusCode.ResourceExhausted, $"grpc: received message after decompression larger than max ({length} vs. {limit})");
 
     public static RpcException ReplyTooLarge(long length) =>
-        New(StatusCode.ResourceExhausted, Invariant($"grpc: trying to send message larger than max ({length} vs. {int.MaxValue})"));
+        New(StatusCode.ResourceExhausted, $"grpc: trying to send message larger than max ({length} vs. {int.MaxValue})");
 
     public static RpcException UnexpectedEnd => New(StatusCode.Internal, "unexpected EOF");
 
@@ -28,7 +26,7 @@ internal static class GrpcErrors
     public static RpcException SecondRequestMessage =>
         New(StatusCode.Internal, "cardinality violation: received multiple request messages for non-client-streaming RPC");
 
-    public static RpcException BadPayloadFormat(byte flag) => New(StatusCode.Internal, Invariant($"grpc: received unexpected payload format {flag}"));
+    public static RpcException BadPayloadFormat(byte flag) => New(StatusCode.Internal, $"grpc: received unexpected payload format {flag}");
 
     public static RpcException CompressedWithoutEncoding => New(StatusCode.Internal, "grpc: compressed flag set with identity or empty encoding");
 
@@ -65,9 +63,7 @@ internal static class GrpcErrors
     public static RpcException Fault => New(StatusCode.Internal, "etcdserver: internal error, see the server's log");
 
     /// <summary>An error of the API as gRPC carries it.</summary>
-    public static RpcException Of(EtcdException error) => New((StatusCode)error.Code, error.Message);
+    public static RpcException Of(EtcdException error) => New(error.Code, error.Message);
 
     private static RpcException New(StatusCode code, string text) => new(new Status(code, text));
-
-    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

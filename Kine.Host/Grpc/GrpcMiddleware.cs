@@ -108,8 +108,8 @@ internal sealed class GrpcMiddleware(
         finally
         {
             var code = int.TryParse(Trailers(context.Response).GrpcStatus.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-                ? (Kine.Grains.StatusCode)number
-                : Kine.Grains.StatusCode.Unknown;
+                ? (StatusCode)number
+                : StatusCode.Unknown;
             stats.End(code, time.GetElapsedTime(start));
         }
     }
@@ -141,12 +141,11 @@ internal sealed class GrpcMiddleware(
     {
         if (contentType.ToString()[GrpcType.Length] == '+')
         {
-            context.Response.OnStarting(
-                () =>
-                {
-                    context.Response.Headers.ContentType = contentType;
-                    return Task.CompletedTask;
-                });
+            context.Response.OnStarting(() =>
+            {
+                context.Response.Headers.ContentType = contentType;
+                return Task.CompletedTask;
+            });
         }
     }
 
@@ -155,7 +154,7 @@ internal sealed class GrpcMiddleware(
         var text = error.Status.Detail;
         context.Response.StatusCode = httpStatus;
         context.Response.ContentType = GrpcType;
-        context.Response.Headers.GrpcStatus = ((int)error.StatusCode).ToString(CultureInfo.InvariantCulture);
+        context.Response.Headers.GrpcStatus = ((int)error.StatusCode).ToString();
         context.Response.Headers.GrpcMessage = text.All(c => c is >= ' ' and <= '~' and not '%') ? text : Uri.EscapeDataString(text);
         return Task.CompletedTask;
     }

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -9,34 +8,24 @@ namespace Kine.Host.Grpc;
 /// Where to listen: <c>host:port</c>, <c>:port</c>, <c>tcp://host:port</c>, <c>http(s)://host:port</c> or <c>unix://path</c>. No host, 0.0.0.0 and [::] mean all
 /// addresses of both families, as in Go.
 /// </summary>
-internal sealed class ListenAddress
+internal sealed class ListenAddress(string text, string? socketPath, IPEndPoint? endPoint)
 {
-    private ListenAddress(string text, string? socketPath, IPEndPoint? endPoint)
-    {
-        Text = text;
-        SocketPath = socketPath;
-        EndPoint = endPoint;
-    }
-
-    /// <summary>As the user wrote it.</summary>
-    public string Text { get; }
-
     /// <summary>File of a unix socket, null for TCP.</summary>
-    public string? SocketPath { get; }
+    public string? SocketPath => socketPath;
 
     /// <summary>TCP address, null for a unix socket.</summary>
-    public IPEndPoint? EndPoint { get; }
+    public IPEndPoint? EndPoint => endPoint;
 
     /// <summary>True when all addresses of the machine are meant.</summary>
-    public bool IsAny => EndPoint is { } endPoint && (endPoint.Address.Equals(IPAddress.Any) || endPoint.Address.Equals(IPAddress.IPv6Any));
+    public bool IsAny => endPoint is not null && (endPoint.Address.Equals(IPAddress.Any) || endPoint.Address.Equals(IPAddress.IPv6Any));
 
-    public override string ToString() => Text;
+    /// <summary>As the user wrote it.</summary>
+    public override string ToString() => text;
 
-    /// <summary>Reads an address; on failure the error is the end of a sentence.</summary>
-    public static bool TryParse(string text, [NotNullWhen(true)] out ListenAddress? address, [NotNullWhen(false)] out string? error)
+    /// <summary>Reads an address.</summary>
+    /// <exception cref="FormatException">It is none; the message is the end of a sentence.</exception>
+    public static ListenAddress Parse(string text)
     {
-        address = null;
-        error = null;
         var rest = text;
         var separator = text.IndexOf("://", StringComparison.Ordinal);
         if (separator >= 0)
@@ -44,38 +33,17 @@ internal sealed class ListenAddress
             var scheme = text[..separator];
             rest = text[(separator + 3)..];
             if (scheme == "unix")
-            {
-                if (rest.Length == 0)
-                {
-                    error = "names no file";
-                    return false;
-                }
-
-                address = new ListenAddress(text, rest, null);
-                return true;
-            }
+                return rest.Length > 0 ? new ListenAddress(text, rest, null) : throw new FormatException("names no file");
 
             if (scheme is not ("tcp" or "http" or "https"))
-            {
-                error = $"has the unknown scheme \"{scheme}\"; use host:port or unix://path";
-                return false;
-            }
+                throw new FormatException($"has the unknown scheme \"{scheme}\"; use host:port or unix://path");
         }
 
         if (!TrySplit(rest, out var host, out var port))
-        {
-            error = "is not of the form host:port or unix://path";
-            return false;
-        }
+            throw new FormatException("is not of the form host:port or unix://path");
 
-        if (!TryResolve(host, out var ip))
-        {
-            error = $"names a host that is unknown here, \"{host}\"";
-            return false;
-        }
-
-        address = new ListenAddress(text, null, new IPEndPoint(ip, port));
-        return true;
+        var ip = Resolve(host) ?? throw new FormatException($"names a host that is unknown here, \"{host}\"");
+        return new ListenAddress(text, null, new IPEndPoint(ip, port));
     }
 
     private static bool TrySplit(string text, out string host, out int port)
@@ -93,31 +61,22 @@ internal sealed class ListenAddress
             && port <= IPEndPoint.MaxPort;
     }
 
-    private static bool TryResolve(string host, out IPAddress ip)
+    private static IPAddress? Resolve(string host)
     {
         if (host.Length == 0)
-        {
-            ip = IPAddress.Any;
-            return true;
-        }
+            return IPAddress.Any;
 
         if (IPAddress.TryParse(host, out var parsed))
-        {
-            ip = parsed;
-            return true;
-        }
+            return parsed;
 
-        ip = IPAddress.None;
         try
         {
             var found = Dns.GetHostAddresses(host);
-            ip = found.FirstOrDefault(a => a.AddressFamily == AddressFamily.InterNetwork) ?? found.FirstOrDefault() ?? IPAddress.None;
+            return found.FirstOrDefault(a => a.AddressFamily == AddressFamily.InterNetwork) ?? found.FirstOrDefault();
         }
         catch (SocketException)
         {
-            return false;
+            return null;
         }
-
-        return !ip.Equals(IPAddress.None);
     }
 }

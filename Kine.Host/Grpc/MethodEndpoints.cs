@@ -10,13 +10,10 @@ namespace Kine.Host.Grpc;
 /// <summary>Where the library maps its methods: a path is one string here, and needs no route to be matched.</summary>
 internal sealed class MethodEndpoints(IServiceProvider services) : IEndpointRouteBuilder
 {
-    /// <inheritdoc/>
     public IServiceProvider ServiceProvider => services;
 
-    /// <inheritdoc/>
     public ICollection<EndpointDataSource> DataSources { get; } = [];
 
-    /// <inheritdoc/>
     public IApplicationBuilder CreateApplicationBuilder() => new ApplicationBuilder(services);
 
     /// <summary>What was mapped, by path.</summary>

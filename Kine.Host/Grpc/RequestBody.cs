@@ -22,17 +22,14 @@ internal sealed class RequestBody(PipeReader inner, bool single, bool compressed
     private PartialMessage? _partial;
     private bool _seen;
 
-    /// <inheritdoc/>
     public PipeReader Reader => this;
 
-    /// <inheritdoc/>
     public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
     {
         var read = inner.ReadAsync(cancellationToken);
         return read.IsCompletedSuccessfully ? new ValueTask<ReadResult>(Look(read.Result)) : Wait(read, cancellationToken);
     }
 
-    /// <inheritdoc/>
     public override bool TryRead(out ReadResult result)
     {
         if (!inner.TryRead(out result))
@@ -42,16 +39,12 @@ internal sealed class RequestBody(PipeReader inner, bool single, bool compressed
         return true;
     }
 
-    /// <inheritdoc/>
     public override void AdvanceTo(SequencePosition consumed) => inner.AdvanceTo(consumed);
 
-    /// <inheritdoc/>
     public override void AdvanceTo(SequencePosition consumed, SequencePosition examined) => inner.AdvanceTo(consumed, examined);
 
-    /// <inheritdoc/>
     public override void CancelPendingRead() => inner.CancelPendingRead();
 
-    /// <inheritdoc/>
     public override void Complete(Exception? exception = null) => inner.Complete(exception);
 
     /// <summary>Gives back the room of a message that never came.</summary>

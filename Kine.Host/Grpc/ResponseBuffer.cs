@@ -14,13 +14,10 @@ internal sealed class ResponseBuffer(PipeWriter response) : IBufferWriter<byte>
     /// <summary>Bytes that were not sent yet.</summary>
     public long Unflushed => response.UnflushedBytes + _written;
 
-    /// <inheritdoc/>
     public void Advance(int count) => _written += count;
 
-    /// <inheritdoc/>
     public Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
 
-    /// <inheritdoc/>
     public Memory<byte> GetMemory(int sizeHint = 0)
     {
         if (_memory.Length - _written < Math.Max(sizeHint, 1))

@@ -28,7 +28,6 @@ internal sealed class ServiceBinder(ErrorTranslation errors) : ServiceBinderBase
     /// <summary>All that was added.</summary>
     public ServerServiceDefinition Build() => _definition.Build();
 
-    /// <inheritdoc/>
     public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler)
     {
         if (TryCount(method, Unary, out var stats))
@@ -48,14 +47,12 @@ internal sealed class ServiceBinder(ErrorTranslation errors) : ServiceBinderBase
         }
     }
 
-    /// <inheritdoc/>
     public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse>? handler)
     {
         if (TryCount(method, ServerStream, out var stats))
             AddStream(Own(method, Reads<TRequest>(stats, GrpcErrors.BadRequestMessage), WritesMessages<TResponse>(stats)), handler!);
     }
 
-    /// <inheritdoc/>
     public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler)
     {
         if (TryCount(method, DuplexStream, out var stats))

@@ -16,7 +16,7 @@ internal static class BackendServices
     private const long MostPageEvents = 1000; // etcd's own limit of revisions a reply
 
     /// <summary>Nothing is opened yet.</summary>
-    /// <exception cref="BackendException">The endpoint or an option for it is wrong.</exception>
+    /// <exception cref="StartException">The endpoint or an option for it is wrong.</exception>
     public static void Add(IServiceCollection services, ServerOptions options, ILoggerFactory logging)
     {
         var writer = new WriterOptions
@@ -47,7 +47,7 @@ internal static class BackendServices
         }
         catch (StoreRefusedException error)
         {
-            throw new BackendException(error.Message, wrongSettings: true, error);
+            throw new StartException(error.Message, wrongSettings: true, error);
         }
     }
 
@@ -74,9 +74,7 @@ internal static class BackendServices
         if (options.ListenAddress.StartsWith("unix:", StringComparison.Ordinal))
             return options.ListenAddress;
 
-        var address = options.ListenAddress.Contains("://", StringComparison.Ordinal)
-            ? options.ListenAddress[(options.ListenAddress.IndexOf("://", StringComparison.Ordinal) + 3)..]
-            : options.ListenAddress;
+        var address = options.ListenAddress.Split("://", 2)[^1];
         return $"{(options.ServerCertFile.Length > 0 ? "https" : "http")}://{address.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal)}";
     }
 }

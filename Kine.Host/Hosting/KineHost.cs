@@ -17,7 +17,7 @@ namespace Kine.Host.Hosting;
 /// The one host of the server, with one container. Its hosted services start in this order: the store opens, the silo starts, this process becomes the writer
 /// or stands by, clients are listened to. They stop in the opposite order.
 /// </summary>
-internal sealed class KineHost
+internal sealed class KineHost(WebApplication app, ILogger logger)
 {
     /// <summary>How long stopping may take; the process needs a moment more to end.</summary>
     private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(4);
@@ -25,18 +25,10 @@ internal sealed class KineHost
     /// <summary>How long a start that is told to stop may take to put back what it took.</summary>
     private static readonly TimeSpan GiveUpTime = TimeSpan.FromSeconds(2);
 
-    private readonly WebApplication _app;
-    private readonly ILogger _logger;
     private Task<bool>? _stopping;
 
-    private KineHost(WebApplication app, ILogger logger)
-    {
-        _app = app;
-        _logger = logger;
-    }
-
     /// <summary>Everything that runs in it.</summary>
-    public IServiceProvider Services => _app.Services;
+    public IServiceProvider Services => app.Services;
 
     /// <summary>What clients connect to.</summary>
     public ClientListener Listener => Services.GetRequiredService<ClientListener>();
@@ -46,31 +38,29 @@ internal sealed class KineHost
     /// <param name="backend">Adds what is behind the front end: <see cref="IEtcdApi"/>, <see cref="IStoreStatus"/>, <see cref="ProcessFailure"/>.</param>
     /// <param name="logging">The log.</param>
     /// <param name="time">The clock.</param>
-    /// <exception cref="StartException">The listener's settings are wrong.</exception>
-    /// <exception cref="BackendException">The store's are.</exception>
+    /// <exception cref="StartException">The settings of the listener or of the store are wrong.</exception>
     public static KineHost Build(ServerOptions options, Action<IServiceCollection> backend, ILoggerFactory logging, TimeProvider time)
     {
-        var settings = ListenSettings.Read(options, logging.CreateLogger("Kine.Tls"), time);
+        var settings = GrpcServerSettings.Read(options, logging.CreateLogger("Kine.Tls"), time);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(logging).AddSingleton(time).Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         backend(builder.Services);
         builder.AddClientListener(settings);
         AddFrontEnd(builder.Services, options.EmulatedEtcdVersion);
-        IApplicationBuilder app = builder.Build();
-        app.Use(_ => app.ApplicationServices.GetRequiredService<GrpcMiddleware>().Invoke);
-        return new KineHost((WebApplication)app, logging.CreateLogger<KineHost>());
+        var built = builder.Build();
+        ((IApplicationBuilder)built).Use(_ => built.Services.GetRequiredService<GrpcMiddleware>().Invoke);
+        return new KineHost(built, logging.CreateLogger<KineHost>());
     }
 
     /// <summary>
     /// Starts everything; false when the process was told to stop meanwhile. A start that fails or is told to stop puts back what it took, unless the store
     /// does not answer.
     /// </summary>
-    /// <exception cref="BackendException">The store cannot be opened.</exception>
-    /// <exception cref="StartException">An address cannot be listened on.</exception>
+    /// <exception cref="StartException">The store cannot be opened, or an address cannot be listened on.</exception>
     public async Task<bool> Start(CancellationToken cancellationToken)
     {
-        using var told = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _app.Lifetime.ApplicationStopping);
-        var starting = _app.StartAsync(told.Token);
+        using var told = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, app.Lifetime.ApplicationStopping);
+        var starting = app.StartAsync(told.Token);
         try
         {
             await starting.WaitAsync(told.Token);
@@ -93,7 +83,7 @@ internal sealed class KineHost
     /// <summary>Waits until the process is told to stop, or cannot go on.</summary>
     public async Task WaitForStop(CancellationToken cancellationToken)
     {
-        using var told = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _app.Lifetime.ApplicationStopping);
+        using var told = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, app.Lifetime.ApplicationStopping);
         await Task.Delay(Timeout.Infinite, told.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
@@ -111,7 +101,7 @@ internal sealed class KineHost
         }
         catch (Exception error) // a silo that never ran refuses to stop
         {
-            _logger.LogDebug(error, "stopping what was not started");
+            logger.LogDebug(error, "stopping what was not started");
         }
     }
 
@@ -134,11 +124,11 @@ internal sealed class KineHost
     {
         try
         {
-            await _app.StopAsync(cancellationToken);
+            await app.StopAsync(cancellationToken);
         }
         finally
         {
-            await _app.DisposeAsync();
+            await app.DisposeAsync();
         }
     }
 
@@ -150,17 +140,9 @@ internal sealed class KineHost
             ServiceTable.Bind(binder, provider.GetRequiredService<IEtcdApi>(), provider.GetRequiredService<HealthServiceImpl>());
             return binder;
         })
-        .AddSingleton(provider => new ServerMetrics(
-            provider.GetRequiredService<IEtcdApi>(),
-            [.. provider.GetRequiredService<ServiceBinder>().Methods.Values],
-            etcdVersion,
-            provider.GetRequiredService<TimeProvider>()))
-        .AddSingleton(provider => new WebPages(
-            provider.GetRequiredService<IEtcdApi>(),
-            provider.GetRequiredService<ServerMetrics>(),
-            etcdVersion,
-            provider.GetRequiredService<TimeProvider>(),
-            Logger(provider, "Kine.Web")))
+        .AddSingleton<IReadOnlyCollection<CallStats>>(provider => [.. provider.GetRequiredService<ServiceBinder>().Methods.Values])
+        .AddSingleton(provider => ActivatorUtilities.CreateInstance<ServerMetrics>(provider, etcdVersion))
+        .AddSingleton(provider => ActivatorUtilities.CreateInstance<WebPages>(provider, etcdVersion, Logger(provider, "Kine.Web")))
         .AddSingleton(provider =>
         {
             var binder = provider.GetRequiredService<ServiceBinder>();

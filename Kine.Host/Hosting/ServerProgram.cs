@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Kine.Grains.Cluster;
 using Kine.Grains.Hosting;
 using Kine.Host.Cli;
@@ -57,11 +56,6 @@ internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, IL
             await error.WriteLineAsync($"kine: {e.Message}");
             return e.WrongSettings ? KineCommand.WrongUsage : Failed;
         }
-        catch (BackendException e)
-        {
-            await error.WriteLineAsync($"kine: {e.Message}");
-            return e.WrongSettings ? KineCommand.WrongUsage : Failed;
-        }
         catch (Exception e)
         {
             logger.LogCritical(e, "the server failed");
@@ -105,7 +99,7 @@ internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, IL
                 Address(options, host),
                 store.StoreDescription,
                 host.Services.GetRequiredService<IEtcdApi>().Header().Revision,
-                (seconds is < 0 or > 3600 ? sinceMain.TotalSeconds : seconds).ToString("0.0", CultureInfo.InvariantCulture));
+                (seconds is < 0 or > 3600 ? sinceMain.TotalSeconds : seconds).ToString("0.0"));
         }
 
         if (options.MetricsEnableProfiling)
@@ -120,6 +114,6 @@ internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, IL
             return options.ListenAddress.Length == 0 ? "unix://kine.sock" : options.ListenAddress;
 
         var colon = options.ListenAddress.LastIndexOf(':');
-        return string.Create(CultureInfo.InvariantCulture, $"{options.ListenAddress[..colon]}:{port}");
+        return $"{options.ListenAddress[..colon]}:{port}";
     }
 }

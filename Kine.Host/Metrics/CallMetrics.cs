@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using Kine.Grains;
+using Grpc.Core;
 
 namespace Kine.Host.Metrics;
 
@@ -46,10 +46,6 @@ internal static class CallMetrics
     private static IEnumerable<Measurement<long>> Handled(IReadOnlyCollection<CallStats> methods) =>
         methods.SelectMany(m => Codes.Select((code, number) => new Measurement<long>(m.Handled((StatusCode)number), [.. m.Labels, code])));
 
-    private static string Name(StatusCode code) => code switch
-    {
-        StatusCode.Ok => "OK",
-        StatusCode.Cancelled => "Canceled", // Go's spelling
-        _ => code.ToString(),
-    };
+    // "Canceled" is Go's spelling.
+    private static string Name(StatusCode code) => code == StatusCode.Cancelled ? "Canceled" : code.ToString();
 }

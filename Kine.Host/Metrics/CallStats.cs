@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using Kine.Grains;
+using Grpc.Core;
 
 namespace Kine.Host.Metrics;
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using System.Globalization;
 
 namespace Kine.Host.Metrics;
 
@@ -38,6 +37,6 @@ internal static class ProcessMetrics
     {
         var line = File.ReadLines(Limits).First(l => l.StartsWith(DescriptorLimit, StringComparison.Ordinal));
         var soft = line[DescriptorLimit.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
-        return soft == "unlimited" ? double.PositiveInfinity : double.Parse(soft, CultureInfo.InvariantCulture);
+        return soft == "unlimited" ? double.PositiveInfinity : double.Parse(soft);
     }
 }

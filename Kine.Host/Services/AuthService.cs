@@ -7,7 +7,6 @@ namespace Kine.Host.Services;
 /// <summary>etcd v3 API, Auth: says that it is off; users and roles cannot be set up.</summary>
 internal sealed class AuthService(IEtcdApi api) : Auth.AuthBase
 {
-    /// <inheritdoc/>
     public override Task<AuthStatusResponse> AuthStatus(AuthStatusRequest request, ServerCallContext context) =>
         api.AuthStatus(request, context.CancellationToken);
 }

@@ -7,7 +7,6 @@ namespace Kine.Host.Services;
 /// <summary>etcd v3 API, Cluster: the list answers, the members cannot be changed.</summary>
 internal sealed class ClusterService(IEtcdApi api) : Cluster.ClusterBase
 {
-    /// <inheritdoc/>
     public override Task<MemberListResponse> MemberList(MemberListRequest request, ServerCallContext context) =>
         api.MemberList(request, context.CancellationToken);
 }

@@ -18,7 +18,6 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
         KV.BindService(binder, service);
     }
 
-    /// <inheritdoc/>
     public override async Task RangeStream(RangeRequest request, IServerStreamWriter<RangeStreamResponse> responseStream, ServerCallContext context)
     {
         await foreach (var reply in api.RangeStream(request, context.CancellationToken))
@@ -27,21 +26,18 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
         }
     }
 
-    /// <inheritdoc/>
     public override Task<PutResponse> Put(PutRequest request, ServerCallContext context)
     {
         CheckWrite(request);
         return api.Put(request, context.CancellationToken);
     }
 
-    /// <inheritdoc/>
     public override Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, ServerCallContext context)
     {
         CheckWrite(request);
         return api.DeleteRange(request, context.CancellationToken);
     }
 
-    /// <inheritdoc/>
     public override Task<TxnResponse> Txn(TxnRequest request, ServerCallContext context)
     {
         // etcd bounds what goes through its log; a transaction that only reads does not.
@@ -51,7 +47,6 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
         return api.Txn(request, context.CancellationToken);
     }
 
-    /// <inheritdoc/>
     public override Task<CompactionResponse> Compact(CompactionRequest request, ServerCallContext context)
     {
         CheckWrite(request);

@@ -7,15 +7,12 @@ namespace Kine.Host.Services;
 /// <summary>etcd v3 API, Lease.</summary>
 internal sealed class LeaseService(IEtcdApi api) : Lease.LeaseBase
 {
-    /// <inheritdoc/>
     public override Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, ServerCallContext context) =>
         api.LeaseGrant(request, context.CancellationToken);
 
-    /// <inheritdoc/>
     public override Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request, ServerCallContext context) =>
         api.LeaseRevoke(request, context.CancellationToken);
 
-    /// <inheritdoc/>
     public override async Task LeaseKeepAlive(
         IAsyncStreamReader<LeaseKeepAliveRequest> requestStream, IServerStreamWriter<LeaseKeepAliveResponse> responseStream, ServerCallContext context)
     {
@@ -23,11 +20,9 @@ internal sealed class LeaseService(IEtcdApi api) : Lease.LeaseBase
             await responseStream.WriteAsync(await api.LeaseKeepAlive(requestStream.Current, context.CancellationToken));
     }
 
-    /// <inheritdoc/>
     public override Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, ServerCallContext context) =>
         api.LeaseTimeToLive(request, context.CancellationToken);
 
-    /// <inheritdoc/>
     public override Task<LeaseLeasesResponse> LeaseLeases(LeaseLeasesRequest request, ServerCallContext context) =>
         api.LeaseLeases(request, context.CancellationToken);
 }

@@ -7,23 +7,17 @@ namespace Kine.Host.Services;
 /// <summary>etcd v3 API, Maintenance.</summary>
 internal sealed class MaintenanceService(IEtcdApi api) : Maintenance.MaintenanceBase
 {
-    /// <inheritdoc/>
     public override Task<AlarmResponse> Alarm(AlarmRequest request, ServerCallContext context) => api.Alarm(request, context.CancellationToken);
 
-    /// <inheritdoc/>
     public override Task<StatusResponse> Status(StatusRequest request, ServerCallContext context) => api.Status(request, context.CancellationToken);
 
-    /// <inheritdoc/>
     public override Task<DefragmentResponse> Defragment(DefragmentRequest request, ServerCallContext context) =>
         api.Defragment(request, context.CancellationToken);
 
-    /// <inheritdoc/>
     public override Task<HashResponse> Hash(HashRequest request, ServerCallContext context) => api.Hash(request, context.CancellationToken);
 
-    /// <inheritdoc/>
     public override Task<HashKVResponse> HashKV(HashKVRequest request, ServerCallContext context) => api.HashKV(request, context.CancellationToken);
 
-    /// <inheritdoc/>
     public override async Task Snapshot(SnapshotRequest request, IServerStreamWriter<SnapshotResponse> responseStream, ServerCallContext context)
     {
         await foreach (var reply in api.Snapshot(request, context.CancellationToken))

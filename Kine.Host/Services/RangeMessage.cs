@@ -2,6 +2,7 @@ using System.Buffers;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains.Reads;
+using Kine.Grains.Values;
 using Kine.Host.Grpc;
 
 namespace Kine.Host.Services;
@@ -23,7 +24,6 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
     private IReadOnlyList<ReadOnlyMemory<byte>> _pairs = pairs;
     private int _next = -1; // the pair to be written next; -1: the header
 
-    /// <inheritdoc/>
     public override long Length =>
         1 + CodedOutputStream.ComputeLengthSize(_headerLength) + _headerLength + reply.KvsLength
         + (reply.More ? 2 : 0)
@@ -32,7 +32,6 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
     /// <summary>Bytes written so far.</summary>
     public long Written { get; private set; }
 
-    /// <inheritdoc/>
     public override bool IsWritten => _next == _pairs.Count;
 
     /// <summary>The same message with the pairs that follow those written.</summary>
@@ -42,7 +41,6 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
         return this;
     }
 
-    /// <inheritdoc/>
     public override void Write(IBufferWriter<byte> output)
     {
         var before = Written;
@@ -80,7 +78,7 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
         if (reply.Count != 0)
         {
             span[length++] = CountTag;
-            length += WriteVarint(span[length..], (ulong)reply.Count);
+            length = KeyValueWire.WriteVarint(span, length, (ulong)reply.Count);
         }
 
         output.Advance(length);
@@ -91,18 +89,8 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
     {
         var span = output.GetSpan(1 + MaxVarint);
         span[0] = tag;
-        var start = 1 + WriteVarint(span[1..], (ulong)length);
+        var start = KeyValueWire.WriteVarint(span, 1, (ulong)length);
         output.Advance(start);
         Written += start;
-    }
-
-    private static int WriteVarint(Span<byte> target, ulong value)
-    {
-        var written = 0;
-        for (; value >= 0x80; value >>= 7)
-            target[written++] = (byte)(value | 0x80);
-
-        target[written++] = (byte)value;
-        return written;
     }
 }

@@ -10,10 +10,8 @@ internal sealed class WatchMessage : PieceReply
     private WatchReply? _reply;
     private bool _isWritten;
 
-    /// <inheritdoc/>
     public override long Length => _reply!.Length;
 
-    /// <inheritdoc/>
     public override bool IsWritten => _isWritten;
 
     /// <summary>The same object for the next reply.</summary>
@@ -23,6 +21,5 @@ internal sealed class WatchMessage : PieceReply
         return this;
     }
 
-    /// <inheritdoc/>
     public override void Write(IBufferWriter<byte> output) => _isWritten = _reply!.Write(output, Enough);
 }

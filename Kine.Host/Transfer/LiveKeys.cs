@@ -9,10 +9,6 @@ internal sealed class LiveKeys
 {
     private readonly KeyIndex _index = new();
 
-    private LiveKeys()
-    {
-    }
-
     /// <summary>Records in all.</summary>
     public long Records { get; private set; }
 
@@ -26,9 +22,7 @@ internal sealed class LiveKeys
         await foreach (var record in source.Records(cancellationToken))
         {
             keys.Records++;
-            keys._index.Apply(record.Key.Span, record.Tombstone
-                ? KeyVersion.Tombstone(record.Revision, record.Sub)
-                : new KeyVersion(record.Revision, record.Sub, record.CreateRevision, record.Version, record.Lease, record.Value.Length));
+            keys._index.Apply(record.Key.Span, KeyVersion.Of(record));
             progress(record.Revision);
         }
 

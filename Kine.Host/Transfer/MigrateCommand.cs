@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Kine.Backends;
 using Kine.Grains.Import;
 using Kine.Host.Cli;
@@ -72,9 +71,8 @@ internal static class MigrateCommand
         var sum = await progress.Run("writing", source.LastRevision, done => target.Write(done, cancellationToken));
         await target.Check(sum, cancellationToken);
         Console.Out.WriteLine($"from {source.Description} to the server at {channel.Endpoint.Authority}, which gave its own revisions");
-        Console.Out.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{live.Count:N0} keys, {target.Written:N0} of them written now; {sum.Count:N0} without a lease read back and compared (sum {sum.Text})"));
+        Console.Out.WriteLine(
+            $"{live.Count:N0} keys, {target.Written:N0} of them written now; {sum.Count:N0} without a lease read back and compared (sum {sum.Text})");
         return 0;
     }
 
@@ -84,9 +82,8 @@ internal static class MigrateCommand
         await using var source = await ends.Source(from, cancellationToken);
         var live = await progress.Run("reading", source.LastRevision, done => LiveKeys.Read(source, done, cancellationToken));
         var end = source.End;
-        Console.Out.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"from {source.Description}: {live.Records:N0} records, {live.Count:N0} keys, {end.Leases.Count:N0} leases, revision {end.Revision}, compacted {end.CompactRevision}"));
+        Console.Out.WriteLine(
+            $"from {source.Description}: {live.Records:N0} records, {live.Count:N0} keys, {end.Leases.Count:N0} leases, revision {end.Revision}, compacted {end.CompactRevision}");
         if (store is not null)
         {
             Console.Out.WriteLine($"to {store.Description}, which was not opened: it has to be empty, and would have the same revisions");

@@ -11,7 +11,7 @@ internal sealed class PairSum
     public long Count { get; private set; }
 
     /// <summary>The sum in hexadecimal digits.</summary>
-    public string Text => _sum.ToString("x32", System.Globalization.CultureInfo.InvariantCulture);
+    public string Text => _sum.ToString("x32");
 
     public void Add(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {

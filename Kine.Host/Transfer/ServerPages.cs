@@ -7,34 +7,18 @@ using Kine.Host.Client;
 namespace Kine.Host.Transfer;
 
 /// <summary>All pairs of a server at one revision, in pages, in key order.</summary>
-internal sealed class ServerPages
+internal sealed class ServerPages(EtcdChannel channel, ByteString start, ByteString end, ResponseHeader header, long count)
 {
     private const int PageKeys = 200;
     private static readonly ByteString Zero = ByteString.CopyFrom(0);
-    private readonly EtcdChannel _channel;
-    private readonly ByteString _start;
-    private readonly ByteString _end;
-
-    private ServerPages(EtcdChannel channel, ByteString start, ByteString end, ResponseHeader header, long count)
-    {
-        _channel = channel;
-        _start = start;
-        _end = end;
-        Revision = header.Revision;
-        ClusterId = header.ClusterId;
-        Count = count;
-    }
 
     /// <summary>Revision of the pages.</summary>
-    public long Revision { get; }
+    public long Revision => header.Revision;
 
     /// <summary>The server's cluster id; 0 where it has none, as upstream kine.</summary>
-    public ulong ClusterId { get; }
+    public ulong ClusterId => header.ClusterId;
 
-    public long Count { get; }
-
-    /// <summary>True when only keys that begin with a slash can be listed, as with upstream kine.</summary>
-    public bool OnlySlash => _start != Zero;
+    public long Count => count;
 
     /// <summary>Looks at a server; throws <see cref="RpcException"/> when it does not answer.</summary>
     public static async Task<ServerPages> Open(EtcdChannel channel, CancellationToken cancellationToken)
@@ -63,10 +47,10 @@ internal sealed class ServerPages
     /// <summary>The pairs; without values when only keys are asked for.</summary>
     public async IAsyncEnumerable<KeyValue> Read(bool keysOnly, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var request = new RangeRequest { Key = _start, RangeEnd = _end, Limit = PageKeys, Revision = Revision, KeysOnly = keysOnly };
+        var request = new RangeRequest { Key = start, RangeEnd = end, Limit = PageKeys, Revision = Revision, KeysOnly = keysOnly };
         while (true)
         {
-            var page = await _channel.Kv.RangeAsync(request, cancellationToken: cancellationToken);
+            var page = await channel.Kv.RangeAsync(request, cancellationToken: cancellationToken);
             foreach (var pair in page.Kvs)
                 yield return pair;
 

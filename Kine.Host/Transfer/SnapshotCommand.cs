@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.Json;
 using Kine.Grains.Import;
 using Kine.Grains.Snapshots;
@@ -31,7 +30,7 @@ internal static class SnapshotCommand
                 await SnapshotDownload.Save(channel, path, (got, all) => progress((received = got) * 100 / Math.Max(all, 1)), cancellationToken);
                 return received;
             });
-            Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"snapshot of {size:N0} bytes saved at {path}"));
+            Console.Out.WriteLine($"snapshot of {size:N0} bytes saved at {path}");
             return 0;
         }));
         return command;
@@ -49,7 +48,7 @@ internal static class SnapshotCommand
             var holds = await progress.Run("checksum", snapshot.DatabaseLength, done => Task.FromResult(snapshot.ChecksumHolds(done, cancellationToken)));
             var contents = snapshot.Contents;
             var live = await progress.Run("reading", contents.Revision, done => LiveKeys.Read(new SnapshotSource(snapshot, ""), done, cancellationToken));
-            var hash = snapshot.StatusHash().ToString("x", CultureInfo.InvariantCulture);
+            var hash = snapshot.StatusHash().ToString("x");
             var damaged = snapshot.HasChecksum && !holds;
             if (parsed.GetValue(json))
             {
@@ -103,7 +102,7 @@ internal static class SnapshotCommand
         return command;
     }
 
-    private static void WriteRow<T>(string name, T value) => Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-16} {value}"));
+    private static void WriteRow<T>(string name, T value) => Console.Out.WriteLine($"{name,-16} {value}");
 
     private static void Add(Command command, IEnumerable<Option> options)
     {

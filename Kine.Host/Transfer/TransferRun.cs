@@ -1,4 +1,3 @@
-using System.Globalization;
 using Grpc.Core;
 using Kine.Backends;
 using Kine.Grains.Import;
@@ -21,31 +20,10 @@ internal static class TransferRun
         {
             return await run();
         }
-        catch (Exception error) when (error is FormatException or CommandLineException)
+        catch (Exception error) when (Sentence(error) is { } sentence)
         {
-            Console.Error.WriteLine($"kine {command}: {error.Message}");
-            return KineCommand.WrongUsage;
-        }
-        catch (OperationCanceledException)
-        {
-            Console.Error.WriteLine($"kine {command}: interrupted; the same command goes on where it was");
-            return Failed;
-        }
-        catch (RpcException error)
-        {
-            Console.Error.WriteLine($"kine {command}: {error.Describe()}");
-            return Failed;
-        }
-        catch (Exception error) when (error is SnapshotException or StoreRefusedException or ImportException or IOException
-            or UnauthorizedAccessException or StoreBrokenException)
-        {
-            Console.Error.WriteLine($"kine {command}: {error.Message}");
-            return Failed;
-        }
-        catch (Exception error) when (error is StoreUnavailableException or OutcomeUnknownException or FencedException)
-        {
-            Console.Error.WriteLine($"kine {command}: {error.Message}; the same command goes on where it was");
-            return Failed;
+            Console.Error.WriteLine($"kine {command}: {sentence}");
+            return error is FormatException or CommandLineException ? KineCommand.WrongUsage : Failed;
         }
     }
 
@@ -56,14 +34,24 @@ internal static class TransferRun
     public static void Report(ImportSummary summary, TextWriter output)
     {
         if (summary.Resumed > 1)
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"went on behind revision {summary.Resumed}, where the run before was interrupted"));
+            output.WriteLine($"went on behind revision {summary.Resumed}, where the run before was interrupted");
 
-        output.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{summary.Records:N0} records, read back and compared (checksum {summary.Checksum:x8}); revision {summary.Revision}, {Compacted(summary)}, {summary.Leases} leases"));
+        output.WriteLine(
+            $"{summary.Records:N0} records, read back and compared (checksum {summary.Checksum:x8}); revision {summary.Revision}, {Compacted(summary)}, {summary.Leases} leases");
     }
 
-    private static string Compacted(ImportSummary summary) => summary.CompactRevision < 0
-        ? "never compacted"
-        : string.Create(CultureInfo.InvariantCulture, $"compacted at {summary.CompactRevision}");
+    // Null = a fault of our own, which ends the program as such.
+    private static string? Sentence(Exception error) => error switch
+    {
+        OperationCanceledException => "interrupted; the same command goes on where it was",
+        RpcException failed => failed.Describe(),
+        StoreUnavailableException or OutcomeUnknownException or FencedException =>
+            $"{error.Message}; the same command goes on where it was",
+        FormatException or CommandLineException or SnapshotException or ImportException => error.Message,
+        StoreRefusedException or StoreBrokenException or IOException or UnauthorizedAccessException => error.Message,
+        _ => null,
+    };
+
+    private static string Compacted(ImportSummary summary) =>
+        summary.CompactRevision < 0 ? "never compacted" : $"compacted at {summary.CompactRevision}";
 }

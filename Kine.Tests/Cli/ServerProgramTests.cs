@@ -59,7 +59,7 @@ public sealed class ServerProgramTests
     [InlineData(false, 1)]
     public async Task A_store_that_cannot_be_opened_is_one_sentence(bool wrongSettings, int expected)
     {
-        var backend = new FakeBackend(new FakeEtcdApi()) { StartError = new BackendException("the file is not a database", wrongSettings) };
+        var backend = new FakeBackend(new FakeEtcdApi()) { StartError = new StartException("the file is not a database", wrongSettings) };
         using var log = new Lines(_ => { });
 
         var code = await Run(backend, log, CancellationToken.None);

@@ -40,8 +40,8 @@ public sealed class CompressionTests
         await using var server = await TestServer.Start();
         using var client = new GrpcClient(server.Server.Port);
 
-        Assert.Equal(StatusCode.Ok, (await client.Call(Range, Request, ("grpc-encoding", "gzip"))).Status);
-        Assert.Equal(StatusCode.Ok, (await client.Call(Range, Request, ("grpc-encoding", "identity"))).Status);
+        Assert.Equal(StatusCode.OK, (await client.Call(Range, Request, ("grpc-encoding", "gzip"))).Status);
+        Assert.Equal(StatusCode.OK, (await client.Call(Range, Request, ("grpc-encoding", "identity"))).Status);
     }
 
     [Fact]

@@ -62,8 +62,8 @@ public sealed class DeadlineTests
         await using var server = await TestServer.Start();
         using var client = new GrpcClient(server.Server.Port);
 
-        Assert.Equal(StatusCode.Ok, (await client.Call(Put, Request, ("grpc-timeout", "99999999H"))).Status);
-        Assert.Equal(StatusCode.Ok, (await client.Call(Put, Request, ("grpc-timeout", "30S"))).Status);
+        Assert.Equal(StatusCode.OK, (await client.Call(Put, Request, ("grpc-timeout", "99999999H"))).Status);
+        Assert.Equal(StatusCode.OK, (await client.Call(Put, Request, ("grpc-timeout", "30S"))).Status);
     }
 
     [Fact]
@@ -79,11 +79,11 @@ public sealed class DeadlineTests
     }
 
     [Theory]
-    [InlineData("1H", StatusCode.Ok)]
-    [InlineData("2M", StatusCode.Ok)]
-    [InlineData("00000003S", StatusCode.Ok)]
-    [InlineData("4000m", StatusCode.Ok)]
-    [InlineData("5000000u", StatusCode.Ok)]
+    [InlineData("1H", StatusCode.OK)]
+    [InlineData("2M", StatusCode.OK)]
+    [InlineData("00000003S", StatusCode.OK)]
+    [InlineData("4000m", StatusCode.OK)]
+    [InlineData("5000000u", StatusCode.OK)]
     [InlineData("99n", StatusCode.DeadlineExceeded)]
     [InlineData("0n", StatusCode.DeadlineExceeded)]
     [InlineData("0S", StatusCode.DeadlineExceeded)]

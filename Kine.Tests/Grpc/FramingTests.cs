@@ -6,7 +6,6 @@ using Kine.Etcd;
 using Kine.Grains;
 using Kine.Host.Grpc;
 using Xunit;
-using StatusCode = Kine.Grains.StatusCode;
 
 namespace Kine.Tests.Grpc;
 
@@ -34,7 +33,7 @@ public sealed class FramingTests
 
         Assert.Equal(22UL, (await stream.Receive(RangeResponse.Parser))!.Header.MemberId);
         Assert.Null(await stream.Receive(RangeResponse.Parser));
-        Assert.Equal(StatusCode.Ok, stream.Status.Code);
+        Assert.Equal(StatusCode.OK, stream.Status.Code);
     }
 
     [Fact]
@@ -76,7 +75,7 @@ public sealed class FramingTests
 
         Assert.True(answer.Status == code, what);
         Assert.StartsWith(message, answer.Message, StringComparison.Ordinal);
-        Assert.Equal(StatusCode.Ok, (await client.Call(Range, Request)).Status);
+        Assert.Equal(StatusCode.OK, (await client.Call(Range, Request)).Status);
         Assert.DoesNotContain("error", server.Log.ToString(), StringComparison.Ordinal);
     }
 
@@ -119,7 +118,7 @@ public sealed class FramingTests
         Assert.Equal(TwoMiB, fits.CalculateSize());
         var longer = new RangeRequest { Key = ByteString.CopyFrom(new byte[TwoMiB - 3]) };
 
-        Assert.Equal(StatusCode.Ok, (await client.Call(Range, fits)).Status);
+        Assert.Equal(StatusCode.OK, (await client.Call(Range, fits)).Status);
         var refused = await client.Call(Range, longer);
 
         Assert.Equal(StatusCode.ResourceExhausted, refused.Status);
@@ -144,7 +143,7 @@ public sealed class FramingTests
         var read = await client.Call(Txn, reading);
 
         Assert.All(answers, a => Assert.Equal((StatusCode.InvalidArgument, "etcdserver: request is too large"), (a.Status, a.Message)));
-        Assert.Equal(StatusCode.Ok, read.Status);
+        Assert.Equal(StatusCode.OK, read.Status);
         Assert.Equal(reading, Assert.Single(server.Api.Transactions));
     }
 
@@ -179,7 +178,7 @@ public sealed class FramingTests
         using var response = await client.Send(request);
 
         Assert.Equal("application/grpc+proto", response.Content.Headers.ContentType!.ToString());
-        Assert.Equal(StatusCode.Ok, (await GrpcAnswer.Read(response)).Status);
+        Assert.Equal(StatusCode.OK, (await GrpcAnswer.Read(response)).Status);
     }
 
     [Fact]
@@ -217,7 +216,7 @@ public sealed class FramingTests
         Assert.Null(await ends[refused]);
         Assert.Equal((StatusCode.ResourceExhausted, "etcdserver: too many requests"), streams[refused].Status);
         Assert.Equal(1, ends.Count(e => e.IsCompleted));
-        Assert.Equal(StatusCode.Ok, (await client.Call(Put, new PutRequest { Key = Request.Key })).Status);
+        Assert.Equal(StatusCode.OK, (await client.Call(Put, new PutRequest { Key = Request.Key })).Status);
         streams.ForEach(s => s.Dispose());
     }
 
@@ -243,7 +242,7 @@ public sealed class FramingTests
         var ends = streams.Append(last).Select(s => s.Receive(PutResponse.Parser)).ToList();
         Assert.Null(await (await Task.WhenAny(ends)).WaitAsync(TimeSpan.FromSeconds(30)));
         Assert.Contains((StatusCode.ResourceExhausted, "etcdserver: too many requests"), streams.Append(last).Select(s => s.Status));
-        Assert.Equal(StatusCode.Ok, (await client.Call(Put, new PutRequest { Key = Request.Key })).Status);
+        Assert.Equal(StatusCode.OK, (await client.Call(Put, new PutRequest { Key = Request.Key })).Status);
         await server.Stop();
         Array.ForEach(streams, s => s.Dispose());
     }
@@ -259,7 +258,7 @@ public sealed class FramingTests
         for (var i = 0; i < depth; i++)
             txn = new TxnRequest { Success = { new RequestOp { RequestTxn = txn } } };
 
-        Assert.Equal(StatusCode.Ok, (await client.Call(Txn, txn)).Status);
+        Assert.Equal(StatusCode.OK, (await client.Call(Txn, txn)).Status);
         Assert.Equal(txn, Assert.Single(server.Api.Transactions));
     }
 
@@ -270,7 +269,7 @@ public sealed class FramingTests
         using var client = new GrpcClient(server.Server.Port);
         byte[] groups = [.. Enumerable.Repeat<byte[]>([0xFB, 0x07], 150).SelectMany(b => b), .. Enumerable.Repeat<byte[]>([0xFC, 0x07], 150).SelectMany(b => b)];
 
-        Assert.Equal(StatusCode.Ok, (await client.Call(Range, GrpcClient.Frame([.. Request.ToByteArray(), .. groups]))).Status);
+        Assert.Equal(StatusCode.OK, (await client.Call(Range, GrpcClient.Frame([.. Request.ToByteArray(), .. groups]))).Status);
     }
 
     [Fact]

@@ -54,6 +54,6 @@ public sealed class HeaderTests
 
         var answer = await client.Call(EtcdMethods.AuthStatus, new AuthStatusRequest(), headers);
 
-        Assert.Equal(StatusCode.Ok, answer.Status);
+        Assert.Equal(StatusCode.OK, answer.Status);
     }
 }

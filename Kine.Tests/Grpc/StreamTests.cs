@@ -28,7 +28,7 @@ public sealed class StreamTests
 
         stream.CloseSend();
         Assert.Null(await stream.Receive(LeaseKeepAliveResponse.Parser));
-        Assert.Equal((StatusCode.Ok, string.Empty), stream.Status);
+        Assert.Equal((StatusCode.OK, string.Empty), stream.Status);
     }
 
     [Fact]
@@ -68,7 +68,7 @@ public sealed class StreamTests
 
         await Task.Delay(TimeSpan.FromSeconds(6));
 
-        Assert.Equal(StatusCode.Ok, (await client.Call("/etcdserverpb.KV/Put", put)).Status);
+        Assert.Equal(StatusCode.OK, (await client.Call("/etcdserverpb.KV/Put", put)).Status);
         Assert.Equal(1, connections);
     }
 
@@ -132,7 +132,7 @@ public sealed class StreamTests
 
         Assert.False(stop.IsCompleted);
         answer.SetResult(new PutResponse());
-        Assert.Equal(StatusCode.Ok, (await put).Status);
+        Assert.Equal(StatusCode.OK, (await put).Status);
         await stop;
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(5), $"took {watch.Elapsed}");
         Assert.True(server.Backend.Stopped);
@@ -261,7 +261,7 @@ public sealed class StreamTests
 
         var answer = await client.Call("/etcdserverpb.KV/Put", new PutRequest { Key = ByteString.CopyFromUtf8("k") });
 
-        Assert.Equal(StatusCode.Ok, answer.Status);
+        Assert.Equal(StatusCode.OK, answer.Status);
         Assert.Equal(1, connections);
         await server.Stop();
         foreach (var stream in streams)

@@ -23,9 +23,9 @@ public sealed class UnaryTests
         var put = await client.Call(Put, new PutRequest { Key = key, Value = ByteString.CopyFromUtf8("v") });
         var range = await client.Call(Range, new RangeRequest { Key = key });
 
-        Assert.Equal(StatusCode.Ok, put.Status);
+        Assert.Equal(StatusCode.OK, put.Status);
         Assert.Equal(2, put.Only(PutResponse.Parser).Header.Revision);
-        Assert.Equal(StatusCode.Ok, range.Status);
+        Assert.Equal(StatusCode.OK, range.Status);
         var reply = range.Only(RangeResponse.Parser);
         Assert.Equal(new ResponseHeader { ClusterId = 11, MemberId = 22, Revision = 2, RaftTerm = 3 }, reply.Header);
         Assert.Equal("v", reply.Kvs.Single().Value.ToStringUtf8());
@@ -115,7 +115,7 @@ public sealed class UnaryTests
         await Assert.ThrowsAsync<HttpRequestException>(() => client.Call(Range, new RangeRequest { Key = ByteString.CopyFromUtf8("k") }));
 
         server.Api.OnRange = null;
-        Assert.Equal(StatusCode.Ok, (await client.Call(Range, new RangeRequest { Key = ByteString.CopyFromUtf8("k") })).Status);
+        Assert.Equal(StatusCode.OK, (await client.Call(Range, new RangeRequest { Key = ByteString.CopyFromUtf8("k") })).Status);
 
         static async IAsyncEnumerable<IReadOnlyList<ReadOnlyMemory<byte>>> Broken()
         {

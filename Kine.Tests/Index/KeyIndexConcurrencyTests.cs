@@ -169,11 +169,11 @@ public sealed class KeyIndexConcurrencyTests
             var total = _index.Count(KeyRange.All, revision);
             var partCount = _index.Count(part, revision);
             var cursor = _index.Range(KeyRange.All, revision);
-            while (cursor.MoveNext(out var key, out var version))
+            while (cursor.MoveNext())
             {
                 seen++;
-                digest ^= Digest(int.Parse(key[^7..]), version);
-                inPart += part.Contains(key) ? 1 : 0;
+                digest ^= Digest(int.Parse(cursor.Key[^7..]), cursor.Current);
+                inPart += part.Contains(cursor.Key) ? 1 : 0;
             }
 
             var recount = _index.Count(part, revision);

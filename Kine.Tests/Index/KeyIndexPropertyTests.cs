@@ -203,10 +203,10 @@ public sealed class KeyIndexPropertyTests
             var cursor = _index.Range(range, revision);
             foreach ((var expectedKey, var expectedVersion) in expected)
             {
-                Assert.True(cursor.MoveNext(out var found, out var foundVersion));
-                Assert.Equal(expectedKey, found.ToArray());
+                Assert.True(cursor.MoveNext());
+                Assert.Equal(expectedKey, cursor.Key.ToArray());
                 Assert.Equal(expectedKey.Length, cursor.KeyLength);
-                Assert.Equal(expectedVersion, foundVersion);
+                Assert.Equal(expectedVersion, cursor.Current);
             }
 
             Assert.False(cursor.MoveNext());

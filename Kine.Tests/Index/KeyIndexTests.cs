@@ -101,9 +101,9 @@ public sealed class KeyIndexTests
 
         for (var i = 0; i < 5000; i += 2)
         {
-            Assert.True(cursor.MoveNext(out var key, out var version));
-            Assert.Equal($"key-{i:d5}", Encoding.ASCII.GetString(key));
-            Assert.True(version.Mod <= at);
+            Assert.True(cursor.MoveNext());
+            Assert.Equal($"key-{i:d5}", Encoding.ASCII.GetString(cursor.Key));
+            Assert.True(cursor.Current.Mod <= at);
             Delete($"key-{(i * 31 + 2) % 5000:d5}", ++revision);
             Put($"key-{(i * 17 + 1) % 5000:d5}", ++revision, revision, 1);
             if (i % 500 == 0)

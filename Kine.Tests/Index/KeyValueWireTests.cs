@@ -30,9 +30,6 @@ public sealed class KeyValueWireTests
             var encoded = KeyValueWire.EncodeKeysOnly(key, of);
             Assert.Equal(Message(key, of, []).ToByteArray(), encoded);
             Assert.Equal(encoded.Length, KeyValueWire.EncodedLength(key.Length, of, keysOnly: true));
-            var buffer = new byte[encoded.Length + 3];
-            Assert.Equal(encoded.Length, KeyValueWire.WriteKeysOnly(buffer, key, of));
-            Assert.Equal(encoded, buffer[..encoded.Length]);
             Assert.True(KeyValueWire.Value(encoded).IsEmpty);
         });
 

@@ -126,7 +126,7 @@ public sealed class EtcdChannel : IDisposable
     private static void ThrowUnlessOk(HttpResponseMessage response)
     {
         var (code, message) = StatusOf(response) ?? throw new RpcError(StatusCode.Internal, "the stream ended without grpc-status");
-        if (code != StatusCode.Ok)
+        if (code != StatusCode.OK)
             throw new RpcError(code, message);
     }
 

@@ -6,13 +6,33 @@ using Kine.Grains.Reads;
 
 namespace Kine.Grains.Requests;
 
-/// <summary>What makes a TxnRequest wrong whatever the state (etcd v3 API, KV.Txn).</summary>
-internal static class TxnRules
+/// <summary>What makes a write wrong whatever the state (etcd v3 API, KV).</summary>
+internal static class RequestRules
 {
-    /// <summary>Most operations of one kind at the top level.</summary>
+    /// <summary>Most operations of one kind at the top level of a transaction.</summary>
     public const int MaxOperations = 128;
 
     /// <summary>Throws etcd's error for the first thing that is wrong, in etcd's order.</summary>
+    public static void Check(PutRequest request)
+    {
+        if (request.Key.IsEmpty)
+            throw EtcdErrors.EmptyKey;
+
+        if (request.IgnoreValue && !request.Value.IsEmpty)
+            throw EtcdErrors.ValueProvided;
+
+        if (request.IgnoreLease && request.Lease != 0)
+            throw EtcdErrors.LeaseProvided;
+    }
+
+    /// <summary>The same for a DeleteRangeRequest.</summary>
+    public static void Check(DeleteRangeRequest request)
+    {
+        if (request.Key.IsEmpty)
+            throw EtcdErrors.EmptyKey;
+    }
+
+    /// <summary>The same for a TxnRequest.</summary>
     public static void Check(TxnRequest request)
     {
         Check(request, MaxOperations);
@@ -63,10 +83,10 @@ internal static class TxnRules
                     RangeRules.Check(operation.RequestRange);
                     break;
                 case RequestOp.RequestOneofCase.RequestPut:
-                    PutRules.Check(operation.RequestPut);
+                    Check(operation.RequestPut);
                     break;
                 case RequestOp.RequestOneofCase.RequestDeleteRange:
-                    DeleteRangeRules.Check(operation.RequestDeleteRange);
+                    Check(operation.RequestDeleteRange);
                     break;
                 case RequestOp.RequestOneofCase.RequestTxn:
                     Check(operation.RequestTxn, most);
@@ -82,17 +102,12 @@ internal static class TxnRules
     private static Writes CheckOverlap(RepeatedField<RequestOp> operations)
     {
         Writes writes = default;
-        var plainPuts = 0;
         foreach (var operation in operations)
         {
             if (operation.RequestCase == RequestOp.RequestOneofCase.RequestDeleteRange)
             {
                 var delete = operation.RequestDeleteRange;
                 (writes.Deletes ??= []).Add(new KeyRange(delete.Key.Memory, delete.RangeEnd.Memory));
-            }
-            else if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
-            {
-                plainPuts++;
             }
         }
 
@@ -109,21 +124,10 @@ internal static class TxnRules
             }
         }
 
-        if (plainPuts > 1 || (plainPuts == 1 && (writes.Puts is not null || writes.Deletes is not null)))
+        foreach (var operation in operations)
         {
-            foreach (var operation in operations)
-            {
-                if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
-                    writes.AddPut(operation.RequestPut.Key, safe: false);
-            }
-        }
-        else if (plainPuts == 1)
-        {
-            foreach (var operation in operations)
-            {
-                if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
-                    writes.Puts = [operation.RequestPut.Key];
-            }
+            if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
+                writes.AddPut(operation.RequestPut.Key, safe: false);
         }
 
         return writes;
@@ -152,10 +156,10 @@ internal static class TxnRules
             if (!(Puts ??= []).Add(key) && !safe)
                 throw EtcdErrors.DuplicateKey;
 
-            foreach (var delete in Deletes ?? [])
+            for (var i = 0; i < Deletes?.Count; i++)
             {
                 // etcd's check knows no open end: a delete of everything from a key on meets no put.
-                if (!delete.IsOpen && delete.Contains(key.Span))
+                if (!Deletes[i].IsOpen && Deletes[i].Contains(key.Span))
                     throw EtcdErrors.DuplicateKey;
             }
         }
