@@ -9,7 +9,6 @@ internal sealed class AwsIdentity(TimeProvider time, ILogger logger) : IdentityP
     private readonly Lock _lock = new();
     private AwsCredentialChain? _chain;
 
-    /// <inheritdoc/>
     public override Func<CancellationToken, ValueTask<string>> PasswordFor(string host, int port, string user) =>
         new TokenCache("AWS", cancellation => Sign(host, port, user, cancellation), time, logger).Get;
 

@@ -14,7 +14,6 @@ internal sealed class AzureIdentity(string scope, TimeProvider time, ILogger log
     private readonly Dictionary<string, TokenCache> _caches = [];
     private EntraCredential? _credential;
 
-    /// <inheritdoc/>
     public override Func<CancellationToken, ValueTask<string>> PasswordFor(string host, int port, string user)
     {
         var wanted = scope.Length > 0 ? scope : ScopeFor(host);

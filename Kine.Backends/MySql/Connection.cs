@@ -24,7 +24,6 @@ internal sealed class Connection(MySqlConnection inner, int generation, bool alo
     private long _data; // bytes beside the text
     private int _queries; // in the text
 
-    /// <inheritdoc/>
     public override DbConnection Inner => inner;
 
     /// <summary>What the packet takes at most so far: a byte may need two in a literal.</summary>

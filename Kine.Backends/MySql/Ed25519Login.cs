@@ -25,20 +25,17 @@ internal sealed class Ed25519Login : IAuthenticationPlugin3
         return true;
     });
 
-    /// <inheritdoc/>
     public string Name => "client_ed25519";
 
     /// <summary>Makes it known to the client library, once a process.</summary>
     public static void Install() => _ = Installed.Value;
 
-    /// <inheritdoc/>
     public byte[] CreateResponse(string password, ReadOnlySpan<byte> authenticationData)
     {
         CreateResponseAndPasswordHash(password, authenticationData, out var response, out _);
         return response;
     }
 
-    /// <inheritdoc/>
     public void CreateResponseAndPasswordHash(
         string password, ReadOnlySpan<byte> authenticationData, out byte[] authenticationResponse, out byte[] passwordHash)
     {

@@ -8,28 +8,23 @@ namespace Kine.Backends.MySql;
 /// <summary>The queries in MySQL's words.</summary>
 internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_log log FORCE INDEX (PRIMARY)", "log.value_length", "log.id IN ($1)")
 {
-    /// <inheritdoc/>
     protected override string BytesInUseQuery => "SELECT appended_bytes - (SELECT removed_bytes FROM kine_size WHERE one = 1) FROM kine_fence WHERE one = 1";
 
-    /// <inheritdoc/>
     protected override string BytesOnDiskQuery =>
         """
         SELECT SUM(data_length + index_length + data_free) FROM information_schema.tables
         WHERE table_schema = DATABASE() AND table_name IN ('kine_log', 'kine_side')
         """;
 
-    /// <inheritdoc/>
     protected override string UpstreamTableQuery =>
         "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'kine'";
 
-    /// <inheritdoc/>
     protected override string UpstreamRowsQuery =>
         """
         SELECT id, CAST(name AS BINARY), created, deleted, create_revision, prev_revision, lease, value FROM kine FORCE INDEX (PRIMARY)
         WHERE id > $1 ORDER BY id LIMIT $2
         """;
 
-    /// <inheritdoc/>
     protected override DbCommand Command(DbConnection connection, string query, object[] values)
     {
         for (var i = 0; i < values.Length; i++)
@@ -41,10 +36,8 @@ internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_l
         return new MySqlCommand(query, (MySqlConnection)connection);
     }
 
-    /// <inheritdoc/>
     protected override Fence FenceOf(DbDataReader row) => FenceRow.Read(row);
 
-    /// <inheritdoc/>
     public override Task Delete(ReadOnlyMemory<long> keys, CancellationToken cancellationToken)
     {
         var list = string.Join(',', keys.ToArray());

@@ -19,7 +19,6 @@ internal sealed class LogWriter(MySqlServer server, SlowStatements slow) : SqlLo
     // An answer never takes longer, unless the endpoint allows any time.
     private TimeSpan Limit => server.Options.ReadTimeout > TimeSpan.Zero ? server.Options.ReadTimeout : Timeout.InfiniteTimeSpan;
 
-    /// <inheritdoc/>
     public override Task Append(AppendBatch batch)
     {
         (var bytes, var longest) = Measure(batch, RowBytes);
@@ -50,7 +49,6 @@ internal sealed class LogWriter(MySqlServer server, SlowStatements slow) : SqlLo
         });
     }
 
-    /// <inheritdoc/>
     public override Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime) => Transact("a take-over", Limit, async connection =>
     {
         connection.Statement("UPDATE kine_fence SET epoch = epoch + 1, counter = counter + 1, holder = ").Add(Bytes(holder))
@@ -62,10 +60,8 @@ internal sealed class LogWriter(MySqlServer server, SlowStatements slow) : SqlLo
         return written;
     });
 
-    /// <inheritdoc/>
     public override Task Renew(FenceToken token) => Change("a renewal", "", token);
 
-    /// <inheritdoc/>
     public override Task Release(FenceToken token) => Change("a release", ", holder = x'00000000000000000000000000000000', address = ''", token);
 
     private Task Change(string what, string columns, FenceToken token) => Transact(what, Limit, async connection =>
@@ -188,6 +184,5 @@ internal sealed class LogWriter(MySqlServer server, SlowStatements slow) : SqlLo
         }
     }
 
-    /// <inheritdoc/>
     public override ValueTask DisposeAsync() => _writer.DisposeAsync();
 }

@@ -24,14 +24,11 @@ internal sealed class LoginGuard(MySqlOptions options) : ILoggerFactory, ILogger
     /// <summary>Begins to note why a connection that is opened in this flow of control cannot be.</summary>
     public Attempt Begin() => _attempt.Value = new Attempt();
 
-    /// <inheritdoc/>
     public ILogger CreateLogger(string categoryName) =>
         categoryName == SessionCategory ? this : Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
 
-    /// <inheritdoc/>
     public bool IsEnabled(LogLevel logLevel) => true;
 
-    /// <inheritdoc/>
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         switch (eventId.Id)
@@ -83,14 +80,11 @@ internal sealed class LoginGuard(MySqlOptions options) : ILoggerFactory, ILogger
         throw new LoginRefusedException("the client library no longer says which log-in the server asks for");
     }
 
-    /// <inheritdoc/>
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
 
-    /// <inheritdoc/>
     public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("it logs nowhere");
 
-    /// <inheritdoc/>
     public void Dispose()
     {
     }

@@ -19,7 +19,6 @@ public sealed class MySqlRevisionStore : SqlRevisionStore
     private MySqlRevisionStore(MySqlServer server, SlowStatements slow)
         : base(server, new LogReader(new Queries(server, server.Options.Readers, slow)), new LogWriter(server, slow)) => _server = server;
 
-    /// <inheritdoc/>
     public override async Task Open(CancellationToken cancellationToken)
     {
         try

@@ -43,26 +43,20 @@ internal sealed class MySqlServer : ISqlServer
     /// <summary>What the server is like; known once the store is open.</summary>
     public ServerTraits Traits => _traits ?? throw new InvalidOperationException("the store is not open");
 
-    /// <inheritdoc/>
     public string Description => Options.Place;
 
-    /// <inheritdoc/>
     public int Generation => Volatile.Read(ref _generation);
 
-    /// <inheritdoc/>
     public bool CancelsQueries => false;
 
-    /// <inheritdoc/>
     public SqlFailure Classify(Exception error) => MySqlError.Classify(error);
 
-    /// <inheritdoc/>
     public string Text(Exception error) => MySqlError.Text(error);
 
     /// <summary>What a caller is told whose work on the database failed.</summary>
     public StoreUnavailableException Unavailable(Exception error) => new($"{Description} is not available: {MySqlError.Text(error)}", error);
 
     // The library empties a data source's pool only at the end of the data source.
-    /// <inheritdoc/>
     public void Lost()
     {
         Interlocked.Increment(ref _generation);
@@ -73,7 +67,6 @@ internal sealed class MySqlServer : ISqlServer
     /// <summary>Learns what the server is like.</summary>
     public async Task Learn(MySqlConnection connection) => _traits = await ServerTraits.Read(connection).ConfigureAwait(false);
 
-    /// <inheritdoc/>
     public async Task<DbConnection> Connect(TimeSpan patience, CancellationToken cancellationToken) =>
         await Patiently(Take, patience, cancellationToken).ConfigureAwait(false);
 
@@ -251,7 +244,6 @@ internal sealed class MySqlServer : ISqlServer
         return text.Append(_traits is { NeedsRepeatableRead: true } ? "REPEATABLE READ" : "READ COMMITTED").ToString();
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _pool.DisposeAsync().ConfigureAwait(false);

@@ -85,14 +85,12 @@ internal sealed class LogWriter : SqlLogWriter
         }
     }
 
-    /// <inheritdoc/>
     public override async Task Renew(FenceToken token)
     {
         if (await Change("a renewal", FenceRow.Renew, token.Epoch, token.Holder).ConfigureAwait(false) is null)
             throw Fenced($"a renewal of epoch {token.Epoch}");
     }
 
-    /// <inheritdoc/>
     public override async Task Release(FenceToken token)
     {
         if (await Change("a release", FenceRow.Release, token.Epoch, token.Holder).ConfigureAwait(false) is null)
@@ -109,7 +107,6 @@ internal sealed class LogWriter : SqlLogWriter
         return await FenceRow.Change(command).ConfigureAwait(false);
     });
 
-    /// <inheritdoc/>
     public override async Task Append(AppendBatch batch)
     {
         (var bytes, _) = Measure(batch, PostgresSchema.BytesPerRecord);
@@ -238,7 +235,6 @@ internal sealed class LogWriter : SqlLogWriter
     private static void AddArray<T>(NpgsqlParameterCollection parameters, NpgsqlDbType element, T[] values) =>
         Add(parameters, NpgsqlDbType.Array | element, values);
 
-    /// <inheritdoc/>
     public override async ValueTask DisposeAsync()
     {
         await _appends.DisposeAsync().ConfigureAwait(false);

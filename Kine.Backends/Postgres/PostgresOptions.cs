@@ -51,6 +51,5 @@ public sealed record PostgresOptions
     internal TimeSpan ConnectTimeout => TimeSpan.FromSeconds(Connection.Timeout);
 
     // A record prints all of its properties; this one holds secrets.
-    /// <inheritdoc/>
     public override string ToString() => Description;
 }

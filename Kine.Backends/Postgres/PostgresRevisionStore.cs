@@ -26,7 +26,6 @@ public sealed class PostgresRevisionStore : SqlRevisionStore
     private PostgresRevisionStore(PostgresServers servers, LogReader reader, SlowStatements slow)
         : base(servers, reader, new LogWriter(servers, slow)) => (_servers, _reader) = (servers, reader);
 
-    /// <inheritdoc/>
     public override async Task Open(CancellationToken cancellationToken) =>
         Warnings = await new DatabaseSetup(_servers).Run(cancellationToken).ConfigureAwait(false);
 

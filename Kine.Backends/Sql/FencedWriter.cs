@@ -151,7 +151,6 @@ internal sealed class FencedWriter<TConnection>(
         await connection.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _turn.WaitAsync().ConfigureAwait(false);

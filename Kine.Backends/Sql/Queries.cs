@@ -53,6 +53,5 @@ internal sealed class Queries(ISqlServer server, int most, SlowStatements slow) 
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _slots.Dispose();
 }

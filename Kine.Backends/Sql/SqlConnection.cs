@@ -45,6 +45,5 @@ internal abstract class SqlConnection : IAsyncDisposable
     /// <summary>True when nothing that can commit was sent, and now never will be.</summary>
     public bool GiveUp() => Interlocked.CompareExchange(ref _state, GivenUp, Open) != Sent;
 
-    /// <inheritdoc/>
     public virtual ValueTask DisposeAsync() => Inner.DisposeAsync();
 }

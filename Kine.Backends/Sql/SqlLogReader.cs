@@ -227,6 +227,5 @@ internal abstract class SqlLogReader : IDisposable
             visit(reader);
     }
 
-    /// <inheritdoc/>
     public void Dispose() => Queries.Dispose();
 }

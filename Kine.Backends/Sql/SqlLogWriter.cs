@@ -17,7 +17,6 @@ internal abstract class SqlLogWriter : IAsyncDisposable
     /// <summary>See <see cref="IRevisionStore.Append"/>.</summary>
     public abstract Task Append(AppendBatch batch);
 
-    /// <inheritdoc/>
     public abstract ValueTask DisposeAsync();
 
     /// <summary>

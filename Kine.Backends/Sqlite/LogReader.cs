@@ -224,6 +224,5 @@ internal sealed class LogReader : IDisposable
         return value;
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _database.Dispose();
 }

@@ -255,6 +255,5 @@ internal sealed class LogWriter : IDisposable
         return error is SqliteError failure ? failure.ForCaller(_path) : error;
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _database.Dispose();
 }

@@ -22,13 +22,10 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
     private Checkpointer? _checkpointer;
     private SizeSample _size = new(-1, default);
 
-    /// <inheritdoc/>
     public string Description => $"sqlite {options.Path}";
 
-    /// <inheritdoc/>
     public bool IsExclusive => true;
 
-    /// <inheritdoc/>
     public IReadOnlyList<string> Warnings => _warnings;
 
     private LogWriter Log => _log ?? throw new InvalidOperationException("the store is not open");
@@ -37,7 +34,6 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
 
     private ReaderPool Readers => _readers ?? throw new InvalidOperationException("the store is not open");
 
-    /// <inheritdoc/>
     public Task Open(CancellationToken cancellationToken) => Task.Run(OpenHere, cancellationToken);
 
     private void OpenHere()
@@ -94,20 +90,15 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
             _warnings.Add("without journal_mode=WAL reads and writes wait for each other");
     }
 
-    /// <inheritdoc/>
     public Task<Fence> ReadFence(CancellationToken cancellationToken) => Readers.Run(static reader => reader.Fence(), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime, CancellationToken cancellationToken) =>
         Write(log => log.TakeOver(seen, holder, address, leaseTime), cancellationToken);
 
-    /// <inheritdoc/>
     public Task Renew(FenceToken token, CancellationToken cancellationToken) => Write(log => log.Renew(token), cancellationToken);
 
-    /// <inheritdoc/>
     public Task Release(FenceToken token, CancellationToken cancellationToken) => Write(log => log.Release(token), cancellationToken);
 
-    /// <inheritdoc/>
     public Task Append(AppendBatch batch)
     {
         batch.Check();
@@ -119,21 +110,17 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
         return Write(log => log.Append(batch), CancellationToken.None);
     }
 
-    /// <inheritdoc/>
     public Task<RecordId?> ScanMetadata(
         RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken) =>
         Readers.Run(reader => reader.ScanMetadata(after, toRevision, maxRecords, visit, cancellationToken), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<List<LogRecord>> ReadRecords(
         RecordId after, long toRevision, int maxRecords, long maxBytes, CancellationToken cancellationToken) =>
         Readers.Run(reader => reader.ReadRecords(after, toRevision, maxRecords, maxBytes), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<byte[]?[]> ReadValues(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) =>
         Readers.Run(reader => reader.ReadValues(ids.Span), cancellationToken);
 
-    /// <inheritdoc/>
     public async Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
     {
         var keys = new long[ids.Length];
@@ -151,17 +138,13 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
         }
     }
 
-    /// <inheritdoc/>
     public Task<List<SideRow>> ReadSide(CancellationToken cancellationToken) => Readers.Run(static reader => reader.ReadSide(), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<bool> HasUpstreamTable(CancellationToken cancellationToken) => Readers.Run(static reader => reader.HasUpstreamTable(), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<List<UpstreamRow>> ReadUpstreamRows(long afterId, int maxRows, CancellationToken cancellationToken) =>
         Readers.Run(reader => reader.ReadUpstreamRows(afterId, maxRows), cancellationToken);
 
-    /// <inheritdoc/>
     public ValueTask<StoreSize> Size(CancellationToken cancellationToken)
     {
         var last = Volatile.Read(ref _size);
@@ -184,7 +167,6 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
         return size;
     }
 
-    /// <inheritdoc/>
     public async Task Defragment(CancellationToken cancellationToken)
     {
         long free;
@@ -219,7 +201,6 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
         return result;
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         if (_writer is null)

@@ -74,6 +74,5 @@ internal sealed class Statement(Database database, sqlite3_stmt handle) : IDispo
     /// <summary>Text column.</summary>
     public string Text(int column) => raw.sqlite3_column_text(handle, column).utf8_to_string() ?? "";
 
-    /// <inheritdoc/>
     public void Dispose() => handle.Dispose();
 }
