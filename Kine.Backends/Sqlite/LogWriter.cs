@@ -124,10 +124,7 @@ internal sealed class LogWriter : IDisposable
     public long Vacuum() => !_canVacuum ? 0 : Piece(() =>
     {
         _database.Execute($"PRAGMA incremental_vacuum({_vacuums.Length})");
-        _freePages.Step();
-        var free = _freePages.Long(0);
-        _freePages.Reset();
-        return free;
+        return _freePages.Number();
     }, _vacuums);
 
     // A power loss may undo what a piece did, and nobody would miss it: it needs no fsync of its own. The next append's covers it.
@@ -208,9 +205,9 @@ internal sealed class LogWriter : IDisposable
 
     private T Transact<T>(Func<T> body)
     {
-        Begin();
         try
         {
+            _begin.Run();
             var result = body();
             Commit();
             return result;
@@ -218,18 +215,6 @@ internal sealed class LogWriter : IDisposable
         catch (Exception error)
         {
             throw RolledBack(error);
-        }
-    }
-
-    private void Begin()
-    {
-        try
-        {
-            _begin.Run();
-        }
-        catch (SqliteError error)
-        {
-            throw error.ForCaller(_path);
         }
     }
 
@@ -244,7 +229,7 @@ internal sealed class LogWriter : IDisposable
     {
         try
         {
-            // SQLite has rolled back by itself after some errors.
+            // SQLite has rolled back by itself after some errors, or could not begin.
             if (!_database.IsAutoCommit)
                 _rollback.Run();
         }
