@@ -6,8 +6,11 @@ using MySqlConnector;
 namespace Kine.Backends.MySql;
 
 /// <summary>The queries in MySQL's words.</summary>
-internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_log log FORCE INDEX (PRIMARY)", "log.value_length", "log.id IN ($1)")
+internal sealed class LogReader(MySqlServer server, Queries queries)
+    : SqlLogReader(queries, "kine_log log FORCE INDEX (PRIMARY)", "log.value_length", "log.id IN ($1)")
 {
+    private static readonly TimeSpan RebuildTimeout = TimeSpan.FromHours(6);
+
     protected override string BytesInUseQuery => "SELECT appended_bytes - (SELECT removed_bytes FROM kine_size WHERE one = 1) FROM kine_fence WHERE one = 1";
 
     protected override string BytesOnDiskQuery =>
@@ -63,5 +66,23 @@ internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_l
                 throw;
             }
         }, cancellationToken);
+    }
+
+    // A rebuild of the log's table. On a Galera cluster it would stop the writes of all nodes.
+    public override async Task GiveSpaceBack(CancellationToken cancellationToken)
+    {
+        if (server.Traits.IsGalera)
+            return;
+
+        try
+        {
+            await using var connection = await server.ConnectOnce().ConfigureAwait(false);
+            const string rebuild = "ALTER TABLE kine_log FORCE, ALGORITHM = INPLACE, LOCK = NONE";
+            await connection.Run(rebuild, limit: RebuildTimeout).ConfigureAwait(false);
+        }
+        catch (Exception error) when (MySqlError.Classify(error) != SqlFailure.None)
+        {
+            throw server.Unavailable(error);
+        }
     }
 }

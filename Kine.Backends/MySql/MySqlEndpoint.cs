@@ -15,7 +15,6 @@ internal static partial class MySqlEndpoint
     private const string DriverSocket = "/tmp/mysql.sock"; // the driver's, for unix without a path
     private const string DefaultDatabase = "kubernetes";
     private const int DefaultPort = 3306;
-    private const int MostReaders = 4;
 
     // They change nothing here: results are bytes and numbers, and the store sets its own character set, statements and packets.
     private static readonly HashSet<string> Ignored =
@@ -38,20 +37,9 @@ internal static partial class MySqlEndpoint
         if (rest.Length == 0)
             rest = flags ? "root@tcp(127.0.0.1)/" : $"root@unix({DefaultSocket})/";
 
-        var options = Address(rest, out var parameters) with
-        {
-            CaFile = settings.CaFile,
-            CertFile = settings.CertFile,
-            KeyFile = settings.KeyFile,
-            MaxLifetime = settings.ConnectionMaxLifetime,
-            MaxIdleTime = settings.ConnectionMaxIdleTime,
-            SlowThreshold = settings.SlowSqlThreshold,
-            SlowWarningThreshold = settings.SlowSqlWarningThreshold,
-        };
-        // One connection of the limit is the writer's.
-        var readers = settings.MaxOpenConnections > 0 ? Math.Clamp(settings.MaxOpenConnections - 1, 1, MostReaders) : MostReaders;
+        var options = Address(rest, out var parameters) with { Settings = settings };
         var query = new EndpointQuery(parameters);
-        options = WithParameters(options with { Readers = readers, KeepIdle = settings.MaxIdleConnections >= 0 }, query, flags);
+        options = WithParameters(options, query, flags);
         if (flags)
             options = options with { Tls = settings.SkipVerify ? MySqlTls.SkipVerify : MySqlTls.Verify };
 

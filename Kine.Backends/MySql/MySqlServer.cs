@@ -5,6 +5,7 @@ using System.Text;
 using Kine.Backends.Identity;
 using Kine.Backends.Sql;
 using MySqlConnector;
+using MySqlConnector.Authentication;
 
 namespace Kine.Backends.MySql;
 
@@ -25,7 +26,7 @@ internal sealed class MySqlServer : ISqlServer
     private ServerTraits? _traits;
     private int _generation;
 
-    static MySqlServer() => Ed25519Login.Install();
+    static MySqlServer() => AuthenticationPlugins.Register(new Ed25519Login());
 
     /// <summary>Connects to nothing yet.</summary>
     public MySqlServer(MySqlOptions options)
@@ -199,8 +200,8 @@ internal sealed class MySqlServer : ISqlServer
             Pooling = pooling,
             MaximumPoolSize = (uint)options.Readers,
             ConnectionReset = false,
-            ConnectionIdleTimeout = Seconds(options.MaxIdleTime),
-            ConnectionLifeTime = Seconds(options.MaxLifetime),
+            ConnectionIdleTimeout = Seconds(options.Settings.ConnectionMaxIdleTime),
+            ConnectionLifeTime = Seconds(options.Settings.ConnectionMaxLifetime),
             AllowUserVariables = true,
             UseAffectedRows = true,
             TreatTinyAsBoolean = false,
@@ -211,7 +212,7 @@ internal sealed class MySqlServer : ISqlServer
         if (options.Tls == MySqlTls.Verify)
             builder.UseRemoteCertificateValidationCallback(certificate.Check);
 
-        if (options.CertFile.Length > 0 && options.Tls != MySqlTls.Off)
+        if (options.Settings.CertFile.Length > 0 && options.Tls != MySqlTls.Off)
             builder.UseClientCertificatesCallback(certificate.AddClient);
 
         if (settings is not null)

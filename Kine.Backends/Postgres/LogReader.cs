@@ -51,8 +51,9 @@ internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_l
         await command.ExecuteNonQueryAsync(given).ConfigureAwait(false);
     }, cancellationToken);
 
-    /// <summary>Marks free space as such and cuts it off where it is at a table's end; VACUUM FULL would give back more, but hold up writes for its whole time.</summary>
-    public async Task Vacuum(CancellationToken cancellationToken)
+    // Marks free space as such and cuts it off where it is at a table's end; VACUUM FULL would give back more, but hold up writes for its
+    // whole time.
+    public override async Task GiveSpaceBack(CancellationToken cancellationToken)
     {
         foreach (var table in PostgresSchema.Tables)
         {

@@ -92,9 +92,7 @@ internal static class PostgresEndpoint
                 ?? EndpointQuery.Named<TargetSessionAttributes>(Targets, environment("PGTARGETSESSIONATTRS")) ?? TargetSessionAttributes.Primary,
             Prepare = query.Integer("statement_cache_capacity") == 0 ? false
                 : query.OneOf(QueryModes, "default_query_exec_mode") is { } mode ? mode == "CACHE_STATEMENT" : null,
-            SlowSqlThreshold = settings.SlowSqlThreshold,
-            SlowSqlWarningThreshold = settings.SlowSqlWarningThreshold,
-            Logging = settings.Logging,
+            Settings = settings,
         });
     }
 

@@ -87,12 +87,9 @@ public abstract class SqlRevisionStore : IRevisionStore, IUpstreamTable
 
     public async Task Defragment(CancellationToken cancellationToken)
     {
-        await GiveSpaceBack(cancellationToken).ConfigureAwait(false);
+        await _reader.GiveSpaceBack(cancellationToken).ConfigureAwait(false);
         _size.Forget();
     }
-
-    /// <summary>Gives free space back while appends go on, as far as the server can.</summary>
-    private protected abstract Task GiveSpaceBack(CancellationToken cancellationToken);
 
     public Task<bool> HasUpstreamTable(CancellationToken cancellationToken) => _reader.HasUpstreamTable(cancellationToken);
 
