@@ -97,7 +97,7 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
         for (; moved < sources.Count; moved++)
         {
             var message = messages[moved] ?? throw MessageFetcher.Moving();
-            if (moved > 0 && records.ContentLength + message.ContentLength > AppendPart.MaxContent - AppendPart.MoveRoom)
+            if (moved > 0 && records.ContentLength + message.Content.Length > AppendPart.MaxContent - AppendPart.MoveRoom)
                 break;
 
             var reader = message.Records();
