@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Backends.MySql;
@@ -19,10 +20,10 @@ internal sealed class LoginGuard(MySqlOptions options) : ILoggerFactory, ILogger
     private const int AddressNotReached = 2124;
     private const int NextAddressNotReached = 2125;
 
-    private readonly AsyncLocal<Attempt?> _attempt = new();
+    private readonly AsyncLocal<StrongBox<Exception?>?> _reason = new();
 
-    /// <summary>Begins to note why a connection that is opened in this flow of control cannot be.</summary>
-    public Attempt Begin() => _attempt.Value = new Attempt();
+    /// <summary>Begins to note why a connection that is opened in this flow of control cannot be; null = the library did not say.</summary>
+    public StrongBox<Exception?> Begin() => _reason.Value = new StrongBox<Exception?>();
 
     public ILogger CreateLogger(string categoryName) =>
         categoryName == SessionCategory ? this : Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
@@ -43,7 +44,9 @@ internal sealed class LoginGuard(MySqlOptions options) : ILoggerFactory, ILogger
             case ServerHasNoTls:
                 throw new LoginRefusedException("TLS was asked for, but the server does not offer it");
             case NameNotResolved or AddressNotReached or NextAddressNotReached:
-                _attempt.Value?.Failed(exception);
+                if (exception is not null && _reason.Value is { } reason)
+                    reason.Value = exception;
+
                 break;
             default:
                 break;
@@ -87,15 +90,5 @@ internal sealed class LoginGuard(MySqlOptions options) : ILoggerFactory, ILogger
 
     public void Dispose()
     {
-    }
-
-    /// <summary>Why the server could not be reached, as far as the library says.</summary>
-    internal sealed class Attempt
-    {
-        /// <summary>The last failure; null = none.</summary>
-        public Exception? Reason { get; private set; }
-
-        /// <summary>Notes a failure.</summary>
-        public void Failed(Exception? reason) => Reason = reason ?? Reason;
     }
 }

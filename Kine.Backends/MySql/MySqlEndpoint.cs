@@ -121,7 +121,6 @@ internal static partial class MySqlEndpoint
 
     private static MySqlOptions WithParameters(MySqlOptions options, EndpointQuery query, bool flags)
     {
-        var variables = new List<string>();
         foreach (var name in query.Names)
         {
             options = name switch
@@ -133,16 +132,12 @@ internal static partial class MySqlEndpoint
                 "readTimeout" => options with { ReadTimeout = Time(query, name) },
                 "writeTimeout" => options with { WriteTimeout = Time(query, name) },
                 "serverPubKey" => throw new StoreRefusedException("endpoint parameter serverPubKey is not supported: it names a key that only a Go program can register"),
-                _ => options,
+                _ when Ignored.Contains(name) || Fixed.Contains(name) => options,
+                _ => options with { SessionVariables = [.. options.SessionVariables, Variable(name, query.Get(name) ?? "")] },
             };
-            if (!Known(name))
-                variables.Add(Variable(name, query.Get(name) ?? ""));
         }
-        return options with { SessionVariables = variables };
+        return options;
     }
-
-    private static bool Known(string name) => Ignored.Contains(name) || Fixed.Contains(name)
-        || name is "tls" or "allowCleartextPasswords" or "allowNativePasswords" or "timeout" or "readTimeout" or "writeTimeout";
 
     private static MySqlTls Tls(string value) => value switch
     {

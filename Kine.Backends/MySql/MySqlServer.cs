@@ -144,7 +144,7 @@ internal sealed class MySqlServer : ISqlServer
             connection.ProvidePasswordCallback = _ => password ?? Password().GetAwaiter().GetResult();
         }
 
-        var attempt = _guard.Begin();
+        var unreachable = _guard.Begin();
         try
         {
             await connection.OpenAsync(CancellationToken.None).ConfigureAwait(false);
@@ -161,7 +161,7 @@ internal sealed class MySqlServer : ISqlServer
             if (error is MySqlException { InnerException: StoreUnavailableException none })
                 throw new StoreUnavailableException(none.Message, none);
 
-            if (error is MySqlException { SqlState: null, InnerException: null } && attempt.Reason is { } reason)
+            if (error is MySqlException { SqlState: null, InnerException: null } && unreachable.Value is { } reason)
                 throw new IOException(reason.Message, error);
 
             throw;

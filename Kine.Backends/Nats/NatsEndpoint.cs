@@ -36,16 +36,15 @@ internal static class NatsEndpoint
             SkipVerify = settings.SkipVerify,
         };
         Between(query, "revHistory", 2, 64); // The log keeps every revision until it is compacted.
-        var first = mark < 0 ? urls[0] : urls[0][..mark];
+        urls[0] = mark < 0 ? urls[0] : urls[0][..mark];
         if (query.Get("contextFile") is { } file)
         {
-            if (first.Length > 0)
+            if (urls[0].Length > 0)
                 throw new StoreRefusedException("a nats endpoint with contextFile takes its servers from that file; leave the host out");
 
             options = NatsContextFile.Apply(file, options);
-            return CheckTls(WithServers(options, options.Servers.Count > 0 ? [.. options.Servers] : [""]));
+            urls = options.Servers.Count > 0 ? [.. options.Servers] : [""];
         }
-        urls[0] = first;
         return CheckTls(WithServers(options, urls));
     }
 

@@ -4,42 +4,32 @@ using Kine.Backends.Upstream;
 namespace Kine.Backends.Sqlite;
 
 /// <summary>One read connection and its prepared statements. Every method is one short read transaction, so that the WAL can start over in between.</summary>
-internal sealed class LogReader : IDisposable
+/// <param name="database">The connection; taken over.</param>
+internal sealed class LogReader(Database database) : IDisposable
 {
     // A query holds its read lock no longer than a few milliseconds, however much was asked for.
     private const int RecordsPerQuery = 8192;
     private const int ValuesPerQuery = 512;
-    private readonly Database _database;
-    private readonly Statement _begin;
-    private readonly Statement _end;
-    private readonly Statement _value;
-    private readonly Statement _metadata;
-    private readonly Statement _records;
-    private readonly Statement _side;
-    private readonly Statement _fence;
-    private readonly Statement _pageCount;
-    private readonly Statement _freePages;
-    private readonly long _pageSize;
-    private Statement? _upstream; // its table need not be there
+    private readonly Statement _begin = database.Prepare("BEGIN");
+    private readonly Statement _end = database.Prepare("ROLLBACK");
+    private readonly Statement _value = database.Prepare("SELECT value FROM log WHERE id = ?1");
 
-    /// <summary>Takes over the connection.</summary>
-    public LogReader(Database database)
-    {
-        _database = database;
-        _begin = database.Prepare("BEGIN");
-        _end = database.Prepare("ROLLBACK");
-        _value = database.Prepare("SELECT value FROM log WHERE id = ?1");
-        // length() of a blob is in its row's header: a long value's overflow pages are not read.
-        _metadata = database.Prepare(
-            "SELECT id, key, create_revision, version, lease, tombstone, length(value) FROM log WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3");
-        _records = database.Prepare(
-            "SELECT id, key, create_revision, version, lease, tombstone, value FROM log WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3");
-        _side = database.Prepare("SELECT kind, key, value FROM side");
-        _fence = database.Prepare(FenceRow.Select);
-        _pageCount = database.Prepare("PRAGMA page_count");
-        _freePages = database.Prepare("PRAGMA freelist_count");
-        _pageSize = database.QueryLong("PRAGMA page_size");
-    }
+    // length() of a blob is in its row's header: a long value's overflow pages are not read.
+    private readonly Statement _metadata = database.Prepare(
+        """
+        SELECT id, key, create_revision, version, lease, tombstone, length(value) FROM log
+        WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3
+        """);
+
+    private readonly Statement _records = database.Prepare(
+        "SELECT id, key, create_revision, version, lease, tombstone, value FROM log WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3");
+
+    private readonly Statement _side = database.Prepare("SELECT kind, key, value FROM side");
+    private readonly Statement _fence = database.Prepare(FenceRow.Select);
+    private readonly Statement _pageCount = database.Prepare("PRAGMA page_count");
+    private readonly Statement _freePages = database.Prepare("PRAGMA freelist_count");
+    private readonly long _pageSize = database.QueryLong("PRAGMA page_size");
+    private Statement? _upstream; // its table need not be there
 
     /// <summary>The fence row.</summary>
     public Fence Fence() => FenceRow.Read(_fence);
@@ -143,12 +133,12 @@ internal sealed class LogReader : IDisposable
     }
 
     /// <summary>See <see cref="IUpstreamTable.HasUpstreamTable"/>.</summary>
-    public bool HasUpstreamTable() => SqliteSchema.HasUpstreamTable(_database);
+    public bool HasUpstreamTable() => SqliteSchema.HasUpstreamTable(database);
 
     /// <summary>See <see cref="IUpstreamTable.ReadUpstreamRows"/>. Releases differ in the type of the name's column, and columns may be null.</summary>
     public List<UpstreamRow> ReadUpstreamRows(long afterId, int maxRows)
     {
-        _upstream ??= _database.Prepare(
+        _upstream ??= database.Prepare(
             "SELECT id, name, created, deleted, create_revision, prev_revision, lease, value FROM kine WHERE id > ?1 ORDER BY id LIMIT ?2");
         var found = new List<UpstreamRow>();
         using var rows = _upstream.Read(afterId, Math.Max(maxRows, 0));
@@ -176,5 +166,5 @@ internal sealed class LogReader : IDisposable
         }
     }
 
-    public void Dispose() => _database.Dispose();
+    public void Dispose() => database.Dispose();
 }
