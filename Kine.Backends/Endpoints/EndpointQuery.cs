@@ -41,17 +41,24 @@ internal sealed class EndpointQuery
         return _values.TryGetValue(key, out var value) && value.Length > 0 ? value : null;
     }
 
-    /// <summary>The value mapped by a table whose keys are upper case; null when absent.</summary>
-    public T? Choice<T>(IReadOnlyDictionary<string, T> choices, string name, string? alias = null)
-        where T : struct
+    /// <summary>The value in upper case, as which it must be one of the choices; null when absent.</summary>
+    public string? OneOf(string[] choices, string name, string? alias = null)
     {
         if (Get(name, alias) is not { } value)
             return null;
 
-        return choices.TryGetValue(value.ToUpperInvariant(), out var choice)
-            ? choice
-            : throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{value}\"; it is one of {string.Join(", ", choices.Keys)}");
+        return choices.Contains(value.ToUpperInvariant())
+            ? value.ToUpperInvariant()
+            : throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{value}\"; it is one of {string.Join(", ", choices)}");
     }
+
+    /// <summary>The value as a member of an enumeration, whose name it may write with hyphens; null when absent.</summary>
+    public T? Choice<T>(string[] choices, string name, string? alias = null)
+        where T : struct, Enum => Named<T>(choices, OneOf(choices, name, alias));
+
+    /// <summary>The member of an enumeration that a text names; null when it is none of the choices.</summary>
+    public static T? Named<T>(string[] choices, string? text)
+        where T : struct, Enum => choices.Contains(text?.ToUpperInvariant()) ? Enum.Parse<T>(text!.Replace("-", ""), ignoreCase: true) : null;
 
     /// <summary>The value as an integer; null when absent.</summary>
     public long? Integer(string name, string? alias = null)

@@ -1,50 +1,38 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Kine.Backends.Endpoints;
 
 /// <summary>Durations as Go writes them: <c>1m30s</c>, <c>500ms</c>, <c>1.5h</c>, <c>-2s</c>, and <c>0</c> without a unit.</summary>
-public static class GoDuration
+public static partial class GoDuration
 {
-    // Longer units before those that they begin with: "ms" before "m".
-    private static readonly (string Unit, decimal Ticks)[] Units =
-    [
-        ("ns", 0.01m), ("us", 10m), ("µs", 10m), ("μs", 10m), ("ms", TimeSpan.TicksPerMillisecond),
-        ("s", TimeSpan.TicksPerSecond), ("m", TimeSpan.TicksPerMinute), ("h", TimeSpan.TicksPerHour),
-    ];
+    private const decimal MostTicks = long.MaxValue / 100m; // Go counts nanoseconds in 64 bits
 
     /// <summary>Reads a duration; false when it is none, or too long for 64 bits of nanoseconds.</summary>
     public static bool TryParse(string text, out TimeSpan duration)
     {
         duration = default;
-        var rest = text.AsSpan();
-        var negative = false;
-        if (rest.Length != 0 && rest[0] is '-' or '+')
-        {
-            negative = rest[0] == '-';
-            rest = rest[1..];
-        }
-
-        if (rest is "0")
+        if (text is "0" or "-0" or "+0")
             return true;
 
-        if (rest.IsEmpty)
+        var match = Pattern().Match(text);
+        if (!match.Success)
             return false;
 
         decimal ticks = 0;
-        while (!rest.IsEmpty)
+        foreach ((var number, var unit) in match.Groups["number"].Captures.Zip(match.Groups["unit"].Captures))
         {
-            if (!TryTakeNumber(ref rest, out var number) || !TryTakeUnit(ref rest, out var unit))
-                return false;
-
-            ticks += number * unit;
-            if (ticks > long.MaxValue / 100m) // Go counts nanoseconds in 64 bits
+            var size = TicksOf(unit.Value);
+            if (!decimal.TryParse(number.ValueSpan, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var count)
+                || count > (MostTicks - ticks) / size)
             {
                 return false;
             }
+            ticks += count * size;
         }
 
-        duration = new TimeSpan((long)(negative ? -ticks : ticks));
+        duration = new TimeSpan((long)(text[0] == '-' ? -ticks : ticks));
         return true;
     }
 
@@ -72,33 +60,17 @@ public static class GoDuration
         return text.ToString();
     }
 
-    private static bool TryTakeNumber(ref ReadOnlySpan<char> rest, out decimal number)
+    private static decimal TicksOf(string unit) => unit switch
     {
-        var length = 0;
-        while (length < rest.Length && (char.IsAsciiDigit(rest[length]) || rest[length] == '.'))
-            length++;
+        "ns" => 0.01m,
+        "us" or "µs" or "μs" => TimeSpan.TicksPerMicrosecond,
+        "ms" => TimeSpan.TicksPerMillisecond,
+        "s" => TimeSpan.TicksPerSecond,
+        "m" => TimeSpan.TicksPerMinute,
+        _ => TimeSpan.TicksPerHour,
+    };
 
-        var digits = rest[..length];
-        rest = rest[length..];
-        number = 0;
-        return digits.IndexOfAnyInRange('0', '9') >= 0
-            && decimal.TryParse(digits, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out number)
-            && number < long.MaxValue;
-    }
-
-    private static bool TryTakeUnit(ref ReadOnlySpan<char> rest, out decimal ticks)
-    {
-        foreach (var (unit, size) in Units)
-        {
-            if (!rest.StartsWith(unit, StringComparison.Ordinal))
-                continue;
-
-            rest = rest[unit.Length..];
-            ticks = size;
-            return true;
-        }
-
-        ticks = 0;
-        return false;
-    }
+    // Longer units before those that they begin with: "ms" before "m".
+    [GeneratedRegex(@"^[-+]?(?:(?<number>[0-9]+\.?[0-9]*|\.[0-9]+)(?<unit>ns|us|µs|μs|ms|s|m|h))+\z")]
+    private static partial Regex Pattern();
 }

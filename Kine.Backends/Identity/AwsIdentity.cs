@@ -6,22 +6,13 @@ namespace Kine.Backends.Identity;
 /// <summary>IAM database authentication of Amazon RDS. All servers' tokens are signed with the credentials of one chain.</summary>
 internal sealed class AwsIdentity(TimeProvider time, ILogger logger) : IdentityProvider
 {
-    private readonly Lock _lock = new();
-    private AwsCredentialChain? _chain;
+    private readonly Lazy<RdsTokens> _tokens = new(() => new RdsTokens(time), LazyThreadSafetyMode.PublicationOnly);
 
-    /// <inheritdoc/>
     public override Func<CancellationToken, ValueTask<string>> PasswordFor(string host, int port, string user) =>
         new TokenCache("AWS", cancellation => Sign(host, port, user, cancellation), time, logger).Get;
 
     // Not inlined: whoever compiles this method loads the SDK.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private Task<IdentityToken> Sign(string host, int port, string user, CancellationToken cancellationToken)
-    {
-        lock (_lock)
-        {
-            _chain ??= new AwsCredentialChain();
-        }
-
-        return RdsToken.Create(_chain, host, port, user, time, cancellationToken);
-    }
+    private Task<IdentityToken> Sign(string host, int port, string user, CancellationToken cancellationToken) =>
+        _tokens.Value.Create(host, port, user, cancellationToken);
 }

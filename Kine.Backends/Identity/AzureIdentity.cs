@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 
@@ -10,21 +11,15 @@ namespace Kine.Backends.Identity;
 /// <param name="create">Makes the credential when the first token is asked for; null = the default chain.</param>
 internal sealed class AzureIdentity(string scope, TimeProvider time, ILogger logger, Func<EntraCredential>? create = null) : IdentityProvider
 {
-    private readonly Lock _lock = new();
-    private readonly Dictionary<string, TokenCache> _caches = [];
-    private EntraCredential? _credential;
+    private readonly ConcurrentDictionary<string, TokenCache> _caches = [];
+    private readonly Lazy<EntraCredential> _credential = new(create ?? (() => new EntraCredential()), LazyThreadSafetyMode.PublicationOnly);
 
-    /// <inheritdoc/>
     public override Func<CancellationToken, ValueTask<string>> PasswordFor(string host, int port, string user)
     {
         var wanted = scope.Length > 0 ? scope : ScopeFor(host);
-        lock (_lock)
-        {
-            if (!_caches.TryGetValue(wanted, out var cache))
-                _caches.Add(wanted, cache = new TokenCache("Microsoft Entra ID", cancellation => Ask(wanted, cancellation), time, logger));
+        return _caches.GetOrAdd(wanted, New).Get;
 
-            return cache.Get;
-        }
+        TokenCache New(string asked) => new("Microsoft Entra ID", cancellation => Ask(asked, cancellation), time, logger);
     }
 
     /// <summary>The scope of a cloud's databases, told by the host's domain; the public cloud's for any other name.</summary>
@@ -42,13 +37,6 @@ internal sealed class AzureIdentity(string scope, TimeProvider time, ILogger log
 
     // Not inlined: whoever compiles this method loads the SDK.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private Task<IdentityToken> Ask(string wanted, CancellationToken cancellationToken)
-    {
-        lock (_lock)
-        {
-            _credential ??= create?.Invoke() ?? new EntraCredential();
-        }
-
-        return _credential.Ask(wanted, time, cancellationToken);
-    }
+    private Task<IdentityToken> Ask(string wanted, CancellationToken cancellationToken) =>
+        _credential.Value.Ask(wanted, time, cancellationToken);
 }

@@ -7,6 +7,5 @@ namespace Kine.Backends.Identity;
 internal sealed record IdentityToken(string Value, DateTimeOffset Expires, DateTimeOffset RenewFrom)
 {
     // A record prints all of its properties; this one is a secret.
-    /// <inheritdoc/>
     public override string ToString() => $"token until {Expires:O}";
 }

@@ -95,7 +95,6 @@ internal sealed unsafe class Krb5Context : IDisposable
         return new Krb5Exception(message);
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         while (_closing.TryPop(out var close))

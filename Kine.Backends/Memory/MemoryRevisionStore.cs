@@ -11,22 +11,16 @@ public sealed class MemoryRevisionStore : IRevisionStore
     private Fence _fence = new(0, Guid.Empty, "", TimeSpan.Zero, 0, 1);
     private long _sideBytes;
 
-    /// <inheritdoc/>
     public string Description => "memory";
 
-    /// <inheritdoc/>
     public bool IsExclusive => true;
 
-    /// <inheritdoc/>
     public IReadOnlyList<string> Warnings { get; } = ["the memory store keeps nothing: all data is gone when this process ends"];
 
-    /// <inheritdoc/>
     public Task Open(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <inheritdoc/>
     public Task<Fence> ReadFence(CancellationToken cancellationToken) => Locked(() => _fence, cancellationToken);
 
-    /// <inheritdoc/>
     public Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime, CancellationToken cancellationToken) => Locked(
         () =>
         {
@@ -38,7 +32,6 @@ public sealed class MemoryRevisionStore : IRevisionStore
         },
         cancellationToken);
 
-    /// <inheritdoc/>
     public Task Renew(FenceToken token, CancellationToken cancellationToken) => Locked(
         () =>
         {
@@ -47,7 +40,6 @@ public sealed class MemoryRevisionStore : IRevisionStore
         },
         cancellationToken);
 
-    /// <inheritdoc/>
     public Task Release(FenceToken token, CancellationToken cancellationToken) => Locked(
         () =>
         {
@@ -56,7 +48,6 @@ public sealed class MemoryRevisionStore : IRevisionStore
         },
         cancellationToken);
 
-    /// <inheritdoc/>
     public Task Append(AppendBatch batch)
     {
         batch.Check();
@@ -78,7 +69,6 @@ public sealed class MemoryRevisionStore : IRevisionStore
             CancellationToken.None);
     }
 
-    /// <inheritdoc/>
     public async Task<RecordId?> ScanMetadata(
         RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken)
     {
@@ -93,12 +83,10 @@ public sealed class MemoryRevisionStore : IRevisionStore
         return records.Count == 0 ? null : records[^1].Id;
     }
 
-    /// <inheritdoc/>
     public Task<List<LogRecord>> ReadRecords(
         RecordId after, long toRevision, int maxRecords, long maxBytes, CancellationToken cancellationToken) =>
         Locked(() => _log.Read(after, toRevision, maxRecords, maxBytes), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<byte[]?[]> ReadValues(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => Locked(
         () =>
         {
@@ -110,7 +98,6 @@ public sealed class MemoryRevisionStore : IRevisionStore
         },
         cancellationToken);
 
-    /// <inheritdoc/>
     public Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => Locked(
         () =>
         {
@@ -121,10 +108,8 @@ public sealed class MemoryRevisionStore : IRevisionStore
         },
         cancellationToken);
 
-    /// <inheritdoc/>
     public Task<List<SideRow>> ReadSide(CancellationToken cancellationToken) => Locked(() => _side.Values.ToList(), cancellationToken);
 
-    /// <inheritdoc/>
     public ValueTask<StoreSize> Size(CancellationToken cancellationToken)
     {
         lock (_lock)
@@ -133,7 +118,6 @@ public sealed class MemoryRevisionStore : IRevisionStore
         }
     }
 
-    /// <inheritdoc/>
     public Task Defragment(CancellationToken cancellationToken) => Locked(
         () =>
         {
@@ -142,7 +126,6 @@ public sealed class MemoryRevisionStore : IRevisionStore
         },
         cancellationToken);
 
-    /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private void CheckHolder(FenceToken token)

@@ -23,8 +23,8 @@ internal sealed class Connection(MySqlConnection inner, int generation, bool alo
     private readonly List<(int Statement, object Value)> _bytes = [];
     private long _data; // bytes beside the text
     private int _queries; // in the text
+    private string? _rows; // the statement at the end of the text that takes more rows
 
-    /// <inheritdoc/>
     public override DbConnection Inner => inner;
 
     /// <summary>What the packet takes at most so far: a byte may need two in a literal.</summary>
@@ -43,6 +43,7 @@ internal sealed class Connection(MySqlConnection inner, int generation, bool alo
         _starts.Clear();
         _bytes.Clear();
         _data = 0;
+        _rows = null;
         _queries = 0;
         Answered = 0;
         ReachedCommit = false;
@@ -56,6 +57,18 @@ internal sealed class Connection(MySqlConnection inner, int generation, bool alo
 
         _starts.Add(_text.Length);
         _text.Append(sql);
+        _rows = null;
+        return this;
+    }
+
+    /// <summary>Starts a row of a statement that ends with the parenthesis of its first one; rows that follow each other share it.</summary>
+    public Connection Row(string sql)
+    {
+        if (_rows == sql)
+            return Add(",(");
+
+        Statement(sql);
+        _rows = sql;
         return this;
     }
 

@@ -19,26 +19,14 @@ internal sealed class Ed25519Login : IAuthenticationPlugin3
     private static readonly Point Base = Point.Of(
         BigInteger.Parse("15112221349535400772501151409588531511454012693041857206046113283949847762202"), Mod(4 * BigInteger.ModPow(5, P - 2, P)));
 
-    private static readonly Lazy<bool> Installed = new(static () =>
-    {
-        AuthenticationPlugins.Register(new Ed25519Login());
-        return true;
-    });
-
-    /// <inheritdoc/>
     public string Name => "client_ed25519";
 
-    /// <summary>Makes it known to the client library, once a process.</summary>
-    public static void Install() => _ = Installed.Value;
-
-    /// <inheritdoc/>
     public byte[] CreateResponse(string password, ReadOnlySpan<byte> authenticationData)
     {
         CreateResponseAndPasswordHash(password, authenticationData, out var response, out _);
         return response;
     }
 
-    /// <inheritdoc/>
     public void CreateResponseAndPasswordHash(
         string password, ReadOnlySpan<byte> authenticationData, out byte[] authenticationResponse, out byte[] passwordHash)
     {

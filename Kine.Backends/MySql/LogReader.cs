@@ -6,30 +6,28 @@ using MySqlConnector;
 namespace Kine.Backends.MySql;
 
 /// <summary>The queries in MySQL's words.</summary>
-internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_log log FORCE INDEX (PRIMARY)", "log.value_length", "log.id IN ($1)")
+internal sealed class LogReader(MySqlServer server, Queries queries)
+    : SqlLogReader(queries, "kine_log log FORCE INDEX (PRIMARY)", "log.value_length", "log.id IN ($1)")
 {
-    /// <inheritdoc/>
+    private static readonly TimeSpan RebuildTimeout = TimeSpan.FromHours(6);
+
     protected override string BytesInUseQuery => "SELECT appended_bytes - (SELECT removed_bytes FROM kine_size WHERE one = 1) FROM kine_fence WHERE one = 1";
 
-    /// <inheritdoc/>
     protected override string BytesOnDiskQuery =>
         """
         SELECT SUM(data_length + index_length + data_free) FROM information_schema.tables
         WHERE table_schema = DATABASE() AND table_name IN ('kine_log', 'kine_side')
         """;
 
-    /// <inheritdoc/>
     protected override string UpstreamTableQuery =>
         "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'kine'";
 
-    /// <inheritdoc/>
     protected override string UpstreamRowsQuery =>
         """
         SELECT id, CAST(name AS BINARY), created, deleted, create_revision, prev_revision, lease, value FROM kine FORCE INDEX (PRIMARY)
         WHERE id > $1 ORDER BY id LIMIT $2
         """;
 
-    /// <inheritdoc/>
     protected override DbCommand Command(DbConnection connection, string query, object[] values)
     {
         for (var i = 0; i < values.Length; i++)
@@ -41,10 +39,8 @@ internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_l
         return new MySqlCommand(query, (MySqlConnection)connection);
     }
 
-    /// <inheritdoc/>
     protected override Fence FenceOf(DbDataReader row) => FenceRow.Read(row);
 
-    /// <inheritdoc/>
     public override Task Delete(ReadOnlyMemory<long> keys, CancellationToken cancellationToken)
     {
         var list = string.Join(',', keys.ToArray());
@@ -70,5 +66,23 @@ internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_l
                 throw;
             }
         }, cancellationToken);
+    }
+
+    // A rebuild of the log's table. On a Galera cluster it would stop the writes of all nodes.
+    public override async Task GiveSpaceBack(CancellationToken cancellationToken)
+    {
+        if (server.Traits.IsGalera)
+            return;
+
+        try
+        {
+            await using var connection = await server.ConnectOnce().ConfigureAwait(false);
+            const string rebuild = "ALTER TABLE kine_log FORCE, ALGORITHM = INPLACE, LOCK = NONE";
+            await connection.Run(rebuild, limit: RebuildTimeout).ConfigureAwait(false);
+        }
+        catch (Exception error) when (MySqlError.Classify(error) != SqlFailure.None)
+        {
+            throw server.Unavailable(error);
+        }
     }
 }

@@ -14,12 +14,14 @@ internal sealed class LogWriter(MySqlServer server, SlowStatements slow) : SqlLo
     public const int RowBytes = 64;
 
     private const int PacketBytes = 4 << 20;
-    private readonly FencedWriter<Connection> _writer = new(server, server.ConnectToWrite, server.Options.MaxLifetime, slow);
+    private const string Insert = "INSERT INTO kine_log(id, create_revision, version, lease, tombstone, value_length, `key`, value) VALUES (";
+    private const string Replace = "REPLACE INTO kine_side(kind, `key`, value) VALUES (";
+    private readonly FencedWriter<Connection> _writer =
+        new(server, server.ConnectToWrite, server.Options.Settings.ConnectionMaxLifetime, slow);
 
     // An answer never takes longer, unless the endpoint allows any time.
     private TimeSpan Limit => server.Options.ReadTimeout > TimeSpan.Zero ? server.Options.ReadTimeout : Timeout.InfiniteTimeSpan;
 
-    /// <inheritdoc/>
     public override Task Append(AppendBatch batch)
     {
         (var bytes, var longest) = Measure(batch, RowBytes);
@@ -50,7 +52,6 @@ internal sealed class LogWriter(MySqlServer server, SlowStatements slow) : SqlLo
         });
     }
 
-    /// <inheritdoc/>
     public override Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime) => Transact("a take-over", Limit, async connection =>
     {
         connection.Statement("UPDATE kine_fence SET epoch = epoch + 1, counter = counter + 1, holder = ").Add(Bytes(holder))
@@ -62,10 +63,8 @@ internal sealed class LogWriter(MySqlServer server, SlowStatements slow) : SqlLo
         return written;
     });
 
-    /// <inheritdoc/>
     public override Task Renew(FenceToken token) => Change("a renewal", "", token);
 
-    /// <inheritdoc/>
     public override Task Release(FenceToken token) => Change("a release", ", holder = x'00000000000000000000000000000000', address = ''", token);
 
     private Task Change(string what, string columns, FenceToken token) => Transact(what, Limit, async connection =>
@@ -79,62 +78,29 @@ internal sealed class LogWriter(MySqlServer server, SlowStatements slow) : SqlLo
 
     private static async Task AddRecords(Connection connection, List<LogRecord> records, long room)
     {
-        var inside = false; // an INSERT that takes more rows
         foreach (var record in records)
         {
-            if (IsFull(connection, record.Key.Length + record.Value.Length, room))
-            {
-                await connection.Send().ConfigureAwait(false);
-                inside = false;
-            }
-
-            if (inside)
-            {
-                connection.Add(",(");
-            }
-            else
-            {
-                connection.Statement("INSERT INTO kine_log(id, create_revision, version, lease, tombstone, value_length, `key`, value) VALUES (");
-                inside = true;
-            }
-
-            connection.Add(RecordKey.Of(record.Id)).Add(",").Add(record.CreateRevision).Add(",").Add(record.Version).Add(",").Add(record.Lease)
+            await MakeRoom(connection, record.Key.Length + record.Value.Length, room).ConfigureAwait(false);
+            connection.Row(Insert)
+                .Add(RecordKey.Of(record.Id)).Add(",").Add(record.CreateRevision).Add(",").Add(record.Version).Add(",").Add(record.Lease)
                 .Add(record.Tombstone ? ",1," : ",0,").Add(record.Value.Length).Add(",").Add(record.Key).Add(",").Add(record.Value).Add(")");
         }
     }
 
     private static async Task AddSide(Connection connection, List<SideRow> rows, long room)
     {
-        var inside = false; // a REPLACE that takes more rows
         foreach (var row in rows)
         {
-            if (IsFull(connection, row.Key.Length + (row.Value?.Length ?? 0), room))
-            {
-                await connection.Send().ConfigureAwait(false);
-                inside = false;
-            }
-
-            if (row.Value is null)
-            {
+            await MakeRoom(connection, row.Key.Length + (row.Value?.Length ?? 0), room).ConfigureAwait(false);
+            if (row.Value is not { } value)
                 connection.Statement("DELETE FROM kine_side WHERE kind = ").Add((long)row.Kind).Add(" AND `key` = ").Add(row.Key);
-                inside = false;
-                continue;
-            }
-            if (inside)
-            {
-                connection.Add(",(");
-            }
             else
-            {
-                connection.Statement("REPLACE INTO kine_side(kind, `key`, value) VALUES (");
-                inside = true;
-            }
-
-            connection.Add((long)row.Kind).Add(",").Add(row.Key).Add(",").Add(row.Value).Add(")");
+                connection.Row(Replace).Add((long)row.Kind).Add(",").Add(row.Key).Add(",").Add(value).Add(")");
         }
     }
 
-    private static bool IsFull(Connection connection, int bytes, long room) => connection.Length > 0 && connection.Length + (2L * bytes) + 256 > room;
+    private static Task MakeRoom(Connection connection, int bytes, long room) =>
+        connection.Length > 0 && connection.Length + (2L * bytes) + 256 > room ? connection.Send() : Task.CompletedTask;
 
     private static Connection WhereHolder(Connection connection, FenceToken token) =>
         connection.Add(" WHERE one = 1 AND epoch = ").Add(token.Epoch).Add(" AND holder = ").Add(Bytes(token.Holder));
@@ -188,6 +154,5 @@ internal sealed class LogWriter(MySqlServer server, SlowStatements slow) : SqlLo
         }
     }
 
-    /// <inheritdoc/>
     public override ValueTask DisposeAsync() => _writer.DisposeAsync();
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Backends.MySql;
@@ -19,19 +20,16 @@ internal sealed class LoginGuard(MySqlOptions options) : ILoggerFactory, ILogger
     private const int AddressNotReached = 2124;
     private const int NextAddressNotReached = 2125;
 
-    private readonly AsyncLocal<Attempt?> _attempt = new();
+    private readonly AsyncLocal<StrongBox<Exception?>?> _reason = new();
 
-    /// <summary>Begins to note why a connection that is opened in this flow of control cannot be.</summary>
-    public Attempt Begin() => _attempt.Value = new Attempt();
+    /// <summary>Begins to note why a connection that is opened in this flow of control cannot be; null = the library did not say.</summary>
+    public StrongBox<Exception?> Begin() => _reason.Value = new StrongBox<Exception?>();
 
-    /// <inheritdoc/>
     public ILogger CreateLogger(string categoryName) =>
         categoryName == SessionCategory ? this : Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
 
-    /// <inheritdoc/>
     public bool IsEnabled(LogLevel logLevel) => true;
 
-    /// <inheritdoc/>
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         switch (eventId.Id)
@@ -46,7 +44,9 @@ internal sealed class LoginGuard(MySqlOptions options) : ILoggerFactory, ILogger
             case ServerHasNoTls:
                 throw new LoginRefusedException("TLS was asked for, but the server does not offer it");
             case NameNotResolved or AddressNotReached or NextAddressNotReached:
-                _attempt.Value?.Failed(exception);
+                if (exception is not null && _reason.Value is { } reason)
+                    reason.Value = exception;
+
                 break;
             default:
                 break;
@@ -83,25 +83,12 @@ internal sealed class LoginGuard(MySqlOptions options) : ILoggerFactory, ILogger
         throw new LoginRefusedException("the client library no longer says which log-in the server asks for");
     }
 
-    /// <inheritdoc/>
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
 
-    /// <inheritdoc/>
     public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("it logs nowhere");
 
-    /// <inheritdoc/>
     public void Dispose()
     {
-    }
-
-    /// <summary>Why the server could not be reached, as far as the library says.</summary>
-    internal sealed class Attempt
-    {
-        /// <summary>The last failure; null = none.</summary>
-        public Exception? Reason { get; private set; }
-
-        /// <summary>Notes a failure.</summary>
-        public void Failed(Exception? reason) => Reason = reason ?? Reason;
     }
 }

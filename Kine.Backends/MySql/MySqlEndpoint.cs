@@ -15,7 +15,6 @@ internal static partial class MySqlEndpoint
     private const string DriverSocket = "/tmp/mysql.sock"; // the driver's, for unix without a path
     private const string DefaultDatabase = "kubernetes";
     private const int DefaultPort = 3306;
-    private const int MostReaders = 4;
 
     // They change nothing here: results are bytes and numbers, and the store sets its own character set, statements and packets.
     private static readonly HashSet<string> Ignored =
@@ -38,20 +37,9 @@ internal static partial class MySqlEndpoint
         if (rest.Length == 0)
             rest = flags ? "root@tcp(127.0.0.1)/" : $"root@unix({DefaultSocket})/";
 
-        var options = Address(rest, out var parameters) with
-        {
-            CaFile = settings.CaFile,
-            CertFile = settings.CertFile,
-            KeyFile = settings.KeyFile,
-            MaxLifetime = settings.ConnectionMaxLifetime,
-            MaxIdleTime = settings.ConnectionMaxIdleTime,
-            SlowThreshold = settings.SlowSqlThreshold,
-            SlowWarningThreshold = settings.SlowSqlWarningThreshold,
-        };
-        // One connection of the limit is the writer's.
-        var readers = settings.MaxOpenConnections > 0 ? Math.Clamp(settings.MaxOpenConnections - 1, 1, MostReaders) : MostReaders;
+        var options = Address(rest, out var parameters) with { Settings = settings };
         var query = new EndpointQuery(parameters);
-        options = WithParameters(options with { Readers = readers, KeepIdle = settings.MaxIdleConnections >= 0 }, query, flags);
+        options = WithParameters(options, query, flags);
         if (flags)
             options = options with { Tls = settings.SkipVerify ? MySqlTls.SkipVerify : MySqlTls.Verify };
 
@@ -133,7 +121,6 @@ internal static partial class MySqlEndpoint
 
     private static MySqlOptions WithParameters(MySqlOptions options, EndpointQuery query, bool flags)
     {
-        var variables = new List<string>();
         foreach (var name in query.Names)
         {
             options = name switch
@@ -145,16 +132,12 @@ internal static partial class MySqlEndpoint
                 "readTimeout" => options with { ReadTimeout = Time(query, name) },
                 "writeTimeout" => options with { WriteTimeout = Time(query, name) },
                 "serverPubKey" => throw new StoreRefusedException("endpoint parameter serverPubKey is not supported: it names a key that only a Go program can register"),
-                _ => options,
+                _ when Ignored.Contains(name) || Fixed.Contains(name) => options,
+                _ => options with { SessionVariables = [.. options.SessionVariables, Variable(name, query.Get(name) ?? "")] },
             };
-            if (!Known(name))
-                variables.Add(Variable(name, query.Get(name) ?? ""));
         }
-        return options with { SessionVariables = variables };
+        return options;
     }
-
-    private static bool Known(string name) => Ignored.Contains(name) || Fixed.Contains(name)
-        || name is "tls" or "allowCleartextPasswords" or "allowNativePasswords" or "timeout" or "readTimeout" or "writeTimeout";
 
     private static MySqlTls Tls(string value) => value switch
     {

@@ -1,3 +1,5 @@
+using Kine.Backends.Endpoints;
+
 namespace Kine.Backends.MySql;
 
 /// <summary>How a connection is encrypted; go-sql-driver's <c>tls</c>.</summary>
@@ -19,6 +21,8 @@ public enum MySqlTls
 /// <summary>Settings of the MySQL and MariaDB store.</summary>
 public sealed record MySqlOptions
 {
+    private const int MostReaders = 4;
+
     /// <summary>Host name or address; without meaning where a socket is named.</summary>
     public string Host { get; init; } = "127.0.0.1";
 
@@ -42,15 +46,6 @@ public sealed record MySqlOptions
 
     /// <summary>Encryption.</summary>
     public MySqlTls Tls { get; init; }
-
-    /// <summary>Certificate authorities (PEM file); empty = the system's.</summary>
-    public string CaFile { get; init; } = "";
-
-    /// <summary>Client certificate (PEM file); empty = none.</summary>
-    public string CertFile { get; init; } = "";
-
-    /// <summary>Its key (PEM file).</summary>
-    public string KeyFile { get; init; } = "";
 
     /// <summary>
     /// True lets the server ask for the password itself, as PAM and cloud log-ins by token need: over TLS that was asked for, or a socket, and nowhere else. Who
@@ -76,23 +71,14 @@ public sealed record MySqlOptions
     /// <summary>Further session variables as <c>name=value</c> in SQL, in the endpoint's order; where the store sets the same one, it wins.</summary>
     public IReadOnlyList<string> SessionVariables { get; init; } = [];
 
-    /// <summary>Connections that read; one more writes.</summary>
-    public int Readers { get; init; } = 4;
+    /// <summary>What the command line says.</summary>
+    public StoreSettings Settings { get; init; } = new();
+
+    /// <summary>Connections that read; one more of the limit writes.</summary>
+    internal int Readers => Settings.MaxOpenConnections > 0 ? Math.Clamp(Settings.MaxOpenConnections - 1, 1, MostReaders) : MostReaders;
 
     /// <summary>False = a connection that reads is closed after each use.</summary>
-    public bool KeepIdle { get; init; } = true;
-
-    /// <summary>Age at which a connection is replaced before its next use; zero or less = never.</summary>
-    public TimeSpan MaxLifetime { get; init; }
-
-    /// <summary>Idle time after which a connection is closed; zero or less = never.</summary>
-    public TimeSpan MaxIdleTime { get; init; } = TimeSpan.FromMinutes(2);
-
-    /// <summary>Work on the database that takes longer is logged; zero or less = none.</summary>
-    public TimeSpan SlowThreshold { get; init; } = TimeSpan.FromSeconds(1);
-
-    /// <summary>Work that takes longer is logged as a warning.</summary>
-    public TimeSpan SlowWarningThreshold { get; init; } = TimeSpan.FromSeconds(5);
+    internal bool KeepIdle => Settings.MaxIdleConnections >= 0;
 
     /// <summary>Kind and place for people, without secrets.</summary>
     internal string Place => Socket.Length > 0 ? $"mysql {Socket} {Database}" : $"mysql {(Host.Contains(':') ? $"[{Host}]" : Host)}:{Port}/{Database}";

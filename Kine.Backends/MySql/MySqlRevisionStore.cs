@@ -7,19 +7,18 @@ namespace Kine.Backends.MySql;
 /// <summary>The log in a MySQL or MariaDB database: one connection that writes, a few that read.</summary>
 public sealed class MySqlRevisionStore : SqlRevisionStore
 {
-    private static readonly TimeSpan RebuildTimeout = TimeSpan.FromHours(6);
     private readonly MySqlServer _server;
 
     /// <summary>Connects to nothing yet.</summary>
-    public MySqlRevisionStore(MySqlOptions options, ILoggerFactory logging)
-        : this(new MySqlServer(options), new SlowStatements(logging.CreateLogger<MySqlRevisionStore>(), options.SlowThreshold, options.SlowWarningThreshold))
+    public MySqlRevisionStore(MySqlOptions options)
+        : this(new MySqlServer(options), new SlowStatements(options.Settings.Logging.CreateLogger<MySqlRevisionStore>(), options.Settings))
     {
     }
 
     private MySqlRevisionStore(MySqlServer server, SlowStatements slow)
-        : base(server, new LogReader(new Queries(server, server.Options.Readers, slow)), new LogWriter(server, slow)) => _server = server;
+        : base(server, new LogReader(server, new Queries(server, server.Options.Readers, slow)), new LogWriter(server, slow)) =>
+        _server = server;
 
-    /// <inheritdoc/>
     public override async Task Open(CancellationToken cancellationToken)
     {
         try
@@ -55,23 +54,6 @@ public sealed class MySqlRevisionStore : SqlRevisionStore
         {
             await MySqlSchema.CreateDatabase(_server).ConfigureAwait(false);
             return await _server.ConnectOnce().ConfigureAwait(false);
-        }
-    }
-
-    // A rebuild of the log's table. On a Galera cluster it would stop the writes of all nodes.
-    private protected override async Task GiveSpaceBack(CancellationToken cancellationToken)
-    {
-        if (_server.Traits.IsGalera)
-            return;
-
-        try
-        {
-            await using var connection = await _server.ConnectOnce().ConfigureAwait(false);
-            await connection.Run("ALTER TABLE kine_log FORCE, ALGORITHM = INPLACE, LOCK = NONE", limit: RebuildTimeout).ConfigureAwait(false);
-        }
-        catch (Exception error) when (MySqlError.Classify(error) != SqlFailure.None)
-        {
-            throw _server.Unavailable(error);
         }
     }
 }

@@ -5,6 +5,7 @@ using System.Text;
 using Kine.Backends.Identity;
 using Kine.Backends.Sql;
 using MySqlConnector;
+using MySqlConnector.Authentication;
 
 namespace Kine.Backends.MySql;
 
@@ -25,7 +26,7 @@ internal sealed class MySqlServer : ISqlServer
     private ServerTraits? _traits;
     private int _generation;
 
-    static MySqlServer() => Ed25519Login.Install();
+    static MySqlServer() => AuthenticationPlugins.Register(new Ed25519Login());
 
     /// <summary>Connects to nothing yet.</summary>
     public MySqlServer(MySqlOptions options)
@@ -43,26 +44,20 @@ internal sealed class MySqlServer : ISqlServer
     /// <summary>What the server is like; known once the store is open.</summary>
     public ServerTraits Traits => _traits ?? throw new InvalidOperationException("the store is not open");
 
-    /// <inheritdoc/>
     public string Description => Options.Place;
 
-    /// <inheritdoc/>
     public int Generation => Volatile.Read(ref _generation);
 
-    /// <inheritdoc/>
     public bool CancelsQueries => false;
 
-    /// <inheritdoc/>
     public SqlFailure Classify(Exception error) => MySqlError.Classify(error);
 
-    /// <inheritdoc/>
     public string Text(Exception error) => MySqlError.Text(error);
 
     /// <summary>What a caller is told whose work on the database failed.</summary>
     public StoreUnavailableException Unavailable(Exception error) => new($"{Description} is not available: {MySqlError.Text(error)}", error);
 
     // The library empties a data source's pool only at the end of the data source.
-    /// <inheritdoc/>
     public void Lost()
     {
         Interlocked.Increment(ref _generation);
@@ -73,7 +68,6 @@ internal sealed class MySqlServer : ISqlServer
     /// <summary>Learns what the server is like.</summary>
     public async Task Learn(MySqlConnection connection) => _traits = await ServerTraits.Read(connection).ConfigureAwait(false);
 
-    /// <inheritdoc/>
     public async Task<DbConnection> Connect(TimeSpan patience, CancellationToken cancellationToken) =>
         await Patiently(Take, patience, cancellationToken).ConfigureAwait(false);
 
@@ -150,7 +144,7 @@ internal sealed class MySqlServer : ISqlServer
             connection.ProvidePasswordCallback = _ => password ?? Password().GetAwaiter().GetResult();
         }
 
-        var attempt = _guard.Begin();
+        var unreachable = _guard.Begin();
         try
         {
             await connection.OpenAsync(CancellationToken.None).ConfigureAwait(false);
@@ -167,7 +161,7 @@ internal sealed class MySqlServer : ISqlServer
             if (error is MySqlException { InnerException: StoreUnavailableException none })
                 throw new StoreUnavailableException(none.Message, none);
 
-            if (error is MySqlException { SqlState: null, InnerException: null } && attempt.Reason is { } reason)
+            if (error is MySqlException { SqlState: null, InnerException: null } && unreachable.Value is { } reason)
                 throw new IOException(reason.Message, error);
 
             throw;
@@ -206,8 +200,8 @@ internal sealed class MySqlServer : ISqlServer
             Pooling = pooling,
             MaximumPoolSize = (uint)options.Readers,
             ConnectionReset = false,
-            ConnectionIdleTimeout = Seconds(options.MaxIdleTime),
-            ConnectionLifeTime = Seconds(options.MaxLifetime),
+            ConnectionIdleTimeout = Seconds(options.Settings.ConnectionMaxIdleTime),
+            ConnectionLifeTime = Seconds(options.Settings.ConnectionMaxLifetime),
             AllowUserVariables = true,
             UseAffectedRows = true,
             TreatTinyAsBoolean = false,
@@ -218,7 +212,7 @@ internal sealed class MySqlServer : ISqlServer
         if (options.Tls == MySqlTls.Verify)
             builder.UseRemoteCertificateValidationCallback(certificate.Check);
 
-        if (options.CertFile.Length > 0 && options.Tls != MySqlTls.Off)
+        if (options.Settings.CertFile.Length > 0 && options.Tls != MySqlTls.Off)
             builder.UseClientCertificatesCallback(certificate.AddClient);
 
         if (settings is not null)
@@ -251,7 +245,6 @@ internal sealed class MySqlServer : ISqlServer
         return text.Append(_traits is { NeedsRepeatableRead: true } ? "REPEATABLE READ" : "READ COMMITTED").ToString();
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _pool.DisposeAsync().ConfigureAwait(false);

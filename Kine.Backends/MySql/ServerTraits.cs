@@ -4,28 +4,22 @@ using MySqlConnector;
 namespace Kine.Backends.MySql;
 
 /// <summary>What the store has to know of the server's settings, as one connection showed them.</summary>
-internal sealed class ServerTraits
+internal sealed class ServerTraits(Dictionary<string, string> variables)
 {
     /// <summary>Smallest packet that takes a record of 1.5 MiB, which may be twice as long in a literal.</summary>
     public const long LeastPacket = 4 << 20;
 
-    private readonly Dictionary<string, string> _variables = new(StringComparer.OrdinalIgnoreCase);
-
-    private ServerTraits()
-    {
-    }
-
     /// <summary>Asks the server.</summary>
     public static async Task<ServerTraits> Read(MySqlConnection connection)
     {
-        var traits = new ServerTraits();
+        var variables = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         await connection.Run(
             """
             SHOW VARIABLES WHERE Variable_name IN ('max_allowed_packet', 'innodb_flush_log_at_trx_commit', 'innodb_doublewrite', 'log_bin', 'sync_binlog',
                 'binlog_format', 'wsrep_on', 'group_replication_group_name', 'debug_no_sync', 'innodb_flush_method')
             """,
-            row => traits._variables[row.GetString(0)] = row.GetString(1)).ConfigureAwait(false);
-        return traits;
+            row => variables[row.GetString(0)] = row.GetString(1)).ConfigureAwait(false);
+        return new ServerTraits(variables);
     }
 
     /// <summary>Bytes that a packet may have.</summary>
@@ -57,5 +51,5 @@ internal sealed class ServerTraits
             yield return "the server does not wait for its disk (debug_no_sync or innodb_flush_method=nosync): a loss of power can take acknowledged writes back";
     }
 
-    private string Value(string name) => _variables.GetValueOrDefault(name, "");
+    private string Value(string name) => variables.GetValueOrDefault(name, "");
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Buffers.Text;
 
 namespace Kine.Backends.Nats;
@@ -71,6 +72,15 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
 
     /// <summary>Length, then bytes.</summary>
     public ReadOnlySpan<byte> Block() => Bytes(Count());
+
+    public ulong[] Words()
+    {
+        var words = new ulong[Count()];
+        for (var i = 0; i < words.Length; i++)
+            words[i] = BinaryPrimitives.ReadUInt64LittleEndian(Bytes(8));
+
+        return words;
+    }
 
     public static StoreBrokenException Damaged() => new("a message of the log is damaged: its content does not end where it says");
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 
 namespace Kine.Backends.Nats;
 
@@ -42,6 +43,17 @@ internal sealed class ByteWriter
     {
         Varint((ulong)bytes.Length);
         Bytes(bytes);
+    }
+
+    /// <summary>Number of words, then each in eight bytes: a bit each for the dead records of a message.</summary>
+    public void Words(ulong[] words)
+    {
+        Varint((ulong)words.Length);
+        foreach (var word in words)
+        {
+            BinaryPrimitives.WriteUInt64LittleEndian(_buffer.GetSpan(8), word);
+            _buffer.Advance(8);
+        }
     }
 
     public void Clear() => _buffer.ResetWrittenCount();

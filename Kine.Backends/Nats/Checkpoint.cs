@@ -34,7 +34,7 @@ internal static class Checkpoint
                 writer.Block(ids);
 
             if (entry.Dead is { } dead)
-                DeadBits.Write(writer, dead);
+                writer.Words(dead);
         }
         return writer.Written;
     }
@@ -67,7 +67,7 @@ internal static class Checkpoint
             entry.SubsCount = (flags & 1) != 0;
             entry.Ids = (flags & 2) == 0 ? null : reader.Block().ToArray();
             if ((flags & 4) != 0)
-                entry.SetDead(DeadBits.Read(ref reader));
+                entry.SetDead(reader.Words());
 
             index.Add(entry);
         }

@@ -19,38 +19,24 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
     /// <summary>See <see cref="IRevisionStore.Delete"/>. Gives space back now and then.</summary>
     public async Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
     {
-        await _maintenance.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            var token = HeldToken();
-            await Bury(token, ids).ConfigureAwait(false);
-            var index = State.Index;
-            if (index.DeadBytes > Math.Max(SmallGarbage, index.LiveBytes / 2))
-                await MoveSparse(token, cancellationToken).ConfigureAwait(false);
+        using var turn = await Turn.In(_maintenance, cancellationToken).ConfigureAwait(false);
+        var token = HeldToken();
+        await Bury(token, ids).ConfigureAwait(false);
+        var index = State.Index;
+        if (index.DeadBytes > Math.Max(SmallGarbage, index.LiveBytes / 2))
+            await MoveSparse(token, cancellationToken).ConfigureAwait(false);
 
-            if (State.GarbageBytes > Math.Max(SmallGarbage, index.LiveBytes / 4) || State.SinceCheckpoint > Math.Max(ManyMessages, index.Messages / 2))
-                await Tidy(token, cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            _maintenance.Release();
-        }
+        if (State.GarbageBytes > Math.Max(SmallGarbage, index.LiveBytes / 4) || State.SinceCheckpoint > Math.Max(ManyMessages, index.Messages / 2))
+            await Tidy(token, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Moves, makes a checkpoint and deletes all that can go.</summary>
     public async Task Defragment(CancellationToken cancellationToken)
     {
-        await _maintenance.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            var token = HeldToken();
-            await MoveSparse(token, cancellationToken).ConfigureAwait(false);
-            await Tidy(token, cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            _maintenance.Release();
-        }
+        using var turn = await Turn.In(_maintenance, cancellationToken).ConfigureAwait(false);
+        var token = HeldToken();
+        await MoveSparse(token, cancellationToken).ConfigureAwait(false);
+        await Tidy(token, cancellationToken).ConfigureAwait(false);
     }
 
     private FenceToken HeldToken() => replica.Held ?? throw new FencedException("this process does not hold the log");
@@ -111,7 +97,7 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
         for (; moved < sources.Count; moved++)
         {
             var message = messages[moved] ?? throw MessageFetcher.Moving();
-            if (moved > 0 && records.ContentLength + message.ContentLength > AppendPart.MaxContent - AppendPart.MoveRoom)
+            if (moved > 0 && records.ContentLength + message.Content.Length > AppendPart.MaxContent - AppendPart.MoveRoom)
                 break;
 
             var reader = message.Records();
@@ -141,16 +127,8 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
     /// <summary>Makes a checkpoint. Appends go on between its pieces; they come after what it covers.</summary>
     public async Task MakeCheckpoint(FenceToken token)
     {
-        MessageEntry[] entries = [];
-        List<SideRow> side = [];
-        ulong covered = 0;
-        await writer.Write(
-            token,
-            () =>
-            {
-                (entries, side, covered) = (State.Index.Snapshot(), State.Side.All(), State.Tail.Sequence);
-                return Task.CompletedTask;
-            }).ConfigureAwait(false);
+        (var entries, var side, var covered) = await writer
+            .Look(token, () => (State.Index.Snapshot(), State.Side.All(), State.Tail.Sequence)).ConfigureAwait(false);
         var bytes = Checkpoint.Encode(entries, side);
         var pieceLength = AppendPart.MaxPayload(await connector.Repeat(connection => Task.FromResult(connection.MaxPayload), CancellationToken.None).ConfigureAwait(false));
         var content = new ByteWriter();
@@ -171,16 +149,7 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
 
     private async Task Collect(FenceToken token, CancellationToken cancellationToken)
     {
-        List<ulong> garbage = [];
-        ulong lowest = 0;
-        await writer.Write(
-            token,
-            () =>
-            {
-                garbage = State.TakeGarbage();
-                lowest = State.LowestNeeded();
-                return Task.CompletedTask;
-            }).ConfigureAwait(false);
+        (var garbage, var lowest) = await writer.Look(token, () => (State.TakeGarbage(), State.LowestNeeded())).ConfigureAwait(false);
         var found = await connector.Repeat(connection => stream.State(connection, cancellationToken), cancellationToken).ConfigureAwait(false);
         await PurgeBelow(found.FirstSeq, lowest, cancellationToken).ConfigureAwait(false);
         garbage.RemoveAll(sequence => sequence < lowest);
@@ -204,15 +173,7 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
     // What a former holder had no time to delete, or a server that was killed forgot to have deleted.
     private async Task DeleteStrays(FenceToken token, CancellationToken cancellationToken)
     {
-        HashSet<ulong> needed = [];
-        ulong covered = 0;
-        await writer.Write(
-            token,
-            () =>
-            {
-                (needed, covered) = (State.NeededSequences(), State.Covered);
-                return Task.CompletedTask;
-            }).ConfigureAwait(false);
+        (var needed, var covered) = await writer.Look(token, () => (State.NeededSequences(), State.Covered)).ConfigureAwait(false);
         var strays = new List<ulong>();
         await connector.Repeat(
             async connection =>
@@ -241,11 +202,12 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
         if (State.OldRenewals.Count < OldRenewalsKept)
             return;
 
-        List<ulong> old = [];
-        await replica.Turn.WaitAsync().ConfigureAwait(false);
-        old.AddRange(State.OldRenewals);
-        State.OldRenewals.Clear();
-        replica.Turn.Release();
+        List<ulong> old;
+        using (await replica.TakeTurn().ConfigureAwait(false))
+        {
+            old = [.. State.OldRenewals];
+            State.OldRenewals.Clear();
+        }
         try
         {
             await DeleteMessages(old, CancellationToken.None).ConfigureAwait(false);
@@ -253,9 +215,8 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
         catch (StoreUnavailableException)
         {
             // The renewal itself has landed; these are tried again with the next ones.
-            await replica.Turn.WaitAsync().ConfigureAwait(false);
+            using var turn = await replica.TakeTurn().ConfigureAwait(false);
             State.OldRenewals.AddRange(old);
-            replica.Turn.Release();
         }
     }
 

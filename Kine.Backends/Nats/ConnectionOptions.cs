@@ -16,8 +16,8 @@ internal static class ConnectionOptions
     public static NatsOpts Of(NatsOptions options) => new()
     {
         Name = $"kine bucket {options.Bucket}",
-        AuthOpts = LogIn(options),
-        TlsOpts = Tls(options),
+        AuthOpts = LogIn(options.Auth),
+        TlsOpts = Readable(options.Tls),
         InboxPrefix = options.InboxPrefix ?? "_INBOX",
         ConnectTimeout = options.Timeout < LongestConnect ? options.Timeout : LongestConnect,
         RequestTimeout = options.Timeout,
@@ -27,23 +27,22 @@ internal static class ConnectionOptions
         ReaderBufferSize = ReadBytes,
     };
 
-    private static NatsAuthOpts LogIn(NatsOptions options)
+    private static NatsAuthOpts LogIn(NatsAuthOpts logIn)
     {
-        var logIn = new NatsAuthOpts { Username = options.User, Password = options.Password, Token = options.Token };
-        if (options.CredentialsFile is { } credentials)
+        if (logIn.CredsFile is { } credentials)
         {
             var text = Read(credentials);
             logIn = text.Contains("BEGIN NATS USER JWT", StringComparison.Ordinal) && text.Contains("BEGIN USER NKEY SEED", StringComparison.Ordinal)
-                ? logIn with { Creds = text }
+                ? logIn with { CredsFile = null, Creds = text }
                 : throw Refused($"the credentials file {credentials} holds no user JWT with its seed");
         }
-        if (options.SeedFile is { } file)
+        if (logIn.NKeyFile is { } file)
         {
             try
             {
                 var seed = Read(file).Split('\n').Select(line => line.Trim()).First(line => line.Length == SeedLength && line[0] == 'S');
                 using var pair = KeyPair.FromSeed(seed);
-                logIn = logIn with { Seed = seed, NKey = pair.GetPublicKey() };
+                logIn = logIn with { NKeyFile = null, Seed = seed, NKey = pair.GetPublicKey() };
             }
             catch (Exception error) when (error is NKeysException or InvalidOperationException)
             {
@@ -53,23 +52,16 @@ internal static class ConnectionOptions
         return logIn;
     }
 
-    private static NatsTlsOpts Tls(NatsOptions options)
+    private static NatsTlsOpts Readable(NatsTlsOpts tls)
     {
-        string?[] files = [options.CaFile, options.CertFile, options.KeyFile];
+        string?[] files = [tls.CaFile, tls.CertFile, tls.KeyFile];
         foreach (var file in files)
         {
             if (file is not null)
                 Read(file);
         }
 
-        return new NatsTlsOpts
-        {
-            CaFile = options.CaFile,
-            CertFile = options.CertFile,
-            KeyFile = options.KeyFile,
-            InsecureSkipVerify = options.SkipVerify,
-            Mode = options.SkipVerify ? TlsMode.Require : TlsMode.Auto,
-        };
+        return tls;
     }
 
     private static string Read(string file)

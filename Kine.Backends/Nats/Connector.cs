@@ -65,35 +65,28 @@ internal sealed class Connector(NatsOptions options, SlowRequests slow) : IDispo
 
     private async Task<Connection> Connect(CancellationToken cancellationToken)
     {
-        await _connecting.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
+        using var turn = await Turn.In(_connecting, cancellationToken).ConfigureAwait(false);
+        var watch = Stopwatch.StartNew();
+        while (true)
         {
-            var watch = Stopwatch.StartNew();
-            while (true)
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_connection is { IsAlive: true } connection)
+                return connection;
+
+            _connection?.Close();
+            _connection = null;
+            try
             {
-                ObjectDisposedException.ThrowIf(_disposed, this);
-                if (_connection is { IsAlive: true } connection)
-                    return connection;
+                _connection = await Connection.Open(options, cancellationToken).ConfigureAwait(false);
+                if (_disposed)
+                    _connection.Close();
 
-                _connection?.Close();
-                _connection = null;
-                try
-                {
-                    _connection = await Connection.Open(options, cancellationToken).ConfigureAwait(false);
-                    if (_disposed)
-                        _connection.Close();
-
-                    return _connection;
-                }
-                catch (ConnectionException error) when (!error.Refused && watch.Elapsed < Patience)
-                {
-                    await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
-                }
+                return _connection;
             }
-        }
-        finally
-        {
-            _connecting.Release();
+            catch (ConnectionException error) when (!error.Refused && watch.Elapsed < Patience)
+            {
+                await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
+            }
         }
     }
 

@@ -41,7 +41,7 @@ internal sealed class DeletionWriter(MessageIndex index)
 
         _content.Signed(_entry.First.Revision - _revision);
         _content.Varint((ulong)_entry.First.Sub);
-        DeadBits.Write(_content, _entry.Dead!);
+        _content.Words(_entry.Dead!);
         _revision = _entry.First.Revision;
         _changed = false;
     }

@@ -14,10 +14,7 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
     public async Task<byte[]?[]> ReadValues(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
     {
         var values = new byte[]?[ids.Length];
-        var wanted = new List<int>(ids.Length);
-        for (var i = 0; i < ids.Length; i++)
-            wanted.Add(i);
-
+        List<int> wanted = [.. Enumerable.Range(0, ids.Length)];
         for (var tries = 0; tries < FindTries; tries++)
         {
             // The holder's index is complete; elsewhere what is not found may have been written or moved a moment ago.
@@ -39,9 +36,20 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
         var records = new List<LogRecord>();
         long bytes = 0;
         await replica.Refresh(cancellationToken).ConfigureAwait(false);
-        for (var tries = 0; tries < FindTries && records.Count < maxRecords && (records.Count == 0 || bytes < maxBytes);)
+        var scan = new LogScan(
+            after,
+            toRevision,
+            maxRecords,
+            (LogMessage message, in StoredRecord record) =>
+            {
+                var whole = message.Record(record);
+                records.Add(whole);
+                bytes += whole.Key.Length + whole.Value.Length;
+                return bytes < maxBytes;
+            });
+        for (var tries = 0; tries < FindTries && !scan.Full && scan.Left > 0;)
         {
-            var entries = replica.State.Index.After(after, toRevision, maxRecords - records.Count, MessagesAtOnce);
+            var entries = replica.State.Index.After(scan.Position, toRevision, scan.Left, MessagesAtOnce);
             if (entries.Count == 0)
                 return records;
 
@@ -55,7 +63,7 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
                     await CatchUpAnyway(cancellationToken).ConfigureAwait(false);
                     break;
                 }
-                if (!Collect(entries[i], message, toRevision, maxRecords, maxBytes, ref after, ref bytes, records))
+                if (!scan.Visit(entries[i], message))
                     return records;
 
                 tries = 0;
@@ -69,7 +77,15 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
         RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken)
     {
         await replica.Refresh(cancellationToken).ConfigureAwait(false);
-        var scan = new MetadataScan(after, toRevision, maxRecords, visit);
+        var scan = new LogScan(
+            after,
+            toRevision,
+            maxRecords,
+            (LogMessage message, in StoredRecord record) =>
+            {
+                visit(in record.Metadata, message.Key(record));
+                return true;
+            });
         for (var tries = 0; tries < FindTries && !scan.Over; tries++)
         {
             var entries = replica.State.Index.After(scan.Position, toRevision, maxRecords);
@@ -98,7 +114,7 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
     }
 
     // False where a message is gone, or the scan is over.
-    private async Task<bool> ScanWhole(List<MessageEntry> entries, MetadataScan scan, CancellationToken cancellationToken)
+    private async Task<bool> ScanWhole(List<MessageEntry> entries, LogScan scan, CancellationToken cancellationToken)
     {
         foreach ((var start, var end) in MessageFetcher.Waves(entries.Count, i => entries[i]))
         {
@@ -113,7 +129,7 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
     }
 
     // Runs of messages that lie in the stream as their records do in the log; moved ones begin a new run.
-    private async Task ScanHeaders(List<MessageEntry> entries, MetadataScan scan, CancellationToken cancellationToken)
+    private async Task ScanHeaders(List<MessageEntry> entries, LogScan scan, CancellationToken cancellationToken)
     {
         for (var start = 0; start < entries.Count && !scan.Full;)
         {
@@ -132,7 +148,7 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
     }
 
     // False where a message was not there, or keeps keys in its payload.
-    private async Task<bool> ScanRun(Connection connection, List<MessageEntry> run, MetadataScan scan, CancellationToken cancellationToken)
+    private async Task<bool> ScanRun(Connection connection, List<MessageEntry> run, LogScan scan, CancellationToken cancellationToken)
     {
         var next = run.FindIndex(entry => entry.Last.CompareTo(scan.Position) > 0);
         if (next < 0)
@@ -151,43 +167,23 @@ internal sealed class LogReader(Connector connector, HeaderReader headers, LogRe
                 if (message.Tail.Sequence > run[next].Sequence)
                     return complete = false;
 
-                var records = new RecordMessage(message);
-                if (!scan.CanVisit(records))
+                if (HasKeyInPayload(message))
                     return complete = false;
 
-                return scan.Visit(run[next++], records) && next < run.Count;
+                return scan.Visit(run[next++], message) && next < run.Count;
             },
             cancellationToken).ConfigureAwait(false);
         return complete && (scan.Full || next == run.Count);
     }
 
-    private static bool Collect(
-        in MessageEntry entry,
-        RecordMessage message,
-        long toRevision,
-        int maxRecords,
-        long maxBytes,
-        ref RecordId after,
-        ref long bytes,
-        List<LogRecord> records)
+    private static bool HasKeyInPayload(LogMessage message)
     {
         var reader = message.Records();
-        for (var place = 0; reader.TryRead(out var record); place++)
+        while (reader.TryRead(out var record))
         {
-            if (entry.IsDead(place) || record.Id.CompareTo(after) <= 0)
-                continue;
-
-            if (record.Metadata.Revision > toRevision || records.Count >= maxRecords || (records.Count > 0 && bytes >= maxBytes))
-                return false;
-
-            var whole = message.Record(record);
-            records.Add(whole);
-            bytes += whole.Key.Length + whole.Value.Length;
-            after = whole.Id;
+            if (record.KeyInPayload > 0)
+                return true;
         }
-        if (entry.Last.CompareTo(after) > 0)
-            after = entry.Last;
-
-        return true;
+        return false;
     }
 }

@@ -7,12 +7,10 @@ internal sealed class LogReplica(Connector connector, LogStream stream, HeaderRe
 {
     private const int CatchUpTries = 8;
     public const int SingleGets = 8; // fewer messages than this aren't worth a consumer
+    private readonly SemaphoreSlim _turn = new(1);
     private volatile LogState _state = new();
     private volatile bool _behind = true;
     private bool _reload;
-
-    /// <summary>Held by whoever calls <see cref="CatchUp"/> or changes what the properties give.</summary>
-    public SemaphoreSlim Turn { get; } = new(1);
 
     public LogState State => _state;
 
@@ -31,22 +29,18 @@ internal sealed class LogReplica(Connector connector, LogStream stream, HeaderRe
 
     public bool IsHolder(FenceToken token) => token.Epoch == _state.Tail.Epoch && token.Holder == _state.Fence.Holder;
 
+    /// <summary>Held by whoever calls <see cref="CatchUp"/> or changes what the properties give.</summary>
+    public ValueTask<Turn> TakeTurn(CancellationToken cancellationToken = default) => Turn.In(_turn, cancellationToken);
+
     /// <summary>Catches up with the stream unless this process is the one that writes it.</summary>
     public async Task Refresh(CancellationToken cancellationToken)
     {
         if (IsCurrent)
             return;
 
-        await Turn.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            if (!IsCurrent)
-                await CatchUp(cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            Turn.Release();
-        }
+        using var turn = await TakeTurn(cancellationToken).ConfigureAwait(false);
+        if (!IsCurrent)
+            await CatchUp(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Catches up with the stream.</summary>

@@ -17,8 +17,7 @@ namespace Kine.Backends.Nats;
 /// </summary>
 internal sealed class LogState
 {
-    private readonly List<(MessageEntry? Entry, List<SideRow> Side)> _pending = [];
-    private readonly List<ulong> _pendingSequences = [];
+    private readonly List<(ulong Sequence, MessageEntry? Entry, List<SideRow> Side)> _pending = [];
     private readonly List<ulong> _loosePieces = [];
     private List<ulong> _checkpointPieces = [];
 
@@ -53,7 +52,7 @@ internal sealed class LogState
     public long Needed => Index.Messages + _checkpointPieces.Count + 2;
 
     /// <summary>Messages that may be in the stream beside those.</summary>
-    public long Loose => Garbage.Count + OldRenewals.Count + _pendingSequences.Count + _loosePieces.Count + 1;
+    public long Loose => Garbage.Count + OldRenewals.Count + _pending.Count + _loosePieces.Count + 1;
 
     /// <summary>The fence row that this amounts to.</summary>
     public Fence ToFence() => FenceRow.Of(Tail, Fence);
@@ -201,8 +200,7 @@ internal sealed class LogState
         while (!reader.AtEnd)
             side.Add(SideRows.Read(ref reader));
 
-        _pending.Add((entry, side));
-        _pendingSequences.Add(tail.Sequence);
+        _pending.Add((tail.Sequence, entry, side));
     }
 
     private void ApplyPending()
@@ -216,9 +214,9 @@ internal sealed class LogState
             else if (chunks > 0)
                 chunks--;
             else
-                Garbage.Add(_pendingSequences[i]);
+                Garbage.Add(_pending[i].Sequence);
         }
-        foreach ((var entry, var side) in _pending)
+        foreach ((_, var entry, var side) in _pending)
         {
             if (entry is { } stored)
                 Index.Add(stored);
@@ -226,14 +224,12 @@ internal sealed class LogState
             side.ForEach(Side.Apply);
         }
         _pending.Clear();
-        _pendingSequences.Clear();
     }
 
     private void DropPending()
     {
-        Garbage.AddRange(_pendingSequences);
+        Garbage.AddRange(_pending.Select(part => part.Sequence));
         _pending.Clear();
-        _pendingSequences.Clear();
     }
 
     private void Bury(ReadOnlySpan<byte> content)
@@ -244,7 +240,7 @@ internal sealed class LogState
         {
             revision += reader.Signed();
             var first = new RecordId(revision, reader.Count());
-            var entry = Index.SetDead(first, DeadBits.Read(ref reader));
+            var entry = Index.SetDead(first, reader.Words());
             if (entry.Live == 0)
                 Discard(entry);
         }

@@ -13,33 +13,26 @@ internal sealed class LogWriter(Connector connector, LogStream stream, LogReplic
     /// <summary>See <see cref="IRevisionStore.TakeOver"/>.</summary>
     public async Task<Fence?> TakeOver(Fence seen, FenceContent claim, CancellationToken cancellationToken)
     {
-        await replica.Turn.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
+        using var turn = await replica.TakeTurn(cancellationToken).ConfigureAwait(false);
+        // Loaded before it claims: a holder that is still loading could not renew.
+        await replica.CatchUp(cancellationToken).ConfigureAwait(false);
+        var started = Environment.TickCount64;
+        while (seen.Epoch == State.Tail.Epoch && seen.Counter == (long)State.Tail.Sequence)
         {
-            // Loaded before it claims: a holder that is still loading could not renew.
+            if (await Claim(seen.Epoch + 1, claim).ConfigureAwait(false))
+                break;
+
+            // Repeating is safe: both messages want the same place, so that one of them lands at most.
+            if (Environment.TickCount64 - started > TakeOverPatience.TotalMilliseconds)
+                throw new StoreUnavailableException("NATS did not answer whether the log was taken over");
+
             await replica.CatchUp(cancellationToken).ConfigureAwait(false);
-            var started = Environment.TickCount64;
-            while (seen.Epoch == State.Tail.Epoch && seen.Counter == (long)State.Tail.Sequence)
-            {
-                if (await Claim(seen.Epoch + 1, claim).ConfigureAwait(false))
-                    break;
-
-                // Repeating is safe: both messages want the same place, so that one of them lands at most.
-                if (Environment.TickCount64 - started > TakeOverPatience.TotalMilliseconds)
-                    throw new StoreUnavailableException("NATS did not answer whether the log was taken over");
-
-                await replica.CatchUp(cancellationToken).ConfigureAwait(false);
-            }
-            if (State.Tail.Epoch != seen.Epoch + 1 || State.Fence.Holder != claim.Holder)
-                return null;
-
-            replica.Held = new FenceToken(State.Tail.Epoch, claim.Holder);
-            return State.ToFence();
         }
-        finally
-        {
-            replica.Turn.Release();
-        }
+        if (State.Tail.Epoch != seen.Epoch + 1 || State.Fence.Holder != claim.Holder)
+            return null;
+
+        replica.Held = new FenceToken(State.Tail.Epoch, claim.Holder);
+        return State.ToFence();
     }
 
     /// <summary>See <see cref="IRevisionStore.Renew"/>.</summary>
@@ -99,7 +92,7 @@ internal sealed class LogWriter(Connector connector, LogStream stream, LogReplic
     /// </summary>
     public async Task Write(FenceToken token, Func<Task> write)
     {
-        await replica.Turn.WaitAsync().ConfigureAwait(false);
+        using var turn = await replica.TakeTurn().ConfigureAwait(false);
         try
         {
             for (var tries = 1; ; tries++)
@@ -131,10 +124,20 @@ internal sealed class LogWriter(Connector connector, LogStream stream, LogReplic
                 ? new OutcomeUnknownException(error.Message, error)
                 : new StoreUnavailableException(error.Message, error);
         }
-        finally
-        {
-            replica.Turn.Release();
-        }
+    }
+
+    /// <summary>Looks at the state in its turn, while the fence holds.</summary>
+    public async Task<T> Look<T>(FenceToken token, Func<T> look)
+    {
+        var seen = default(T)!;
+        await Write(
+            token,
+            () =>
+            {
+                seen = look();
+                return Task.CompletedTask;
+            }).ConfigureAwait(false);
+        return seen;
     }
 
     private async Task AppendParts(AppendBatch batch)

@@ -7,8 +7,8 @@ internal sealed class MessageCache
     public const int Limit = 32 << 20;
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<ulong, LinkedListNode<(ulong Sequence, RecordMessage Message)>> _places = [];
-    private readonly LinkedList<(ulong Sequence, RecordMessage Message)> _order = new();
+    private readonly Dictionary<ulong, LinkedListNode<(ulong Sequence, LogMessage Message)>> _places = [];
+    private readonly LinkedList<(ulong Sequence, LogMessage Message)> _order = new();
     private long _bytes;
 
     public bool Contains(ulong sequence)
@@ -19,7 +19,7 @@ internal sealed class MessageCache
         }
     }
 
-    public RecordMessage? Get(ulong sequence)
+    public LogMessage? Get(ulong sequence)
     {
         lock (_lock)
         {
@@ -32,7 +32,7 @@ internal sealed class MessageCache
         }
     }
 
-    public void Add(ulong sequence, RecordMessage message)
+    public void Add(ulong sequence, LogMessage message)
     {
         lock (_lock)
         {

@@ -95,10 +95,10 @@ internal sealed class MessageFetcher(Connector single, Connector bulk, LogStream
     }
 
     /// <summary>Messages with their payloads, null where one is gone.</summary>
-    public async Task<RecordMessage?[]> Fetch(MessageEntry[] entries, CancellationToken cancellationToken)
+    public async Task<LogMessage?[]> Fetch(MessageEntry[] entries, CancellationToken cancellationToken)
     {
         var cache = replica.State.Cache;
-        var messages = new RecordMessage?[entries.Length];
+        var messages = new LogMessage?[entries.Length];
         var missing = new List<int>();
         for (var i = 0; i < messages.Length; i++)
         {
@@ -115,7 +115,7 @@ internal sealed class MessageFetcher(Connector single, Connector bulk, LogStream
     }
 
     private async Task FetchWave(
-        MessageEntry[] entries, List<int> wave, RecordMessage?[] messages, MessageCache cache, CancellationToken cancellationToken)
+        MessageEntry[] entries, List<int> wave, LogMessage?[] messages, MessageCache cache, CancellationToken cancellationToken)
     {
         var sequences = new List<ulong>(wave.Count);
         foreach (var i in wave)
@@ -140,14 +140,14 @@ internal sealed class MessageFetcher(Connector single, Connector bulk, LogStream
     private Task GetAll(List<ulong> sequences, Connection.Answered visit, CancellationToken cancellationToken) =>
         (sequences.Count < ManyGets ? single : bulk).Repeat(connection => stream.GetAll(connection, sequences, visit, cancellationToken), cancellationToken);
 
-    private static RecordMessage? Join(ReadOnlySpan<LogMessage?> replies)
+    private static LogMessage? Join(ReadOnlySpan<LogMessage?> replies)
     {
         if (replies.Contains(null))
             return null;
 
         var last = replies[^1]!;
         var payload = replies.Length == 1 ? last.Data : [.. replies.ToArray().SelectMany(piece => piece!.Data)];
-        return new RecordMessage(last with { Data = payload });
+        return last with { Data = payload };
     }
 
     /// <summary>Cuts messages into what is fetched at once; each holds at least one.</summary>

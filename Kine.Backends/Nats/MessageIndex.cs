@@ -55,16 +55,6 @@ internal sealed class MessageIndex
         }
     }
 
-    /// <summary>The message that begins with that record.</summary>
-    public MessageEntry? At(RecordId first)
-    {
-        lock (_lock)
-        {
-            var slot = SlotAt(first);
-            return slot >= 0 && _slots[slot].Count > 0 && _slots[slot].First == first ? _slots[slot] : null;
-        }
-    }
-
     /// <summary>Messages that hold records after an id up to a revision, until they hold enough records.</summary>
     public List<MessageEntry> After(RecordId after, long toRevision, long records, int messages = int.MaxValue)
     {
@@ -102,9 +92,14 @@ internal sealed class MessageIndex
             _slots[slot].SetDead(bits);
             var entry = _slots[slot];
             if (entry.Live == 0)
-                Clear(slot);
+            {
+                _slots[slot] = new MessageEntry { First = first };
+                _empty++;
+            }
             else
+            {
                 Count(entry, 1);
+            }
 
             Tidy();
             return entry;
@@ -166,12 +161,6 @@ internal sealed class MessageIndex
                 high = middle;
         }
         return low - 1;
-    }
-
-    private void Clear(int slot)
-    {
-        _slots[slot] = new MessageEntry { First = _slots[slot].First };
-        _empty++;
     }
 
     private void Tidy()

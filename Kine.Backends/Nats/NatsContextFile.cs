@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NATS.Client.Core;
 
 namespace Kine.Backends.Nats;
 
@@ -30,14 +31,20 @@ internal static class NatsContextFile
         return options with
         {
             Servers = (Text(file, context, "url") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries),
-            User = Text(file, context, "user"),
-            Password = Text(file, context, "password"),
-            Token = Text(file, context, "token"),
-            CredentialsFile = options.CredentialsFile ?? FilePath(file, context, "creds"),
-            SeedFile = FilePath(file, context, "nkey"),
-            CertFile = options.CertFile ?? FilePath(file, context, "cert"),
-            KeyFile = options.KeyFile ?? FilePath(file, context, "key"),
-            CaFile = options.CaFile ?? FilePath(file, context, "ca"),
+            Auth = new NatsAuthOpts
+            {
+                Username = Text(file, context, "user"),
+                Password = Text(file, context, "password"),
+                Token = Text(file, context, "token"),
+                CredsFile = options.Auth.CredsFile ?? FilePath(file, context, "creds"),
+                NKeyFile = FilePath(file, context, "nkey"),
+            },
+            Tls = options.Tls with
+            {
+                CertFile = options.Tls.CertFile ?? FilePath(file, context, "cert"),
+                KeyFile = options.Tls.KeyFile ?? FilePath(file, context, "key"),
+                CaFile = options.Tls.CaFile ?? FilePath(file, context, "ca"),
+            },
             InboxPrefix = Text(file, context, "inbox_prefix")?.TrimEnd('.'),
             ApiPrefix = prefix is null ? options.ApiPrefix : prefix.TrimEnd('.') + ".",
         };

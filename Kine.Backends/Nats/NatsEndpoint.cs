@@ -1,5 +1,6 @@
 using System.Globalization;
 using Kine.Backends.Endpoints;
+using NATS.Client.Core;
 
 namespace Kine.Backends.Nats;
 
@@ -29,23 +30,26 @@ internal static class NatsEndpoint
             Bucket = Bucket(query),
             Replicas = Between(query, "replicas", 1, 5) ?? 1,
             SlowMethod = query.Duration("slowMethod") ?? TimeSpan.FromMilliseconds(500),
-            CredentialsFile = query.Get("credsFile"),
-            CaFile = NullIfEmpty(settings.CaFile),
-            CertFile = NullIfEmpty(settings.CertFile),
-            KeyFile = NullIfEmpty(settings.KeyFile),
-            SkipVerify = settings.SkipVerify,
+            Auth = new NatsAuthOpts { CredsFile = query.Get("credsFile") },
+            Tls = new NatsTlsOpts
+            {
+                CaFile = NullIfEmpty(settings.CaFile),
+                CertFile = NullIfEmpty(settings.CertFile),
+                KeyFile = NullIfEmpty(settings.KeyFile),
+                InsecureSkipVerify = settings.SkipVerify,
+                Mode = settings.SkipVerify ? TlsMode.Require : TlsMode.Auto,
+            },
         };
         Between(query, "revHistory", 2, 64); // The log keeps every revision until it is compacted.
-        var first = mark < 0 ? urls[0] : urls[0][..mark];
+        urls[0] = mark < 0 ? urls[0] : urls[0][..mark];
         if (query.Get("contextFile") is { } file)
         {
-            if (first.Length > 0)
+            if (urls[0].Length > 0)
                 throw new StoreRefusedException("a nats endpoint with contextFile takes its servers from that file; leave the host out");
 
             options = NatsContextFile.Apply(file, options);
-            return CheckTls(WithServers(options, options.Servers.Count > 0 ? [.. options.Servers] : [""]));
+            urls = options.Servers.Count > 0 ? [.. options.Servers] : [""];
         }
-        urls[0] = first;
         return CheckTls(WithServers(options, urls));
     }
 
@@ -83,9 +87,13 @@ internal static class NatsEndpoint
     private static NatsOptions WithUser(NatsOptions options, string user)
     {
         var colon = user.IndexOf(':');
-        return colon < 0
-            ? options with { Token = Uri.UnescapeDataString(user) }
-            : options with { User = Uri.UnescapeDataString(user[..colon]), Password = Uri.UnescapeDataString(user[(colon + 1)..]) };
+        var name = Uri.UnescapeDataString(colon < 0 ? user : user[..colon]);
+        return options with
+        {
+            Auth = colon < 0
+                ? options.Auth with { Token = name }
+                : options.Auth with { Username = name, Password = Uri.UnescapeDataString(user[(colon + 1)..]) },
+        };
     }
 
     private static string Address(string text)
@@ -138,7 +146,7 @@ internal static class NatsEndpoint
             : throw new StoreRefusedException($"endpoint parameter {name} cannot be {value}; it is a number from {least} to {most}");
     }
 
-    private static NatsOptions CheckTls(NatsOptions options) => options.CertFile is null == options.KeyFile is null
+    private static NatsOptions CheckTls(NatsOptions options) => options.Tls.CertFile is null == options.Tls.KeyFile is null
         ? options
         : throw new StoreRefusedException("a certificate for the NATS server needs its key and the other way round: --cert-file and --key-file");
 

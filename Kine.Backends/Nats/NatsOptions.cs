@@ -1,3 +1,5 @@
+using NATS.Client.Core;
+
 namespace Kine.Backends.Nats;
 
 /// <summary>How to reach a NATS server with JetStream and which log in it to use.</summary>
@@ -15,32 +17,11 @@ public sealed record NatsOptions
     /// <summary>Requests slower than this are logged; zero = none.</summary>
     public TimeSpan SlowMethod { get; init; } = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>User name; null = none.</summary>
-    public string? User { get; init; }
+    /// <summary>The log-in, in the client library's words. What files hold is read for each connection.</summary>
+    public NatsAuthOpts Auth { get; init; } = NatsAuthOpts.Default;
 
-    /// <summary>Password of <see cref="User"/>.</summary>
-    public string? Password { get; init; }
-
-    /// <summary>Token, where the server asks for one instead of user and password.</summary>
-    public string? Token { get; init; }
-
-    /// <summary>File with a user JWT and its seed, as <c>nsc</c> writes it; null = none.</summary>
-    public string? CredentialsFile { get; init; }
-
-    /// <summary>File with the seed of an NKey; null = none.</summary>
-    public string? SeedFile { get; init; }
-
-    /// <summary>CA of the server (PEM file); null = the system's.</summary>
-    public string? CaFile { get; init; }
-
-    /// <summary>Certificate shown to the server (PEM file); null = none.</summary>
-    public string? CertFile { get; init; }
-
-    /// <summary>Private key of that certificate (PEM file).</summary>
-    public string? KeyFile { get; init; }
-
-    /// <summary>True = take any certificate of the server.</summary>
-    public bool SkipVerify { get; init; }
+    /// <summary>Encryption, CA and own certificate, in the client library's words.</summary>
+    public NatsTlsOpts Tls { get; init; } = NatsTlsOpts.Default;
 
     /// <summary>Subject prefix of replies, where the account allows no other; null = the usual one.</summary>
     public string? InboxPrefix { get; init; }

@@ -37,41 +37,32 @@ public sealed class NatsRevisionStore : IRevisionStore
         Compactor = new Compactor(_reading, _stream, headers, _replica, fetcher, _writer);
     }
 
-    /// <inheritdoc/>
     public string Description => _options.ToString();
 
-    /// <inheritdoc/>
     public bool IsExclusive => false;
 
-    /// <inheritdoc/>
     public IReadOnlyList<string> Warnings { get; private set; } = [];
 
     /// <summary>Where the deletions are.</summary>
     internal Compactor Compactor { get; }
 
-    /// <inheritdoc/>
     public async Task Open(CancellationToken cancellationToken) =>
         Warnings = await new StreamSetup(_options, _reading, _stream).Run(cancellationToken).ConfigureAwait(false);
 
-    /// <inheritdoc/>
     public Task<Fence> ReadFence(CancellationToken cancellationToken) =>
         _reading.Repeat(connection => _fence.Read(connection, cancellationToken), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime, CancellationToken cancellationToken) =>
         Task.Run(() => _writer.TakeOver(seen, new FenceContent(holder, address, leaseTime), cancellationToken), cancellationToken);
 
-    /// <inheritdoc/>
     public async Task Renew(FenceToken token, CancellationToken cancellationToken)
     {
         await _writer.Renew(token).ConfigureAwait(false);
         await Compactor.DropOldRenewals().ConfigureAwait(false);
     }
 
-    /// <inheritdoc/>
     public Task Release(FenceToken token, CancellationToken cancellationToken) => _writer.Release(token);
 
-    /// <inheritdoc/>
     public Task Append(AppendBatch batch)
     {
         batch.Check();
@@ -80,30 +71,24 @@ public sealed class NatsRevisionStore : IRevisionStore
         return Task.Run(() => _writer.Append(batch));
     }
 
-    /// <inheritdoc/>
     public Task<RecordId?> ScanMetadata(
         RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken) =>
         _reader.ScanMetadata(after, toRevision, maxRecords, visit, cancellationToken);
 
-    /// <inheritdoc/>
     public Task<List<LogRecord>> ReadRecords(
         RecordId after, long toRevision, int maxRecords, long maxBytes, CancellationToken cancellationToken) =>
         _reader.ReadRecords(after, toRevision, maxRecords, maxBytes, cancellationToken);
 
-    /// <inheritdoc/>
     public Task<byte[]?[]> ReadValues(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => _reader.ReadValues(ids, cancellationToken);
 
-    /// <inheritdoc/>
     public Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => Compactor.Delete(ids, cancellationToken);
 
-    /// <inheritdoc/>
     public async Task<List<SideRow>> ReadSide(CancellationToken cancellationToken)
     {
         await _replica.Refresh(cancellationToken).ConfigureAwait(false);
         return _replica.State.Side.All();
     }
 
-    /// <inheritdoc/>
     public async ValueTask<StoreSize> Size(CancellationToken cancellationToken)
     {
         var found = await _reading.Repeat(connection => _stream.State(connection, cancellationToken), cancellationToken).ConfigureAwait(false);
@@ -111,10 +96,8 @@ public sealed class NatsRevisionStore : IRevisionStore
         return _replica.IsCurrent ? new StoreSize(Math.Max(found.Bytes, live), live) : new StoreSize(found.Bytes, found.Bytes);
     }
 
-    /// <inheritdoc/>
     public Task Defragment(CancellationToken cancellationToken) => Compactor.Defragment(cancellationToken);
 
-    /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
         _writing.Dispose();

@@ -10,7 +10,7 @@ internal readonly record struct WantedValue(MessageEntry Entry, int Place, int I
     public static void Take(
         ReadOnlySpan<WantedValue> wanted, ReadOnlySpan<byte> content, ReadOnlySpan<byte> payload, bool moved, byte[]?[] values)
     {
-        var records = RecordMessage.Records(content, moved);
+        var records = LogMessage.Records(content, moved);
         var next = 0;
         for (var place = 0; next < wanted.Length; place++)
         {
@@ -18,7 +18,7 @@ internal readonly record struct WantedValue(MessageEntry Entry, int Place, int I
                 throw ByteReader.Damaged();
 
             for (; next < wanted.Length && wanted[next].Place == place; next++)
-                values[wanted[next].Index] = RecordMessage.Slice(payload, record.ValueOffset, record.Metadata.ValueLength).ToArray();
+                values[wanted[next].Index] = LogMessage.Slice(payload, record.ValueOffset, record.Metadata.ValueLength).ToArray();
         }
     }
 }

@@ -17,7 +17,6 @@ internal sealed class Connection : SqlConnection
         inner.Notice += Noted;
     }
 
-    /// <inheritdoc/>
     public override DbConnection Inner => _inner;
 
     /// <summary>A command without a time limit of its own.</summary>
@@ -39,7 +38,6 @@ internal sealed class Connection : SqlConnection
             Doubt = $"{notice.MessageText} ({notice.SqlState})";
     }
 
-    /// <inheritdoc/>
     public override ValueTask DisposeAsync()
     {
         _inner.Notice -= Noted;

@@ -15,14 +15,11 @@ internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_l
         UPDATE kine_freed SET bytes = bytes + (SELECT coalesce(sum(gone.bytes), 0) FROM gone)
         """;
 
-    /// <inheritdoc/>
     protected override string BytesInUseQuery => "SELECT (SELECT bytes FROM kine_fence) - (SELECT bytes FROM kine_freed) + pg_relation_size('kine_side')";
 
-    /// <inheritdoc/>
     protected override string BytesOnDiskQuery =>
         "SELECT pg_total_relation_size('kine_log') + pg_total_relation_size('kine_side') + pg_total_relation_size('kine_fence')";
 
-    /// <inheritdoc/>
     protected override string UpstreamTableQuery =>
         """
         SELECT (count(*) = 8)::integer FROM pg_attribute WHERE attrelid = to_regclass('kine') AND NOT attisdropped
@@ -30,7 +27,6 @@ internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_l
         """;
 
     // Columns differ in width between releases. A name's bytes are as the client gave them: the database's encoding was never converted from.
-    /// <inheritdoc/>
     protected override string UpstreamRowsQuery =>
         """
         SELECT id::bigint, convert_to(name, getdatabaseencoding()), created::bigint, deleted::bigint, create_revision::bigint, prev_revision::bigint,
@@ -38,7 +34,6 @@ internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_l
         FROM kine WHERE id > $1 ORDER BY id LIMIT $2
         """;
 
-    /// <inheritdoc/>
     protected override DbCommand Command(DbConnection connection, string query, object[] values)
     {
         var command = new NpgsqlCommand(query, (NpgsqlConnection)connection);
@@ -48,18 +43,17 @@ internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_l
         return command;
     }
 
-    /// <inheritdoc/>
     protected override Fence FenceOf(DbDataReader row) => FenceRow.Read(row);
 
-    /// <inheritdoc/>
     public override Task Delete(ReadOnlyMemory<long> keys, CancellationToken cancellationToken) => Queries.Run("a deletion", async (connection, given) =>
     {
         await using var command = Command(connection, DeleteQuery, [keys.ToArray(), PostgresSchema.BytesPerRecord]);
         await command.ExecuteNonQueryAsync(given).ConfigureAwait(false);
     }, cancellationToken);
 
-    /// <summary>Marks free space as such and cuts it off where it is at a table's end; VACUUM FULL would give back more, but hold up writes for its whole time.</summary>
-    public async Task Vacuum(CancellationToken cancellationToken)
+    // Marks free space as such and cuts it off where it is at a table's end; VACUUM FULL would give back more, but hold up writes for its
+    // whole time.
+    public override async Task GiveSpaceBack(CancellationToken cancellationToken)
     {
         foreach (var table in PostgresSchema.Tables)
         {

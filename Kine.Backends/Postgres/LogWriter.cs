@@ -9,7 +9,9 @@ namespace Kine.Backends.Postgres;
 /// Writes batches: one statement that moves the fence and inserts from arrays, so that its text does not depend on what the batch holds. A batch too large
 /// for one goes in parts, in one transaction whose first statement locks and checks the fence.
 /// </summary>
-internal sealed class LogWriter : SqlLogWriter
+/// <param name="servers">Where connections come from.</param>
+/// <param name="slow">Notes how long things took.</param>
+internal sealed class LogWriter(PostgresServers servers, SlowStatements slow) : SqlLogWriter
 {
     private const int PartRecords = 8192;
     private const long PartBytes = 8 << 20;
@@ -41,20 +43,14 @@ internal sealed class LogWriter : SqlLogWriter
     // A writer that vanishes between two parts must not keep the fence locked.
     private const string BoundIdleness = "SELECT set_config('idle_in_transaction_session_timeout', '15s', true)";
 
-    private readonly PostgresOptions _options;
-    private readonly FencedWriter<Connection> _appends;
-    private readonly FencedWriter<Connection> _claims;
+    private readonly PostgresOptions _options = servers.Options;
+    private readonly FencedWriter<Connection> _appends = New(servers, slow);
 
-    /// <param name="servers">Where connections come from.</param>
-    /// <param name="slow">Notes how long things took.</param>
-    public LogWriter(PostgresServers servers, SlowStatements slow)
-    {
-        _options = servers.Options;
-        // A sign of life, or a take-over, does not wait for an append that hangs.
-        var lifetime = TimeSpan.FromSeconds(_options.Connection.ConnectionLifetime);
-        _appends = new FencedWriter<Connection>(servers, servers.ConnectToWrite, lifetime, slow);
-        _claims = new FencedWriter<Connection>(servers, servers.ConnectToWrite, lifetime, slow);
-    }
+    // A sign of life, or a take-over, does not wait for an append that hangs.
+    private readonly FencedWriter<Connection> _claims = New(servers, slow);
+
+    private static FencedWriter<Connection> New(PostgresServers servers, SlowStatements slow) =>
+        new(servers, servers.ConnectToWrite, TimeSpan.FromSeconds(servers.Options.Connection.ConnectionLifetime), slow);
 
     /// <summary>
     /// See <see cref="IRevisionStore.TakeOver"/>. When an answer is lost, the same take-over is asked for again: it happens at most once, and the row
@@ -85,14 +81,12 @@ internal sealed class LogWriter : SqlLogWriter
         }
     }
 
-    /// <inheritdoc/>
     public override async Task Renew(FenceToken token)
     {
         if (await Change("a renewal", FenceRow.Renew, token.Epoch, token.Holder).ConfigureAwait(false) is null)
             throw Fenced($"a renewal of epoch {token.Epoch}");
     }
 
-    /// <inheritdoc/>
     public override async Task Release(FenceToken token)
     {
         if (await Change("a release", FenceRow.Release, token.Epoch, token.Holder).ConfigureAwait(false) is null)
@@ -109,7 +103,6 @@ internal sealed class LogWriter : SqlLogWriter
         return await FenceRow.Change(command).ConfigureAwait(false);
     });
 
-    /// <inheritdoc/>
     public override async Task Append(AppendBatch batch)
     {
         (var bytes, _) = Measure(batch, PostgresSchema.BytesPerRecord);
@@ -238,7 +231,6 @@ internal sealed class LogWriter : SqlLogWriter
     private static void AddArray<T>(NpgsqlParameterCollection parameters, NpgsqlDbType element, T[] values) =>
         Add(parameters, NpgsqlDbType.Array | element, values);
 
-    /// <inheritdoc/>
     public override async ValueTask DisposeAsync()
     {
         await _appends.DisposeAsync().ConfigureAwait(false);

@@ -1,4 +1,3 @@
-using System.Collections.ObjectModel;
 using System.Globalization;
 using Kine.Backends.Endpoints;
 using Kine.Backends.Identity;
@@ -21,44 +20,11 @@ internal static class PostgresEndpoint
     private const int Forever = 10 * 365 * 86_400; // seconds
     private const int LeastConnections = 4; // appends, signs of life, and reads beside them
 
-    private static readonly ReadOnlyDictionary<string, SslMode> SslModes = new Dictionary<string, SslMode>
-    {
-        ["DISABLE"] = SslMode.Disable,
-        ["ALLOW"] = SslMode.Allow,
-        ["PREFER"] = SslMode.Prefer,
-        ["REQUIRE"] = SslMode.Require,
-        ["VERIFY-CA"] = SslMode.VerifyCA,
-        ["VERIFY-FULL"] = SslMode.VerifyFull,
-    }.AsReadOnly();
-
-    private static readonly ReadOnlyDictionary<string, GssEncryptionMode> GssEncryptions = new Dictionary<string, GssEncryptionMode>
-    {
-        ["DISABLE"] = GssEncryptionMode.Disable,
-        ["PREFER"] = GssEncryptionMode.Prefer,
-        ["REQUIRE"] = GssEncryptionMode.Require,
-    }.AsReadOnly();
-
-    private static readonly ReadOnlyDictionary<string, SslNegotiation> SslNegotiations = new Dictionary<string, SslNegotiation>
-    {
-        ["POSTGRES"] = SslNegotiation.Postgres,
-        ["DIRECT"] = SslNegotiation.Direct,
-    }.AsReadOnly();
-
-    private static readonly ReadOnlyDictionary<string, TargetSessionAttributes> Targets = new Dictionary<string, TargetSessionAttributes>
-    {
-        ["ANY"] = TargetSessionAttributes.Any,
-        ["PRIMARY"] = TargetSessionAttributes.Primary,
-        ["READ-WRITE"] = TargetSessionAttributes.ReadWrite,
-    }.AsReadOnly();
-
-    private static readonly ReadOnlyDictionary<string, bool> QueryModes = new Dictionary<string, bool>
-    {
-        ["CACHE_STATEMENT"] = true,
-        ["CACHE_DESCRIBE"] = false,
-        ["DESCRIBE_EXEC"] = false,
-        ["EXEC"] = false,
-        ["SIMPLE_PROTOCOL"] = false,
-    }.AsReadOnly();
+    private static readonly string[] SslModes = ["DISABLE", "ALLOW", "PREFER", "REQUIRE", "VERIFY-CA", "VERIFY-FULL"];
+    private static readonly string[] GssEncryptions = ["DISABLE", "PREFER", "REQUIRE"];
+    private static readonly string[] SslNegotiations = ["POSTGRES", "DIRECT"];
+    private static readonly string[] Targets = ["ANY", "PRIMARY", "READ-WRITE"];
+    private static readonly string[] QueryModes = ["CACHE_STATEMENT", "CACHE_DESCRIBE", "DESCRIBE_EXEC", "EXEC", "SIMPLE_PROTOCOL"];
 
     // Read by name below, or of no consequence here.
     private static readonly HashSet<string> Known =
@@ -104,7 +70,7 @@ internal static class PostgresEndpoint
             Username = kerberos?.Role ?? login,
             Password = query.Get("password") ?? password,
             Passfile = query.Get("passfile"),
-            GssEncryptionMode = query.Choice(GssEncryptions, "gssencmode") ?? GssEncryptionMode.Disable,
+            GssEncryptionMode = query.Choice<GssEncryptionMode>(GssEncryptions, "gssencmode") ?? GssEncryptionMode.Disable,
             KerberosServiceName = query.Get("krbsrvname") ?? "postgres",
             ApplicationName = Setting("application_name", "PGAPPNAME") ?? "kine",
             SearchPath = query.Get("search_path"),
@@ -122,11 +88,11 @@ internal static class PostgresEndpoint
             Hosts = Hosts(hosts, Setting("port", "PGPORT")),
             Connection = connection,
             Kerberos = kerberos,
-            Target = query.Choice(Targets, "target_session_attrs") ?? TargetOf(environment("PGTARGETSESSIONATTRS")),
-            Prepare = query.Integer("statement_cache_capacity") == 0 ? false : query.Choice(QueryModes, "default_query_exec_mode"),
-            SlowSqlThreshold = settings.SlowSqlThreshold,
-            SlowSqlWarningThreshold = settings.SlowSqlWarningThreshold,
-            Logging = settings.Logging,
+            Target = query.Choice<TargetSessionAttributes>(Targets, "target_session_attrs")
+                ?? EndpointQuery.Named<TargetSessionAttributes>(Targets, environment("PGTARGETSESSIONATTRS")) ?? TargetSessionAttributes.Primary,
+            Prepare = query.Integer("statement_cache_capacity") == 0 ? false
+                : query.OneOf(QueryModes, "default_query_exec_mode") is { } mode ? mode == "CACHE_STATEMENT" : null,
+            Settings = settings,
         });
     }
 
@@ -173,10 +139,10 @@ internal static class PostgresEndpoint
         var certificate = query.Get("sslcert") ?? Given(settings.CertFile);
         var key = query.Get("sslkey") ?? Given(settings.KeyFile);
         var flags = settings.CaFile.Length > 0 || settings.CertFile.Length > 0 || settings.KeyFile.Length > 0;
-        var asked = query.Choice(SslModes, "sslmode");
+        var asked = query.Choice<SslMode>(SslModes, "sslmode");
         var mode = asked
             ?? (settings.SkipVerify ? SslMode.Require : flags ? SslMode.VerifyFull : null as SslMode?)
-            ?? (SslModes.TryGetValue(environment("PGSSLMODE")?.ToUpperInvariant() ?? "", out var variable) ? variable : SslMode.Prefer);
+            ?? EndpointQuery.Named<SslMode>(SslModes, environment("PGSSLMODE")) ?? SslMode.Prefer;
         // libpq: a CA beside sslmode=require asks for its check, and "system" is the system's store.
         if (asked == SslMode.Require && root is not null)
             mode = SslMode.VerifyCA;
@@ -189,7 +155,7 @@ internal static class PostgresEndpoint
         if (mode != SslMode.Disable)
             (connection.SslCertificate, connection.SslKey, connection.SslPassword) = (certificate, key, query.Get("sslpassword"));
 
-        if (query.Choice(SslNegotiations, "sslnegotiation") is { } negotiation)
+        if (query.Choice<SslNegotiation>(SslNegotiations, "sslnegotiation") is { } negotiation)
             connection.SslNegotiation = negotiation;
     }
 
@@ -231,9 +197,6 @@ internal static class PostgresEndpoint
 
         return new PostgresHost(EndpointQuery.Decode(name), port is { Length: > 0 } ? EndpointQuery.Port(port) : DefaultPort);
     }
-
-    private static TargetSessionAttributes TargetOf(string? variable) =>
-        variable is not null && Targets.TryGetValue(variable.ToUpperInvariant(), out var target) ? target : TargetSessionAttributes.Primary;
 
     private static int ConnectTimeout(string? text)
     {

@@ -5,6 +5,5 @@ namespace Kine.Backends.Postgres;
 /// <param name="Port">TCP port, or the number in the socket's name.</param>
 public readonly record struct PostgresHost(string Name, int Port)
 {
-    /// <inheritdoc/>
     public override string ToString() => Name.Contains(':') ? $"[{Name}]:{Port}" : $"{Name}:{Port}";
 }

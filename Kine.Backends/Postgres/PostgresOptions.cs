@@ -1,6 +1,5 @@
+using Kine.Backends.Endpoints;
 using Kine.Backends.Identity;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
 namespace Kine.Backends.Postgres;
@@ -35,14 +34,8 @@ public sealed record PostgresOptions
     /// <summary>How long opening the store waits for a server that is not there yet.</summary>
     public TimeSpan OpenTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Statements slower than this are logged; zero = none.</summary>
-    public TimeSpan SlowSqlThreshold { get; init; } = TimeSpan.FromSeconds(1);
-
-    /// <summary>Statements slower than this are logged as warnings; zero = none.</summary>
-    public TimeSpan SlowSqlWarningThreshold { get; init; } = TimeSpan.FromSeconds(5);
-
-    /// <summary>Where the store says what people should know; never secrets.</summary>
-    public ILoggerFactory Logging { get; init; } = NullLoggerFactory.Instance;
+    /// <summary>What the command line says.</summary>
+    public StoreSettings Settings { get; init; } = new();
 
     /// <summary>Kind and place without secrets.</summary>
     public string Description => $"postgres {string.Join(',', Hosts)}/{Connection.Database}";
@@ -51,6 +44,5 @@ public sealed record PostgresOptions
     internal TimeSpan ConnectTimeout => TimeSpan.FromSeconds(Connection.Timeout);
 
     // A record prints all of its properties; this one holds secrets.
-    /// <inheritdoc/>
     public override string ToString() => Description;
 }

@@ -8,27 +8,21 @@ public sealed class PostgresRevisionStore : SqlRevisionStore
 {
     private const int Writers = 2; // connections of the limit: one appends, one renews
     private readonly PostgresServers _servers;
-    private readonly LogReader _reader;
 
     /// <summary>Connects to nothing yet.</summary>
     public PostgresRevisionStore(PostgresOptions options)
         : this(
             new PostgresServers(options),
-            new SlowStatements(options.Logging.CreateLogger<PostgresRevisionStore>(), options.SlowSqlThreshold, options.SlowSqlWarningThreshold))
+            new SlowStatements(options.Settings.Logging.CreateLogger<PostgresRevisionStore>(), options.Settings))
     {
     }
 
     private PostgresRevisionStore(PostgresServers servers, SlowStatements slow)
-        : this(servers, new LogReader(new Queries(servers, servers.Options.Connection.MaxPoolSize - Writers, slow)), slow)
-    {
-    }
+        : base(
+            servers,
+            new LogReader(new Queries(servers, servers.Options.Connection.MaxPoolSize - Writers, slow)),
+            new LogWriter(servers, slow)) => _servers = servers;
 
-    private PostgresRevisionStore(PostgresServers servers, LogReader reader, SlowStatements slow)
-        : base(servers, reader, new LogWriter(servers, slow)) => (_servers, _reader) = (servers, reader);
-
-    /// <inheritdoc/>
     public override async Task Open(CancellationToken cancellationToken) =>
         Warnings = await new DatabaseSetup(_servers).Run(cancellationToken).ConfigureAwait(false);
-
-    private protected override Task GiveSpaceBack(CancellationToken cancellationToken) => _reader.Vacuum(cancellationToken);
 }

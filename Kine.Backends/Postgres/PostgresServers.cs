@@ -39,13 +39,10 @@ internal sealed class PostgresServers : ISqlServer
     /// <summary>Settings of the store.</summary>
     public PostgresOptions Options { get; }
 
-    /// <inheritdoc/>
     public string Description => Options.Description;
 
-    /// <inheritdoc/>
     public bool CancelsQueries => true;
 
-    /// <inheritdoc/>
     public int Generation => Volatile.Read(ref _generation);
 
     /// <summary>
@@ -93,13 +90,10 @@ internal sealed class PostgresServers : ISqlServer
         return new Connection(await Connect(patience, CancellationToken.None).ConfigureAwait(false), generation);
     }
 
-    /// <inheritdoc/>
     public SqlFailure Classify(Exception error) => PostgresError.Classify(error);
 
-    /// <inheritdoc/>
     public string Text(Exception error) => PostgresError.Text(error);
 
-    /// <inheritdoc/>
     public void Lost()
     {
         Interlocked.Increment(ref _generation);
@@ -240,7 +234,6 @@ internal sealed class PostgresServers : ISqlServer
         WriteBufferSize = BufferBytes,
     };
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         foreach (var pool in Volatile.Read(ref _pools))

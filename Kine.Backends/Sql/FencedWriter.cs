@@ -29,40 +29,33 @@ internal sealed class FencedWriter<TConnection>(
     /// <param name="transaction">Sends it; calls <see cref="SqlConnection.Committing"/> before anything that can commit.</param>
     public async Task<T> Run<T>(string what, TimeSpan limit, Func<TConnection, Task<T>> transaction)
     {
-        await _turn.WaitAsync().ConfigureAwait(false);
-        try
+        using var turn = await Turn.In(_turn).ConfigureAwait(false);
+        for (var attempt = 1; ; attempt++)
         {
-            for (var attempt = 1; ; attempt++)
+            var connection = await Ready().ConfigureAwait(false);
+            var start = Stopwatch.GetTimestamp();
+            try
             {
-                var connection = await Ready().ConfigureAwait(false);
-                var start = Stopwatch.GetTimestamp();
-                try
-                {
-                    var result = await RunOnce(connection, what, limit, transaction).ConfigureAwait(false);
-                    slow.Note(what, start);
-                    return result;
-                }
-                catch (Exception error) when (attempt < Attempts && server.Classify(error) == SqlFailure.Conflict)
-                {
-                    await Task.Delay(Random.Shared.Next(attempt * 5)).ConfigureAwait(false); // milliseconds
-                }
-                catch (Exception error) when (attempt == 1 && server.Classify(error) == SqlFailure.ReadOnly)
-                {
-                    // The session may be older than the server's present role or settings.
-                    await Drop().ConfigureAwait(false);
-                }
-                catch (Exception error) when (server.Classify(error) is SqlFailure.Refused or SqlFailure.Conflict or SqlFailure.ReadOnly)
-                {
-                    if (server.Classify(error) == SqlFailure.ReadOnly)
-                        await Drop().ConfigureAwait(false);
-
-                    throw new StoreUnavailableException($"{server.Description} refused {what}: {server.Text(error)}", error);
-                }
+                var result = await RunOnce(connection, what, limit, transaction).ConfigureAwait(false);
+                slow.Note(what, start);
+                return result;
             }
-        }
-        finally
-        {
-            _turn.Release();
+            catch (Exception error) when (attempt < Attempts && server.Classify(error) == SqlFailure.Conflict)
+            {
+                await Task.Delay(Random.Shared.Next(attempt * 5)).ConfigureAwait(false); // milliseconds
+            }
+            catch (Exception error) when (attempt == 1 && server.Classify(error) == SqlFailure.ReadOnly)
+            {
+                // The session may be older than the server's present role or settings.
+                await Drop().ConfigureAwait(false);
+            }
+            catch (Exception error) when (server.Classify(error) is SqlFailure.Refused or SqlFailure.Conflict or SqlFailure.ReadOnly)
+            {
+                if (server.Classify(error) == SqlFailure.ReadOnly)
+                    await Drop().ConfigureAwait(false);
+
+                throw new StoreUnavailableException($"{server.Description} refused {what}: {server.Text(error)}", error);
+            }
         }
     }
 
@@ -151,7 +144,6 @@ internal sealed class FencedWriter<TConnection>(
         await connection.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _turn.WaitAsync().ConfigureAwait(false);

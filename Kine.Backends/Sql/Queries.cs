@@ -19,40 +19,32 @@ internal sealed class Queries(ISqlServer server, int most, SlowStatements slow) 
     /// <param name="cancellationToken">Ends the wait for a connection.</param>
     public async Task Run(string what, Func<DbConnection, CancellationToken, Task> query, CancellationToken cancellationToken)
     {
-        await _slots.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
+        using var turn = await Turn.In(_slots, cancellationToken).ConfigureAwait(false);
+        for (var attempt = 1; ; attempt++)
         {
-            for (var attempt = 1; ; attempt++)
+            var connection = await server.Connect(ConnectPatience, cancellationToken).ConfigureAwait(false);
+            var start = Stopwatch.GetTimestamp();
+            try
             {
-                var connection = await server.Connect(ConnectPatience, cancellationToken).ConfigureAwait(false);
-                var start = Stopwatch.GetTimestamp();
-                try
-                {
-                    await query(connection, server.CancelsQueries ? cancellationToken : CancellationToken.None).ConfigureAwait(false);
-                    slow.Note(what, start);
-                    return;
-                }
-                catch (Exception error) when (!cancellationToken.IsCancellationRequested && server.Classify(error) != SqlFailure.None)
-                {
-                    var failure = server.Classify(error);
-                    if (failure is SqlFailure.Lost or SqlFailure.TimedOut or SqlFailure.ReadOnly)
-                        server.Lost();
-
-                    if (attempt == Attempts || failure is SqlFailure.Refused or SqlFailure.TimedOut)
-                        throw new StoreUnavailableException($"{server.Description} failed at {what}: {server.Text(error)}", error);
-                }
-                finally
-                {
-                    await connection.DisposeAsync().ConfigureAwait(false);
-                }
+                await query(connection, server.CancelsQueries ? cancellationToken : CancellationToken.None).ConfigureAwait(false);
+                slow.Note(what, start);
+                return;
             }
-        }
-        finally
-        {
-            _slots.Release();
+            catch (Exception error) when (!cancellationToken.IsCancellationRequested && server.Classify(error) != SqlFailure.None)
+            {
+                var failure = server.Classify(error);
+                if (failure is SqlFailure.Lost or SqlFailure.TimedOut or SqlFailure.ReadOnly)
+                    server.Lost();
+
+                if (attempt == Attempts || failure is SqlFailure.Refused or SqlFailure.TimedOut)
+                    throw new StoreUnavailableException($"{server.Description} failed at {what}: {server.Text(error)}", error);
+            }
+            finally
+            {
+                await connection.DisposeAsync().ConfigureAwait(false);
+            }
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _slots.Dispose();
 }

@@ -14,11 +14,17 @@ internal static class RecordKey
     /// <summary>Last revision that has a key: 2,199,023,255,551.</summary>
     public const long MaxRevision = long.MaxValue >> SubBits;
 
-    /// <summary>The key of an id that <see cref="Fits"/>.</summary>
+    /// <summary>The key of an id that passes <see cref="Check"/>.</summary>
     public static long Of(RecordId id) => (id.Revision << SubBits) | (long)id.Sub;
 
-    /// <summary>False when no record can be stored under the id.</summary>
-    public static bool Fits(RecordId id) => id.Revision is >= 0 and <= MaxRevision && id.Sub is >= 0 and <= MaxSub;
+    private static bool Fits(RecordId id) => id.Revision is >= 0 and <= MaxRevision && id.Sub is >= 0 and <= MaxSub;
+
+    /// <summary>Throws <see cref="ArgumentException"/> when no record can be stored under the id.</summary>
+    public static void Check(RecordId id)
+    {
+        if (!Fits(id))
+            throw new ArgumentException($"record {id} is past what this store can number ({MaxRevision}, {MaxSub})");
+    }
 
     /// <summary>The id behind a key.</summary>
     public static RecordId IdOf(long key) => new(key >> SubBits, (int)(key & MaxSub));

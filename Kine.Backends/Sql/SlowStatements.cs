@@ -1,13 +1,13 @@
 using System.Diagnostics;
+using Kine.Backends.Endpoints;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Backends.Sql;
 
 /// <summary>Logs which statements took long.</summary>
 /// <param name="logger">Where to.</param>
-/// <param name="threshold">From here on as information; zero or less = never.</param>
-/// <param name="warningThreshold">From here on as a warning; zero or less = never.</param>
-internal sealed partial class SlowStatements(ILogger logger, TimeSpan threshold, TimeSpan warningThreshold)
+/// <param name="settings">From how long on, as information and as a warning; zero or less = never.</param>
+internal sealed partial class SlowStatements(ILogger logger, StoreSettings settings)
 {
     /// <summary>Logs the statement if it was slow.</summary>
     /// <param name="what">Name of the statement.</param>
@@ -15,9 +15,9 @@ internal sealed partial class SlowStatements(ILogger logger, TimeSpan threshold,
     public void Note(string what, long start)
     {
         var elapsed = Stopwatch.GetElapsedTime(start);
-        if (warningThreshold > TimeSpan.Zero && elapsed >= warningThreshold)
+        if (settings.SlowSqlWarningThreshold > TimeSpan.Zero && elapsed >= settings.SlowSqlWarningThreshold)
             VerySlow(what, elapsed.TotalMilliseconds);
-        else if (threshold > TimeSpan.Zero && elapsed >= threshold)
+        else if (settings.SlowSqlThreshold > TimeSpan.Zero && elapsed >= settings.SlowSqlThreshold)
             Slow(what, elapsed.TotalMilliseconds);
     }
 

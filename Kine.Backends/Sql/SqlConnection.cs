@@ -3,21 +3,19 @@ using System.Data.Common;
 namespace Kine.Backends.Sql;
 
 /// <summary>A connection that writes, and whether what runs on it may still be given up.</summary>
-internal abstract class SqlConnection : IAsyncDisposable
+/// <param name="generation"><see cref="ISqlServer.Generation"/> before it was opened.</param>
+internal abstract class SqlConnection(int generation) : IAsyncDisposable
 {
     private const int Open = 0;
     private const int Sent = 1;
     private const int GivenUp = 2;
     private int _state;
 
-    /// <param name="generation"><see cref="ISqlServer.Generation"/> before it was opened.</param>
-    protected SqlConnection(int generation) => Generation = generation;
-
     /// <summary>The library's connection; its commands have no time limit of their own.</summary>
     public abstract DbConnection Inner { get; }
 
     /// <summary><see cref="ISqlServer.Generation"/> when it was opened.</summary>
-    public int Generation { get; }
+    public int Generation => generation;
 
     /// <summary>When it was opened.</summary>
     public DateTime OpenedAt { get; } = DateTime.UtcNow;
@@ -45,6 +43,5 @@ internal abstract class SqlConnection : IAsyncDisposable
     /// <summary>True when nothing that can commit was sent, and now never will be.</summary>
     public bool GiveUp() => Interlocked.CompareExchange(ref _state, GivenUp, Open) != Sent;
 
-    /// <inheritdoc/>
     public virtual ValueTask DisposeAsync() => Inner.DisposeAsync();
 }

@@ -56,6 +56,9 @@ internal abstract class SqlLogReader : IDisposable
     /// <summary>Deletes those of the records that are there, and counts their bytes as removed.</summary>
     public abstract Task Delete(ReadOnlyMemory<long> keys, CancellationToken cancellationToken);
 
+    /// <summary>Gives free space back while appends go on, as far as the server can.</summary>
+    public abstract Task GiveSpaceBack(CancellationToken cancellationToken);
+
     /// <summary>See <see cref="IRevisionStore.ReadFence"/>.</summary>
     public async Task<Fence> ReadFence(CancellationToken cancellationToken)
     {
@@ -227,6 +230,5 @@ internal abstract class SqlLogReader : IDisposable
             visit(reader);
     }
 
-    /// <inheritdoc/>
     public void Dispose() => Queries.Dispose();
 }

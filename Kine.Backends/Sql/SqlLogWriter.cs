@@ -17,7 +17,6 @@ internal abstract class SqlLogWriter : IAsyncDisposable
     /// <summary>See <see cref="IRevisionStore.Append"/>.</summary>
     public abstract Task Append(AppendBatch batch);
 
-    /// <inheritdoc/>
     public abstract ValueTask DisposeAsync();
 
     /// <summary>
@@ -33,9 +32,7 @@ internal abstract class SqlLogWriter : IAsyncDisposable
         long longest = 0;
         foreach (ref readonly var record in CollectionsMarshal.AsSpan(batch.Records))
         {
-            if (!RecordKey.Fits(record.Id))
-                throw new ArgumentException($"record {record.Id} is past what this store can number ({RecordKey.MaxRevision}, {RecordKey.MaxSub})");
-
+            RecordKey.Check(record.Id);
             long one = record.Key.Length + record.Value.Length + rowBytes;
             longest = Math.Max(longest, one);
             bytes += one;

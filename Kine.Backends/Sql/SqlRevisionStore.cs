@@ -21,63 +21,50 @@ public abstract class SqlRevisionStore : IRevisionStore, IUpstreamTable
         _size = new SizeSample(reader);
     }
 
-    /// <inheritdoc/>
     public string Description => _server.Description;
 
-    /// <inheritdoc/>
     public bool IsExclusive => false;
 
-    /// <inheritdoc/>
     public IReadOnlyList<string> Warnings { get; private protected set; } = [];
 
-    /// <inheritdoc/>
     public abstract Task Open(CancellationToken cancellationToken);
 
-    /// <inheritdoc/>
     public Task<Fence> ReadFence(CancellationToken cancellationToken) => _reader.ReadFence(cancellationToken);
 
-    /// <inheritdoc/>
     public Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         return _writer.TakeOver(seen, holder, address, leaseTime);
     }
 
-    /// <inheritdoc/>
     public Task Renew(FenceToken token, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         return _writer.Renew(token);
     }
 
-    /// <inheritdoc/>
     public Task Release(FenceToken token, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         return _writer.Release(token);
     }
 
-    /// <inheritdoc/>
     public async Task Append(AppendBatch batch)
     {
         await _writer.Append(batch).ConfigureAwait(false);
         _size.Changed();
     }
 
-    /// <inheritdoc/>
     public Task<RecordId?> ScanMetadata(
         RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken) =>
         _reader.ScanMetadata(after, toRevision, maxRecords, visit, cancellationToken);
 
-    /// <inheritdoc/>
     public Task<List<LogRecord>> ReadRecords(
         RecordId after, long toRevision, int maxRecords, long maxBytes, CancellationToken cancellationToken) =>
         _reader.ReadRecords(after, toRevision, maxRecords, maxBytes, cancellationToken);
 
-    /// <inheritdoc/>
     public Task<byte[]?[]> ReadValues(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => _reader.ReadValues(ids, cancellationToken);
 
-    /// <inheritdoc/>
     public async Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
     {
         var keys = RecordKey.Sort(ids.Span, out _);
@@ -94,30 +81,21 @@ public abstract class SqlRevisionStore : IRevisionStore, IUpstreamTable
         }
     }
 
-    /// <inheritdoc/>
     public Task<List<SideRow>> ReadSide(CancellationToken cancellationToken) => _reader.ReadSide(cancellationToken);
 
-    /// <inheritdoc/>
     public ValueTask<StoreSize> Size(CancellationToken cancellationToken) => _size.Get(cancellationToken);
 
-    /// <inheritdoc/>
     public async Task Defragment(CancellationToken cancellationToken)
     {
-        await GiveSpaceBack(cancellationToken).ConfigureAwait(false);
+        await _reader.GiveSpaceBack(cancellationToken).ConfigureAwait(false);
         _size.Forget();
     }
 
-    /// <summary>Gives free space back while appends go on, as far as the server can.</summary>
-    private protected abstract Task GiveSpaceBack(CancellationToken cancellationToken);
-
-    /// <inheritdoc/>
     public Task<bool> HasUpstreamTable(CancellationToken cancellationToken) => _reader.HasUpstreamTable(cancellationToken);
 
-    /// <inheritdoc/>
     public Task<List<UpstreamRow>> ReadUpstreamRows(long afterId, int maxRows, CancellationToken cancellationToken) =>
         _reader.ReadUpstreamRows(afterId, maxRows, cancellationToken);
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);

@@ -120,7 +120,6 @@ internal sealed class Database : IDisposable
     public SqliteError Error(int code) =>
         new(code & 0xff, raw.sqlite3_extended_errcode(_handle), raw.sqlite3_errmsg(_handle).utf8_to_string());
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var statement in _statements)

@@ -9,22 +9,16 @@ internal static class FenceRow
     /// <summary>The row as the statement's connection sees it now.</summary>
     public static Fence Read(Statement statement)
     {
-        try
-        {
-            if (!statement.Step())
-                throw new StoreBrokenException("the fence row is gone from the database");
+        using var rows = statement.Read();
+        if (!statement.Step())
+            throw new StoreBrokenException("the fence row is gone from the database");
 
-            return new Fence(
-                statement.Long(0),
-                new Guid(statement.Bytes(1), bigEndian: true),
-                statement.Text(2),
-                TimeSpan.FromMilliseconds(statement.Long(3)),
-                statement.Long(4),
-                statement.Long(5));
-        }
-        finally
-        {
-            statement.Reset();
-        }
+        return new Fence(
+            statement.Long(0),
+            new Guid(statement.Bytes(1), bigEndian: true),
+            statement.Text(2),
+            TimeSpan.FromMilliseconds(statement.Long(3)),
+            statement.Long(4),
+            statement.Long(5));
     }
 }

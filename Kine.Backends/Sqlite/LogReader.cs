@@ -4,42 +4,32 @@ using Kine.Backends.Upstream;
 namespace Kine.Backends.Sqlite;
 
 /// <summary>One read connection and its prepared statements. Every method is one short read transaction, so that the WAL can start over in between.</summary>
-internal sealed class LogReader : IDisposable
+/// <param name="database">The connection; taken over.</param>
+internal sealed class LogReader(Database database) : IDisposable
 {
     // A query holds its read lock no longer than a few milliseconds, however much was asked for.
     private const int RecordsPerQuery = 8192;
     private const int ValuesPerQuery = 512;
-    private readonly Database _database;
-    private readonly Statement _begin;
-    private readonly Statement _end;
-    private readonly Statement _value;
-    private readonly Statement _metadata;
-    private readonly Statement _records;
-    private readonly Statement _side;
-    private readonly Statement _fence;
-    private readonly Statement _pageCount;
-    private readonly Statement _freePages;
-    private readonly long _pageSize;
-    private Statement? _upstream; // its table need not be there
+    private readonly Statement _begin = database.Prepare("BEGIN");
+    private readonly Statement _end = database.Prepare("ROLLBACK");
+    private readonly Statement _value = database.Prepare("SELECT value FROM log WHERE id = ?1");
 
-    /// <summary>Takes over the connection.</summary>
-    public LogReader(Database database)
-    {
-        _database = database;
-        _begin = database.Prepare("BEGIN");
-        _end = database.Prepare("ROLLBACK");
-        _value = database.Prepare("SELECT value FROM log WHERE id = ?1");
-        // length() of a blob is in its row's header: a long value's overflow pages are not read.
-        _metadata = database.Prepare(
-            "SELECT id, key, create_revision, version, lease, tombstone, length(value) FROM log WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3");
-        _records = database.Prepare(
-            "SELECT id, key, create_revision, version, lease, tombstone, value FROM log WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3");
-        _side = database.Prepare("SELECT kind, key, value FROM side");
-        _fence = database.Prepare(FenceRow.Select);
-        _pageCount = database.Prepare("PRAGMA page_count");
-        _freePages = database.Prepare("PRAGMA freelist_count");
-        _pageSize = database.QueryLong("PRAGMA page_size");
-    }
+    // length() of a blob is in its row's header: a long value's overflow pages are not read.
+    private readonly Statement _metadata = database.Prepare(
+        """
+        SELECT id, key, create_revision, version, lease, tombstone, length(value) FROM log
+        WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3
+        """);
+
+    private readonly Statement _records = database.Prepare(
+        "SELECT id, key, create_revision, version, lease, tombstone, value FROM log WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3");
+
+    private readonly Statement _side = database.Prepare("SELECT kind, key, value FROM side");
+    private readonly Statement _fence = database.Prepare(FenceRow.Select);
+    private readonly Statement _pageCount = database.Prepare("PRAGMA page_count");
+    private readonly Statement _freePages = database.Prepare("PRAGMA freelist_count");
+    private readonly long _pageSize = database.QueryLong("PRAGMA page_size");
+    private Statement? _upstream; // its table need not be there
 
     /// <summary>The fence row.</summary>
     public Fence Fence() => FenceRow.Read(_fence);
@@ -66,56 +56,37 @@ internal sealed class LogReader : IDisposable
 
     private int ScanOnce(long after, long last, int limit, MetadataVisitor visit, ref long visited)
     {
-        _metadata.Bind(1, after);
-        _metadata.Bind(2, last);
-        _metadata.Bind(3, limit);
+        using var rows = _metadata.Read(after, last, limit);
         var got = 0;
-        try
+        for (; _metadata.Step(); got++)
         {
-            while (_metadata.Step())
-            {
-                visited = _metadata.Long(0);
-                var id = RecordKey.IdOf(visited);
-                var record = new RecordMetadata(
-                    id.Revision, id.Sub, _metadata.Long(2), _metadata.Long(3), _metadata.Long(4), _metadata.Long(5) != 0, (int)_metadata.Long(6));
-                visit(in record, _metadata.Bytes(1));
-                got++;
-            }
-            return got;
+            visited = _metadata.Long(0);
+            var id = RecordKey.IdOf(visited);
+            var record = new RecordMetadata(
+                id.Revision, id.Sub, _metadata.Long(2), _metadata.Long(3), _metadata.Long(4), _metadata.Long(5) != 0, (int)_metadata.Long(6));
+            visit(in record, _metadata.Bytes(1));
         }
-        finally
-        {
-            _metadata.Reset();
-        }
+        return got;
     }
 
     /// <summary>See <see cref="IRevisionStore.ReadRecords"/>.</summary>
     public List<LogRecord> ReadRecords(RecordId after, long toRevision, int maxRecords, long maxBytes)
     {
         var records = new List<LogRecord>();
-        _records.Bind(1, RecordKey.NotPast(after));
-        _records.Bind(2, RecordKey.LastOf(toRevision));
-        _records.Bind(3, Math.Max(maxRecords, 0));
-        try
+        long bytes = 0;
+        using var rows = _records.Read(RecordKey.NotPast(after), RecordKey.LastOf(toRevision), Math.Max(maxRecords, 0));
+        while (_records.Step())
         {
-            long bytes = 0;
-            while (_records.Step())
-            {
-                var id = RecordKey.IdOf(_records.Long(0));
-                var key = _records.Bytes(1).ToArray();
-                var value = _records.Bytes(6).ToArray();
-                bytes += key.Length + value.Length;
-                records.Add(new LogRecord(
-                    id.Revision, id.Sub, key, _records.Long(2), _records.Long(3), _records.Long(4), _records.Long(5) != 0, value));
-                if (bytes >= maxBytes)
-                    break;
-            }
-            return records;
+            var id = RecordKey.IdOf(_records.Long(0));
+            var key = _records.Bytes(1).ToArray();
+            var value = _records.Bytes(6).ToArray();
+            bytes += key.Length + value.Length;
+            records.Add(new LogRecord(
+                id.Revision, id.Sub, key, _records.Long(2), _records.Long(3), _records.Long(4), _records.Long(5) != 0, value));
+            if (bytes >= maxBytes)
+                break;
         }
-        finally
-        {
-            _records.Reset();
-        }
+        return records;
     }
 
     /// <summary>See <see cref="IRevisionStore.ReadValues"/>.</summary>
@@ -139,16 +110,9 @@ internal sealed class LogReader : IDisposable
         {
             for (var i = 0; i < keys.Length; i++)
             {
-                _value.Bind(1, keys[i]);
-                try
-                {
-                    if (_value.Step())
-                        values[places[i]] = _value.Bytes(0).ToArray();
-                }
-                finally
-                {
-                    _value.Reset();
-                }
+                using var rows = _value.Read(keys[i]);
+                if (_value.Step())
+                    values[places[i]] = _value.Bytes(0).ToArray();
             }
         }
         finally
@@ -160,45 +124,31 @@ internal sealed class LogReader : IDisposable
     /// <summary>See <see cref="IRevisionStore.ReadSide"/>.</summary>
     public List<SideRow> ReadSide()
     {
-        var rows = new List<SideRow>();
-        try
-        {
-            while (_side.Step())
-                rows.Add(new SideRow((SideKind)_side.Long(0), _side.Bytes(1).ToArray(), _side.Bytes(2).ToArray()));
+        var found = new List<SideRow>();
+        using var rows = _side.Read();
+        while (_side.Step())
+            found.Add(new SideRow((SideKind)_side.Long(0), _side.Bytes(1).ToArray(), _side.Bytes(2).ToArray()));
 
-            return rows;
-        }
-        finally
-        {
-            _side.Reset();
-        }
+        return found;
     }
 
     /// <summary>See <see cref="IUpstreamTable.HasUpstreamTable"/>.</summary>
-    public bool HasUpstreamTable() => SqliteSchema.HasUpstreamTable(_database);
+    public bool HasUpstreamTable() => SqliteSchema.HasUpstreamTable(database);
 
     /// <summary>See <see cref="IUpstreamTable.ReadUpstreamRows"/>. Releases differ in the type of the name's column, and columns may be null.</summary>
     public List<UpstreamRow> ReadUpstreamRows(long afterId, int maxRows)
     {
-        _upstream ??= _database.Prepare(
+        _upstream ??= database.Prepare(
             "SELECT id, name, created, deleted, create_revision, prev_revision, lease, value FROM kine WHERE id > ?1 ORDER BY id LIMIT ?2");
-        var rows = new List<UpstreamRow>();
-        _upstream.Bind(1, afterId);
-        _upstream.Bind(2, Math.Max(maxRows, 0));
-        try
+        var found = new List<UpstreamRow>();
+        using var rows = _upstream.Read(afterId, Math.Max(maxRows, 0));
+        while (_upstream.Step())
         {
-            while (_upstream.Step())
-            {
-                rows.Add(new UpstreamRow(
-                    _upstream.Long(0), _upstream.Bytes(1).ToArray(), _upstream.Long(2) != 0, _upstream.Long(3) != 0, _upstream.Long(4), _upstream.Long(5),
-                    _upstream.Long(6), _upstream.Bytes(7).ToArray()));
-            }
-            return rows;
+            found.Add(new UpstreamRow(
+                _upstream.Long(0), _upstream.Bytes(1).ToArray(), _upstream.Long(2) != 0, _upstream.Long(3) != 0, _upstream.Long(4), _upstream.Long(5),
+                _upstream.Long(6), _upstream.Bytes(7).ToArray()));
         }
-        finally
-        {
-            _upstream.Reset();
-        }
+        return found;
     }
 
     /// <summary>Bytes of the database file's pages and of those in use, as committed.</summary>
@@ -207,8 +157,8 @@ internal sealed class LogReader : IDisposable
         _begin.Run();
         try
         {
-            var total = Pragma(_pageCount);
-            return new StoreSize(total * _pageSize, (total - Pragma(_freePages)) * _pageSize);
+            var total = _pageCount.Number();
+            return new StoreSize(total * _pageSize, (total - _freePages.Number()) * _pageSize);
         }
         finally
         {
@@ -216,14 +166,5 @@ internal sealed class LogReader : IDisposable
         }
     }
 
-    private static long Pragma(Statement statement)
-    {
-        statement.Step();
-        var value = statement.Long(0);
-        statement.Reset();
-        return value;
-    }
-
-    /// <inheritdoc/>
-    public void Dispose() => _database.Dispose();
+    public void Dispose() => database.Dispose();
 }

@@ -8,60 +8,46 @@ namespace Kine.Backends.Sqlite;
 /// The writer's connection and its prepared statements; every public method is one transaction on the <see cref="WriterThread"/>.
 /// Errors leave as the store's own exceptions, after a rollback.
 /// </summary>
-internal sealed class LogWriter : IDisposable
+/// <param name="database">A connection that may write; taken over.</param>
+/// <param name="path">Its file, for messages.</param>
+/// <param name="options">How durable a commit is.</param>
+internal sealed class LogWriter(Database database, string path, SqliteOptions options) : IDisposable
 {
-    private readonly Database _database;
-    private readonly string _path;
-    private readonly SqliteSynchronous _synchronous;
-    private readonly bool _relaxPieces;
+    private const int IncrementalVacuum = 2;
+    private readonly bool _relaxPieces = options.JournalMode == SqliteJournalMode.Wal && options.Synchronous > SqliteSynchronous.Normal;
+    private readonly bool _canVacuum = database.QueryLong("PRAGMA auto_vacuum") == IncrementalVacuum;
     private readonly PieceLength _deletes = new(most: 2048);
     private readonly PieceLength _vacuums = new(most: 256);
-    private readonly Statement _begin;
-    private readonly Statement _commit;
-    private readonly Statement _rollback;
-    private readonly Statement _moveFence;
-    private readonly Statement _takeFence;
-    private readonly Statement _renewFence;
-    private readonly Statement _releaseFence;
-    private readonly Statement _readFence;
-    private readonly Statement _insert;
-    private readonly Statement _delete;
-    private readonly Statement _putSide;
-    private readonly Statement _deleteSide;
-    private readonly Statement _freePages;
-    private readonly bool _canVacuum;
+    private readonly Statement _begin = database.Prepare("BEGIN IMMEDIATE");
+    private readonly Statement _commit = database.Prepare("COMMIT");
+    private readonly Statement _rollback = database.Prepare("ROLLBACK");
+
+    private readonly Statement _moveFence = database.Prepare(
+        "UPDATE fence SET counter = counter + 1, last_revision = ?1 WHERE one = 1 AND epoch = ?2 AND holder = ?3 AND last_revision = ?4");
+
+    private readonly Statement _takeFence = database.Prepare(
+        """
+        UPDATE fence SET epoch = epoch + 1, holder = ?1, address = ?2, lease_ms = ?3, counter = counter + 1
+        WHERE one = 1 AND epoch = ?4 AND counter = ?5
+        """);
+
+    private readonly Statement _renewFence = database.Prepare(
+        "UPDATE fence SET counter = counter + 1 WHERE one = 1 AND epoch = ?1 AND holder = ?2");
+
+    private readonly Statement _releaseFence = database.Prepare(
+        "UPDATE fence SET holder = zeroblob(16), address = '', counter = counter + 1 WHERE one = 1 AND epoch = ?1 AND holder = ?2");
+
+    private readonly Statement _readFence = database.Prepare(FenceRow.Select);
+    private readonly Statement _insert = database.Prepare("INSERT INTO log VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+    private readonly Statement _delete = database.Prepare("DELETE FROM log WHERE id = ?1");
+
+    private readonly Statement _putSide = database.Prepare(
+        "INSERT INTO side VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value");
+
+    private readonly Statement _deleteSide = database.Prepare("DELETE FROM side WHERE kind = ?1 AND key = ?2");
+    private readonly Statement _freePages = database.Prepare("PRAGMA freelist_count");
     private long _commits;
     private long _pagesWritten;
-
-    /// <summary>Takes over the connection.</summary>
-    /// <param name="database">A connection that may write.</param>
-    /// <param name="path">Its file, for messages.</param>
-    /// <param name="options">How durable a commit is.</param>
-    public LogWriter(Database database, string path, SqliteOptions options)
-    {
-        _database = database;
-        _path = path;
-        _synchronous = options.Synchronous;
-        _relaxPieces = options.JournalMode == SqliteJournalMode.Wal && options.Synchronous > SqliteSynchronous.Normal;
-        _begin = database.Prepare("BEGIN IMMEDIATE");
-        _commit = database.Prepare("COMMIT");
-        _rollback = database.Prepare("ROLLBACK");
-        _moveFence = database.Prepare(
-            "UPDATE fence SET counter = counter + 1, last_revision = ?1 WHERE one = 1 AND epoch = ?2 AND holder = ?3 AND last_revision = ?4");
-        _takeFence = database.Prepare(
-            "UPDATE fence SET epoch = epoch + 1, holder = ?1, address = ?2, lease_ms = ?3, counter = counter + 1 WHERE one = 1 AND epoch = ?4 AND counter = ?5");
-        _renewFence = database.Prepare("UPDATE fence SET counter = counter + 1 WHERE one = 1 AND epoch = ?1 AND holder = ?2");
-        _releaseFence = database.Prepare(
-            "UPDATE fence SET holder = zeroblob(16), address = '', counter = counter + 1 WHERE one = 1 AND epoch = ?1 AND holder = ?2");
-        _readFence = database.Prepare(FenceRow.Select);
-        _insert = database.Prepare("INSERT INTO log VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
-        _delete = database.Prepare("DELETE FROM log WHERE id = ?1");
-        _putSide = database.Prepare("INSERT INTO side VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value");
-        _deleteSide = database.Prepare("DELETE FROM side WHERE kind = ?1 AND key = ?2");
-        _freePages = database.Prepare("PRAGMA freelist_count");
-        const int Incremental = 2;
-        _canVacuum = database.QueryLong("PRAGMA auto_vacuum") == Incremental;
-    }
 
     /// <summary>Committed transactions since the start; read by other threads.</summary>
     public long Commits => Volatile.Read(ref _commits);
@@ -76,7 +62,7 @@ internal sealed class LogWriter : IDisposable
         Bind(_moveFence, 2, batch.Token);
         _moveFence.Bind(4, batch.ExpectedRevision);
         _moveFence.Run();
-        if (_database.Changes != 1)
+        if (database.Changes != 1)
             throw Fenced($"an append of epoch {batch.Token.Epoch} after revision {batch.ExpectedRevision}");
 
         foreach (ref readonly var record in CollectionsMarshal.AsSpan(batch.Records))
@@ -97,7 +83,7 @@ internal sealed class LogWriter : IDisposable
         _takeFence.Bind(4, seen.Epoch);
         _takeFence.Bind(5, seen.Counter);
         _takeFence.Run();
-        return _database.Changes == 1 ? FenceRow.Read(_readFence) : null;
+        return database.Changes == 1 ? FenceRow.Read(_readFence) : null;
     });
 
     /// <summary>See <see cref="IRevisionStore.Renew"/>.</summary>
@@ -123,11 +109,8 @@ internal sealed class LogWriter : IDisposable
     /// </summary>
     public long Vacuum() => !_canVacuum ? 0 : Piece(() =>
     {
-        _database.Execute($"PRAGMA incremental_vacuum({_vacuums.Length})");
-        _freePages.Step();
-        var free = _freePages.Long(0);
-        _freePages.Reset();
-        return free;
+        database.Execute($"PRAGMA incremental_vacuum({_vacuums.Length})");
+        return _freePages.Number();
     }, _vacuums);
 
     // A power loss may undo what a piece did, and nobody would miss it: it needs no fsync of its own. The next append's covers it.
@@ -147,7 +130,7 @@ internal sealed class LogWriter : IDisposable
         finally
         {
             if (_relaxPieces)
-                Synchronous(_synchronous);
+                Synchronous(options.Synchronous);
         }
     }
 
@@ -155,22 +138,22 @@ internal sealed class LogWriter : IDisposable
     {
         try
         {
-            _database.Execute($"PRAGMA synchronous = {(int)level}");
+            database.Execute($"PRAGMA synchronous = {(int)level}");
         }
         catch (SqliteError error)
         {
-            throw new StoreBrokenException($"{_path} did not take synchronous={level}: {error.Message}", error);
+            throw new StoreBrokenException($"{path} did not take synchronous={level}: {error.Message}", error);
         }
     }
 
     /// <summary>Most pages the file may have.</summary>
-    public void LimitPages(int pages) => _database.Execute($"PRAGMA max_page_count = {pages}");
+    public void LimitPages(int pages) => database.Execute($"PRAGMA max_page_count = {pages}");
 
     private void ChangeFence(Statement statement, FenceToken token, string what) => Transact(() =>
     {
         Bind(statement, 1, token);
         statement.Run();
-        return _database.Changes == 1 ? true : throw Fenced($"{what} of epoch {token.Epoch}");
+        return database.Changes == 1 ? true : throw Fenced($"{what} of epoch {token.Epoch}");
     });
 
     private void Insert(in LogRecord record)
@@ -196,7 +179,7 @@ internal sealed class LogWriter : IDisposable
         statement.Run();
     }
 
-    private FencedException Fenced(string what) => new($"{_path} refused {what}: its fence is now {FenceRow.Read(_readFence)}");
+    private FencedException Fenced(string what) => new($"{path} refused {what}: its fence is now {FenceRow.Read(_readFence)}");
 
     private static void Bind(Statement statement, int index, FenceToken token)
     {
@@ -208,9 +191,9 @@ internal sealed class LogWriter : IDisposable
 
     private T Transact<T>(Func<T> body)
     {
-        Begin();
         try
         {
+            _begin.Run();
             var result = body();
             Commit();
             return result;
@@ -221,22 +204,10 @@ internal sealed class LogWriter : IDisposable
         }
     }
 
-    private void Begin()
-    {
-        try
-        {
-            _begin.Run();
-        }
-        catch (SqliteError error)
-        {
-            throw error.ForCaller(_path);
-        }
-    }
-
     private void Commit()
     {
         _commit.Run();
-        Volatile.Write(ref _pagesWritten, _pagesWritten + _database.TakePagesWritten());
+        Volatile.Write(ref _pagesWritten, _pagesWritten + database.TakePagesWritten());
         Volatile.Write(ref _commits, _commits + 1);
     }
 
@@ -244,17 +215,16 @@ internal sealed class LogWriter : IDisposable
     {
         try
         {
-            // SQLite has rolled back by itself after some errors.
-            if (!_database.IsAutoCommit)
+            // SQLite has rolled back by itself after some errors, or could not begin.
+            if (!database.IsAutoCommit)
                 _rollback.Run();
         }
         catch (SqliteError second)
         {
-            return new StoreBrokenException($"{_path} could not roll back after \"{error.Message}\": {second.Message}", error);
+            return new StoreBrokenException($"{path} could not roll back after \"{error.Message}\": {second.Message}", error);
         }
-        return error is SqliteError failure ? failure.ForCaller(_path) : error;
+        return error is SqliteError failure ? failure.ForCaller(path) : error;
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _database.Dispose();
+    public void Dispose() => database.Dispose();
 }

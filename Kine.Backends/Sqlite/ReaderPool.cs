@@ -1,26 +1,15 @@
+using System.Collections.Concurrent;
+
 namespace Kine.Backends.Sqlite;
 
 /// <summary>A few read connections, lent to one query at a time; queries run on the thread pool, never on the caller's turn.</summary>
-internal sealed class ReaderPool : IDisposable
+/// <param name="path">The database file, for messages.</param>
+/// <param name="writer">Learns of reads that show the file to be broken.</param>
+/// <param name="readers">At least one; taken over.</param>
+internal sealed class ReaderPool(string path, WriterThread writer, LogReader[] readers) : IDisposable
 {
-    private readonly string _path;
-    private readonly WriterThread _writer;
-    private readonly LogReader[] _readers;
-    private readonly Stack<LogReader> _idle;
-    private readonly SemaphoreSlim _slots;
-
-    /// <summary>Takes over the readers.</summary>
-    /// <param name="path">The database file, for messages.</param>
-    /// <param name="writer">Learns of reads that show the file to be broken.</param>
-    /// <param name="readers">At least one.</param>
-    public ReaderPool(string path, WriterThread writer, LogReader[] readers)
-    {
-        _path = path;
-        _writer = writer;
-        _readers = readers;
-        _idle = new Stack<LogReader>(readers);
-        _slots = new SemaphoreSlim(readers.Length);
-    }
+    private readonly ConcurrentStack<LogReader> _idle = new(readers);
+    private readonly SemaphoreSlim _slots = new(readers.Length);
 
     /// <summary>Runs a query on the thread pool once a connection is free.</summary>
     public async Task<T> Run<T>(Func<LogReader, T> query, CancellationToken cancellationToken)
@@ -49,31 +38,23 @@ internal sealed class ReaderPool : IDisposable
         LogReader? reader = null;
         try
         {
-            _writer.ThrowIfBroken();
-            lock (_idle)
-            {
-                reader = _idle.Pop();
-            }
-
-            return query(reader);
+            writer.ThrowIfBroken();
+            _idle.TryPop(out reader);
+            return query(reader!);
         }
         catch (SqliteError error)
         {
-            var outcome = error.ForCaller(_path);
+            var outcome = error.ForCaller(path);
             if (outcome is StoreBrokenException broken)
-                _writer.Break(broken);
+                writer.Break(broken);
 
             throw outcome;
         }
         finally
         {
             if (reader is not null)
-            {
-                lock (_idle)
-                {
-                    _idle.Push(reader);
-                }
-            }
+                _idle.Push(reader);
+
             _slots.Release();
         }
     }
@@ -81,10 +62,10 @@ internal sealed class ReaderPool : IDisposable
     /// <summary>Closes the connections, each once its query has ended.</summary>
     public void Dispose()
     {
-        for (var i = 0; i < _readers.Length; i++)
+        for (var i = 0; i < readers.Length; i++)
             _slots.Wait();
 
-        foreach (var reader in _readers)
+        foreach (var reader in readers)
             reader.Dispose();
 
         _slots.Dispose();

@@ -9,21 +9,18 @@ namespace Kine.Backends.Sqlite;
 /// Keeps every other process out of a database for as long as this one lives, by a lock on a file beside it. The kernel drops the lock with
 /// the process, however that ends. The file itself stays: removing it would let two processes lock two files of the same name.
 /// </summary>
-internal sealed partial class SideLock : IDisposable
+internal static partial class SideLock
 {
     private const int Exclusive = 2;
     private const int NonBlocking = 4;
     private const int WouldBlockLinux = 11;
     private const int WouldBlockMac = 35;
     private const int SharingViolationWindows = unchecked((int)0x80070020);
-    private readonly SafeFileHandle _handle;
 
-    private SideLock(SafeFileHandle handle) => _handle = handle;
-
-    /// <summary>Takes the lock or says who has it (<see cref="StoreRefusedException"/>).</summary>
+    /// <summary>Takes the lock, which goes when it is disposed of, or says who has it (<see cref="StoreRefusedException"/>).</summary>
     /// <param name="path">The lock file; created with mode 0600.</param>
     /// <param name="databasePath">What the lock stands for, for the message.</param>
-    public static SideLock Take(string path, string databasePath)
+    public static IDisposable Take(string path, string databasePath)
     {
         SafeFileHandle? handle = null;
         try
@@ -35,7 +32,7 @@ internal sealed partial class SideLock : IDisposable
             var pid = Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n");
             RandomAccess.SetLength(handle, 0);
             RandomAccess.Write(handle, pid, 0);
-            return new SideLock(handle);
+            return handle;
         }
         catch
         {
@@ -93,9 +90,6 @@ internal sealed partial class SideLock : IDisposable
         var pid = Encoding.ASCII.GetString(text[..RandomAccess.Read(handle, text, 0)]).Trim();
         return pid.Length > 0 && pid.All(char.IsAsciiDigit) ? $" (pid {pid})" : "";
     }
-
-    /// <summary>Gives the lock up.</summary>
-    public void Dispose() => _handle.Dispose();
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int Flock(SafeFileHandle handle, int operation);

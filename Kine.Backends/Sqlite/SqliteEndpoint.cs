@@ -1,4 +1,3 @@
-using System.Collections.ObjectModel;
 using Kine.Backends.Endpoints;
 
 namespace Kine.Backends.Sqlite;
@@ -11,45 +10,10 @@ internal static class SqliteEndpoint
 {
     private const string DefaultPath = "./db/state.db";
 
-    private static readonly ReadOnlyDictionary<string, SqliteJournalMode> JournalModes = new Dictionary<string, SqliteJournalMode>
-    {
-        ["WAL"] = SqliteJournalMode.Wal,
-        ["DELETE"] = SqliteJournalMode.Delete,
-        ["TRUNCATE"] = SqliteJournalMode.Truncate,
-        ["PERSIST"] = SqliteJournalMode.Persist,
-        ["MEMORY"] = SqliteJournalMode.Memory,
-    }.AsReadOnly();
-
-    private static readonly ReadOnlyDictionary<string, SqliteSynchronous> Synchronous = new Dictionary<string, SqliteSynchronous>
-    {
-        ["OFF"] = SqliteSynchronous.Off,
-        ["NORMAL"] = SqliteSynchronous.Normal,
-        ["FULL"] = SqliteSynchronous.Full,
-        ["EXTRA"] = SqliteSynchronous.Extra,
-        ["0"] = SqliteSynchronous.Off,
-        ["1"] = SqliteSynchronous.Normal,
-        ["2"] = SqliteSynchronous.Full,
-        ["3"] = SqliteSynchronous.Extra,
-    }.AsReadOnly();
-
-    private static readonly ReadOnlyDictionary<string, bool> Switches = new Dictionary<string, bool>
-    {
-        ["0"] = false,
-        ["NO"] = false,
-        ["FALSE"] = false,
-        ["OFF"] = false,
-        ["1"] = true,
-        ["YES"] = true,
-        ["TRUE"] = true,
-        ["ON"] = true,
-    }.AsReadOnly();
-
-    private static readonly ReadOnlyDictionary<string, bool> TransactionLocks = new Dictionary<string, bool>
-    {
-        ["IMMEDIATE"] = true,
-        ["EXCLUSIVE"] = true,
-        ["DEFERRED"] = true,
-    }.AsReadOnly();
+    private static readonly string[] JournalModes = ["WAL", "DELETE", "TRUNCATE", "PERSIST", "MEMORY"];
+    private static readonly string[] Synchronous = ["OFF", "NORMAL", "FULL", "EXTRA", "0", "1", "2", "3"];
+    private static readonly string[] Switches = ["0", "NO", "FALSE", "OFF", "1", "YES", "TRUE", "ON"];
+    private static readonly string[] TransactionLocks = ["IMMEDIATE", "EXCLUSIVE", "DEFERRED"];
 
     /// <summary>Options for what stands behind the scheme. Throws <see cref="StoreRefusedException"/>.</summary>
     /// <param name="rest">Path and parameters.</param>
@@ -60,14 +24,14 @@ internal static class SqliteEndpoint
         var path = Path(mark < 0 ? rest : rest[..mark]);
         var query = new EndpointQuery(mark < 0 ? "" : rest[(mark + 1)..]);
         RefuseWhatCannotWork(query);
-        query.Choice(TransactionLocks, "_txlock"); // Every write begins immediate here.
+        query.OneOf(TransactionLocks, "_txlock"); // Every write begins immediate here.
         var noCheckpoints = litestream
             || (query.Mentions("_kine_disable_compact_wal_checkpoint") && query.Mentions("_kine_disable_wal_autocheckpoint"));
         return new SqliteOptions
         {
             Path = path,
-            JournalMode = query.Choice(JournalModes, "_journal_mode", "_journal") ?? SqliteJournalMode.Wal,
-            Synchronous = query.Choice(Synchronous, "_synchronous", "_sync") ?? SqliteSynchronous.Full,
+            JournalMode = query.Choice<SqliteJournalMode>(JournalModes, "_journal_mode", "_journal") ?? SqliteJournalMode.Wal,
+            Synchronous = query.Choice<SqliteSynchronous>(Synchronous, "_synchronous", "_sync") ?? SqliteSynchronous.Full,
             BusyTimeout = TimeSpan.FromMilliseconds(Math.Clamp(query.Integer("_busy_timeout", "_timeout") ?? 30_000, 0, int.MaxValue)),
             CacheSize = query.Integer("_cache_size"),
             SecureDelete = SecureDelete(query),
@@ -97,7 +61,7 @@ internal static class SqliteEndpoint
         if (query.Get("mode") is "memory")
             throw new StoreRefusedException("sqlite in memory is not supported; use the endpoint memory:// for a store that keeps nothing");
 
-        if (query.Choice(Switches, "_query_only") == true)
+        if (IsOn(query, "_query_only"))
             throw new StoreRefusedException("_query_only is not supported: the server has to write");
     }
 
@@ -109,6 +73,8 @@ internal static class SqliteEndpoint
         if (value.Equals("fast", StringComparison.OrdinalIgnoreCase))
             return "FAST";
 
-        return query.Choice(Switches, "_secure_delete") == true ? "ON" : "OFF";
+        return IsOn(query, "_secure_delete") ? "ON" : "OFF";
     }
+
+    private static bool IsOn(EndpointQuery query, string name) => query.OneOf(Switches, name) is "1" or "YES" or "TRUE" or "ON";
 }

@@ -1,14 +1,13 @@
 namespace Kine.Backends.Sqlite;
 
 /// <summary>A result code of SQLite that is neither row nor done, before anybody decided what it means for the store.</summary>
-internal sealed class SqliteError(int code, int extendedCode, string message)
-    : Exception($"SQLite: {message} (code {extendedCode})")
+/// <param name="code">Primary result code, such as SQLITE_FULL.</param>
+/// <param name="extendedCode">Extended result code, such as SQLITE_IOERR_FSYNC.</param>
+/// <param name="message">SQLite's words.</param>
+internal sealed class SqliteError(int code, int extendedCode, string message) : Exception($"SQLite: {message} (code {extendedCode})")
 {
-    /// <summary>Primary result code, such as SQLITE_FULL.</summary>
-    public int Code { get; } = code;
-
-    /// <summary>Extended result code, such as SQLITE_IOERR_FSYNC.</summary>
-    public int ExtendedCode { get; } = extendedCode;
+    /// <summary>Primary result code.</summary>
+    public int Code => code;
 
     /// <summary>True when another process holds the lock that was asked for.</summary>
     public bool IsBusy => Code is SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED;

@@ -5,9 +5,9 @@ internal sealed class SqliteFile : IDisposable
 {
     private const int PageSize = 8192;
     private readonly SqliteOptions _options;
-    private readonly SideLock _lock;
+    private readonly IDisposable _lock;
 
-    private SqliteFile(SqliteOptions options, string path, SideLock sideLock)
+    private SqliteFile(SqliteOptions options, string path, IDisposable sideLock)
     {
         _options = options;
         Path = path;
@@ -83,11 +83,6 @@ internal sealed class SqliteFile : IDisposable
             database.Execute($"PRAGMA journal_size_limit = {_options.WalLimitBytes}");
             SqliteSchema.Upgrade(database);
             return database;
-        }
-        catch (SqliteError error)
-        {
-            database.Dispose();
-            throw new StoreRefusedException($"{Path} cannot be opened: {error.Message}", error);
         }
         catch
         {

@@ -15,29 +15,19 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
     private const int CheckpointerCacheKib = 1 << 10;
     private const int ReaderCount = 3;
     private readonly List<string> _warnings = [];
-    private SqliteFile? _file;
-    private LogWriter? _log;
-    private WriterThread? _writer;
-    private ReaderPool? _readers;
-    private Checkpointer? _checkpointer;
+    private OpenedParts? _opened;
     private SizeSample _size = new(-1, default);
 
-    /// <inheritdoc/>
     public string Description => $"sqlite {options.Path}";
 
-    /// <inheritdoc/>
     public bool IsExclusive => true;
 
-    /// <inheritdoc/>
     public IReadOnlyList<string> Warnings => _warnings;
 
-    private LogWriter Log => _log ?? throw new InvalidOperationException("the store is not open");
+    private OpenedParts Opened => _opened ?? throw new InvalidOperationException("the store is not open");
 
-    private WriterThread Writer => _writer ?? throw new InvalidOperationException("the store is not open");
+    private ReaderPool Readers => Opened.Readers;
 
-    private ReaderPool Readers => _readers ?? throw new InvalidOperationException("the store is not open");
-
-    /// <inheritdoc/>
     public Task Open(CancellationToken cancellationToken) => Task.Run(OpenHere, cancellationToken);
 
     private void OpenHere()
@@ -60,13 +50,10 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
                 checkpoints = file.OpenAnother(CheckpointerCacheKib, readOnly: false);
                 opened.Push(checkpoints);
             }
-            _log = new LogWriter(main, file.Path, options);
-            _file = file;
-            _writer = new WriterThread();
-            _readers = new ReaderPool(file.Path, _writer, readers);
-            if (checkpoints is not null)
-                _checkpointer = new Checkpointer(checkpoints, file.Path, options, _log, _writer);
-
+            var log = new LogWriter(main, file.Path, options);
+            var writer = new WriterThread();
+            var checkpointer = checkpoints is null ? null : new Checkpointer(checkpoints, file.Path, options, log, writer);
+            _opened = new OpenedParts(file, log, writer, new ReaderPool(file.Path, writer, readers), checkpointer);
             Warn();
         }
         catch (Exception error)
@@ -94,78 +81,57 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
             _warnings.Add("without journal_mode=WAL reads and writes wait for each other");
     }
 
-    /// <inheritdoc/>
     public Task<Fence> ReadFence(CancellationToken cancellationToken) => Readers.Run(static reader => reader.Fence(), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime, CancellationToken cancellationToken) =>
         Write(log => log.TakeOver(seen, holder, address, leaseTime), cancellationToken);
 
-    /// <inheritdoc/>
     public Task Renew(FenceToken token, CancellationToken cancellationToken) => Write(log => log.Renew(token), cancellationToken);
 
-    /// <inheritdoc/>
     public Task Release(FenceToken token, CancellationToken cancellationToken) => Write(log => log.Release(token), cancellationToken);
 
-    /// <inheritdoc/>
     public Task Append(AppendBatch batch)
     {
         batch.Check();
         foreach (var record in batch.Records)
-        {
-            if (!RecordKey.Fits(record.Id))
-                throw new ArgumentException($"record {record.Id} is past what this store can number ({RecordKey.MaxRevision}, {RecordKey.MaxSub})");
-        }
+            RecordKey.Check(record.Id);
+
         return Write(log => log.Append(batch), CancellationToken.None);
     }
 
-    /// <inheritdoc/>
     public Task<RecordId?> ScanMetadata(
         RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken) =>
         Readers.Run(reader => reader.ScanMetadata(after, toRevision, maxRecords, visit, cancellationToken), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<List<LogRecord>> ReadRecords(
         RecordId after, long toRevision, int maxRecords, long maxBytes, CancellationToken cancellationToken) =>
         Readers.Run(reader => reader.ReadRecords(after, toRevision, maxRecords, maxBytes), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<byte[]?[]> ReadValues(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) =>
         Readers.Run(reader => reader.ReadValues(ids.Span), cancellationToken);
 
-    /// <inheritdoc/>
     public async Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
     {
-        var keys = new long[ids.Length];
-        var count = 0;
-        foreach (var id in ids.Span)
+        var keys = RecordKey.Sort(ids.Span, out _);
+        while (keys.Length > 0)
         {
-            if (RecordKey.Fits(id))
-                keys[count++] = RecordKey.Of(id);
-        }
-        Array.Sort(keys, 0, count);
-        for (var done = 0; done < count;)
-        {
-            ReadOnlyMemory<long> rest = keys.AsMemory(done, count - done);
-            done += await Background(log => log.Delete(rest), cancellationToken).ConfigureAwait(false);
+            var rest = keys;
+            var deleted = await Background(log => log.Delete(rest), cancellationToken).ConfigureAwait(false);
+            keys = rest[deleted..];
         }
     }
 
-    /// <inheritdoc/>
     public Task<List<SideRow>> ReadSide(CancellationToken cancellationToken) => Readers.Run(static reader => reader.ReadSide(), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<bool> HasUpstreamTable(CancellationToken cancellationToken) => Readers.Run(static reader => reader.HasUpstreamTable(), cancellationToken);
 
-    /// <inheritdoc/>
     public Task<List<UpstreamRow>> ReadUpstreamRows(long afterId, int maxRows, CancellationToken cancellationToken) =>
         Readers.Run(reader => reader.ReadUpstreamRows(afterId, maxRows), cancellationToken);
 
-    /// <inheritdoc/>
     public ValueTask<StoreSize> Size(CancellationToken cancellationToken)
     {
         var last = Volatile.Read(ref _size);
-        var commits = Log.Commits;
+        var commits = Opened.Log.Commits;
         if (last.Commits == commits)
             return new(last.Size);
 
@@ -179,12 +145,11 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
 
     private StoreSize Remember(long commits, StoreSize pages)
     {
-        var size = pages with { Total = pages.Total + _file!.WalLength };
+        var size = pages with { Total = pages.Total + Opened.File.WalLength };
         Volatile.Write(ref _size, new SizeSample(commits, size));
         return size;
     }
 
-    /// <inheritdoc/>
     public async Task Defragment(CancellationToken cancellationToken)
     {
         long free;
@@ -199,7 +164,7 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
     internal Task LimitPages(int pages) => Write(log => log.LimitPages(pages), CancellationToken.None);
 
     private Task<T> Write<T>(Func<LogWriter, T> work, CancellationToken cancellationToken) =>
-        Writer.Urgent(() => Noted(work), cancellationToken);
+        Opened.Writer.Urgent(() => Noted(work), cancellationToken);
 
     private Task Write(Action<LogWriter> work, CancellationToken cancellationToken) => Write(
         log =>
@@ -210,34 +175,34 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
         cancellationToken);
 
     private Task<T> Background<T>(Func<LogWriter, T> work, CancellationToken cancellationToken) =>
-        Writer.Background(() => Noted(work), cancellationToken);
+        Opened.Writer.Background(() => Noted(work), cancellationToken);
 
     private T Noted<T>(Func<LogWriter, T> work)
     {
-        var result = work(Log);
-        _checkpointer?.Committed();
+        var result = work(Opened.Log);
+        Opened.Checkpointer?.Committed();
         return result;
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        if (_writer is null)
+        if (_opened is not { } parts)
             return;
 
-        await Task.Run(() => _checkpointer?.Dispose()).ConfigureAwait(false);
-        await _writer.Stop().ConfigureAwait(false);
-        await Task.Run(Close).ConfigureAwait(false);
+        await Task.Run(() => parts.Checkpointer?.Dispose()).ConfigureAwait(false);
+        await parts.Writer.Stop().ConfigureAwait(false);
+        await Task.Run(
+            () =>
+            {
+                parts.Readers.Dispose();
+                // The last connection to close copies the WAL and removes it.
+                parts.Log.Dispose();
+                parts.File.Dispose();
+            }).ConfigureAwait(false);
+        _opened = null;
     }
 
-    private void Close()
-    {
-        _readers?.Dispose();
-        // The last connection to close copies the WAL and removes it.
-        _log?.Dispose();
-        _file?.Dispose();
-        _writer = null;
-    }
+    private sealed record OpenedParts(SqliteFile File, LogWriter Log, WriterThread Writer, ReaderPool Readers, Checkpointer? Checkpointer);
 
     private sealed record SizeSample(long Commits, StoreSize Size);
 }

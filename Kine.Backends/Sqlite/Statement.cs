@@ -54,8 +54,25 @@ internal sealed class Statement(Database database, sqlite3_stmt handle) : IDispo
         Reset();
     }
 
-    /// <summary>Makes the statement ready for the next run and lets go of its read lock. A failed step has reported its error already.</summary>
-    public void Reset()
+    /// <summary>Binds integers from the first parameter on. The end of the scope resets the statement.</summary>
+    public Rows Read(params ReadOnlySpan<long> values)
+    {
+        for (var i = 0; i < values.Length; i++)
+            Bind(i + 1, values[i]);
+
+        return new Rows(this);
+    }
+
+    /// <summary>First column of the only row of a statement without parameters.</summary>
+    public long Number()
+    {
+        using var rows = Read();
+        Step();
+        return Long(0);
+    }
+
+    // Makes the statement ready for the next run and lets go of its read lock. A failed step has reported its error already.
+    private void Reset()
     {
         _started = false;
         raw.sqlite3_reset(handle);
@@ -74,6 +91,11 @@ internal sealed class Statement(Database database, sqlite3_stmt handle) : IDispo
     /// <summary>Text column.</summary>
     public string Text(int column) => raw.sqlite3_column_text(handle, column).utf8_to_string() ?? "";
 
-    /// <inheritdoc/>
     public void Dispose() => handle.Dispose();
+
+    /// <summary>Resets the statement in the end, whatever became of its rows.</summary>
+    public readonly ref struct Rows(Statement statement) : IDisposable
+    {
+        public void Dispose() => statement.Reset();
+    }
 }

@@ -10,9 +10,9 @@ namespace Kine.Backends.Sqlite;
 internal sealed class WriterThread
 {
     private const int PausePerPiece = 2; // times the last piece's own time
-    private readonly object _lock = new(); // guards the queues and what follows them; waited on by the thread
-    private readonly Queue<WriterWork> _urgent = [];
-    private readonly Queue<WriterWork> _background = [];
+    private readonly object _lock = new(); // guards the lanes and what follows them; waited on by the thread
+    private readonly Lane _urgent;
+    private readonly Lane _background;
     private readonly Thread _thread;
     private StoreBrokenException? _broken;
     private bool _stopping;
@@ -22,6 +22,8 @@ internal sealed class WriterThread
     /// <summary>Starts the thread.</summary>
     public WriterThread()
     {
+        _urgent = new Lane(_lock);
+        _background = new Lane(_lock);
         _thread = new Thread(Run) { IsBackground = true, Name = "sqlite writer" };
         _thread.Start();
     }
@@ -53,37 +55,36 @@ internal sealed class WriterThread
         await Task.Run(_thread.Join).ConfigureAwait(false);
     }
 
-    private Task<T> Queue<T>(Queue<WriterWork> lane, Func<T> body, CancellationToken cancellationToken)
+    private Task<T> Queue<T>(Lane lane, Func<T> work, CancellationToken cancellationToken)
     {
-        var work = new WriterWork<T>(body, cancellationToken);
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_stopping, typeof(IRevisionStore));
-            lane.Enqueue(work);
-            Monitor.Pulse(_lock);
+            return Task.Factory.StartNew(() => RunUnlessBroken(work), cancellationToken, TaskCreationOptions.RunContinuationsAsynchronously, lane);
         }
-        return work.Task;
+    }
+
+    private T RunUnlessBroken<T>(Func<T> work)
+    {
+        ThrowIfBroken();
+        try
+        {
+            return work();
+        }
+        catch (StoreBrokenException error)
+        {
+            Break(error); // a broken store answers everybody alike
+            throw;
+        }
     }
 
     private void Run()
     {
-        while (TakeNext(out var background) is { } work)
+        while (TakeNext(out var lane) is { } work)
         {
             var start = Stopwatch.GetTimestamp();
-            try
-            {
-                ThrowIfBroken();
-                work.Run();
-            }
-            catch (Exception error)
-            {
-                // Nothing is lost here: the caller awaits it, and a broken store answers everybody alike.
-                if (error is StoreBrokenException broken)
-                    Break(broken);
-
-                work.Fail(error);
-            }
-            if (background)
+            lane.Run(work);
+            if (lane == _background)
             {
                 var end = Stopwatch.GetTimestamp();
                 lock (_lock)
@@ -95,20 +96,20 @@ internal sealed class WriterThread
     }
 
     // Null once stopped and everything queued is done.
-    private WriterWork? TakeNext(out bool background)
+    private Task? TakeNext(out Lane lane)
     {
         lock (_lock)
         {
             while (true)
             {
-                if (_urgent.TryDequeue(out var work))
+                lane = _urgent;
+                if (!lane.IsEmpty)
                 {
-                    background = false;
                     _busy = true;
-                    return work;
+                    return lane.Take();
                 }
-                background = true;
-                if (_background.Count == 0)
+                lane = _background;
+                if (lane.IsEmpty)
                 {
                     if (_stopping)
                         return null;
@@ -123,52 +124,30 @@ internal sealed class WriterThread
                     continue;
                 }
                 _busy = false;
-                return _background.Dequeue();
+                return lane.Take();
             }
         }
     }
 
-    private abstract class WriterWork
+    // A task that is cancelled ends at once, whatever is in front of it; one that has begun is never cut short.
+    private sealed class Lane(object gate) : TaskScheduler
     {
-        public abstract void Run();
+        private readonly Queue<Task> _queue = [];
 
-        public abstract void Fail(Exception error);
-    }
+        public bool IsEmpty => _queue.Count == 0;
 
-    private sealed class WriterWork<T> : WriterWork
-    {
-        private readonly TaskCompletionSource<T> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly Func<T> _body;
-        private readonly CancellationTokenRegistration _registration;
-        private int _taken; // 1 = begun or cancelled
+        public Task Take() => _queue.Dequeue();
 
-        public WriterWork(Func<T> body, CancellationToken cancellationToken)
+        public void Run(Task task) => TryExecuteTask(task);
+
+        protected override void QueueTask(Task task)
         {
-            _body = body;
-            _registration = cancellationToken.UnsafeRegister(Cancel, this);
+            _queue.Enqueue(task);
+            Monitor.Pulse(gate);
         }
 
-        public Task<T> Task => _done.Task;
+        protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => false;
 
-        public override void Run()
-        {
-            // Work that has begun is never cut short.
-            if (Interlocked.Exchange(ref _taken, 1) != 0)
-                return;
-
-            _registration.Unregister();
-            _done.SetResult(_body());
-        }
-
-        // Of work that was cancelled, nobody wants to know any more.
-        public override void Fail(Exception error) => _done.TrySetException(error);
-
-        // Its caller does not wait for what is in front of it in the queue.
-        private static void Cancel(object? state, CancellationToken cancellationToken)
-        {
-            var work = (WriterWork<T>)state!;
-            if (Interlocked.Exchange(ref work._taken, 1) == 0)
-                work._done.SetCanceled(cancellationToken);
-        }
+        protected override IEnumerable<Task> GetScheduledTasks() => [];
     }
 }

@@ -13,35 +13,33 @@ namespace Kine.Backends.Stores;
 /// </summary>
 public sealed class StoreEndpoint
 {
+    private readonly object? _options;
     private readonly Func<IRevisionStore> _create;
 
-    private StoreEndpoint(string scheme, Func<IRevisionStore> create)
-    {
-        Scheme = scheme;
-        _create = create;
-    }
+    private StoreEndpoint(string scheme, object? options, Func<IRevisionStore> create) =>
+        (Scheme, _options, _create) = (scheme, options, create);
 
     /// <summary>Kind of store: sqlite, postgres, mysql, nats or memory.</summary>
     public string Scheme { get; }
 
     /// <summary>Settings of the SQLite store; null for another kind.</summary>
-    public SqliteOptions? Sqlite { get; private init; }
+    public SqliteOptions? Sqlite => _options as SqliteOptions;
 
     /// <summary>Settings of the MySQL store; null for another kind.</summary>
-    public MySqlOptions? MySql { get; private init; }
+    public MySqlOptions? MySql => _options as MySqlOptions;
 
     /// <summary>Settings of the PostgreSQL store; null for another kind.</summary>
-    public PostgresOptions? Postgres { get; private init; }
+    public PostgresOptions? Postgres => _options as PostgresOptions;
 
     /// <summary>Settings of the NATS store; null for another kind.</summary>
-    public NatsOptions? Nats { get; private init; }
+    public NatsOptions? Nats => _options as NatsOptions;
 
     /// <summary>Reads an endpoint; touches no file but a NATS context it names, and no network. Throws <see cref="StoreRefusedException"/> with a sentence for people.</summary>
     public static StoreEndpoint Parse(string endpoint, StoreSettings? settings = null)
     {
         settings ??= new StoreSettings(); // for the stores on other servers
         if (endpoint.Length == 0)
-            return OfSqlite("", litestream: false);
+            endpoint = "sqlite://";
 
         var separator = endpoint.IndexOf("://", StringComparison.Ordinal);
         if (separator < 0)
@@ -51,12 +49,14 @@ public sealed class StoreEndpoint
         var rest = endpoint[(separator + 3)..];
         return scheme switch
         {
-            "sqlite" => OfSqlite(rest, litestream: false),
-            "litestream" => OfSqlite(rest, litestream: true),
-            "memory" => new StoreEndpoint("memory", static () => new MemoryRevisionStore()),
-            "postgres" or "postgresql" => OfPostgres(rest, settings),
-            "mysql" => OfMySql(rest, settings),
-            "nats" or "jetstream" => OfNats(rest, settings),
+            "sqlite" or "litestream" => Of(
+                "sqlite", SqliteEndpoint.Parse(rest, scheme == "litestream"), static options => new SqliteRevisionStore(options)),
+            "memory" => new StoreEndpoint("memory", null, static () => new MemoryRevisionStore()),
+            "postgres" or "postgresql" => Of(
+                "postgres", PostgresEndpoint.Parse(rest, settings), static options => new PostgresRevisionStore(options)),
+            "mysql" => Of("mysql", MySqlEndpoint.Parse(rest, settings), static options => new MySqlRevisionStore(options)),
+            "nats" or "jetstream" => Of(
+                "nats", NatsEndpoint.Parse(rest, settings), options => new NatsRevisionStore(options, settings.Logging)),
             "http" or "https" or "unix" or "unixs" => throw new StoreRefusedException(
                 $"endpoint {scheme}://... names an etcd server, not a store; let the clients connect to that server themselves"),
             // A longer one is no scheme, but may be a user with a password.
@@ -68,27 +68,6 @@ public sealed class StoreEndpoint
     /// <summary>A new store for this endpoint, not yet open.</summary>
     public IRevisionStore Create() => _create();
 
-    private static StoreEndpoint OfSqlite(string rest, bool litestream)
-    {
-        var options = SqliteEndpoint.Parse(rest, litestream);
-        return new StoreEndpoint("sqlite", () => new SqliteRevisionStore(options)) { Sqlite = options };
-    }
-
-    private static StoreEndpoint OfMySql(string rest, StoreSettings settings)
-    {
-        var options = MySqlEndpoint.Parse(rest, settings);
-        return new StoreEndpoint("mysql", () => new MySqlRevisionStore(options, settings.Logging)) { MySql = options };
-    }
-
-    private static StoreEndpoint OfPostgres(string rest, StoreSettings settings)
-    {
-        var options = PostgresEndpoint.Parse(rest, settings);
-        return new StoreEndpoint("postgres", () => new PostgresRevisionStore(options)) { Postgres = options };
-    }
-
-    private static StoreEndpoint OfNats(string rest, StoreSettings settings)
-    {
-        var options = NatsEndpoint.Parse(rest, settings);
-        return new StoreEndpoint("nats", () => new NatsRevisionStore(options, settings.Logging)) { Nats = options };
-    }
+    private static StoreEndpoint Of<T>(string scheme, T options, Func<T, IRevisionStore> create)
+        where T : class => new(scheme, options, () => create(options));
 }

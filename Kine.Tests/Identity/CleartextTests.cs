@@ -5,7 +5,6 @@ using Kine.Backends.MySql;
 using Kine.Backends.Stores;
 using Kine.Tests.Grpc;
 using Kine.Tests.Servers;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Kine.Tests.Identity;
 
@@ -60,7 +59,7 @@ public sealed class CleartextTests : IDisposable
     {
         var settings = new StoreSettings { IdentityProvider = "aws", CaFile = _ca.File };
         var options = StoreEndpoint.Parse($"mysql://kine@tcp(localhost:{server.Port})/db", settings).MySql!;
-        await using var store = new MySqlRevisionStore(options with { PasswordProvider = _ => new(Token) }, NullLoggerFactory.Instance);
+        await using var store = new MySqlRevisionStore(options with { PasswordProvider = _ => new(Token) });
         return await Assert.ThrowsAsync<StoreRefusedException>(() => store.Open(default));
     }
 

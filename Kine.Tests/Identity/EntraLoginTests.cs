@@ -43,7 +43,7 @@ public sealed class EntraLoginTests(LoginFixture servers) : IAsyncLifetime
         var password = Identity(TimeProvider.System).PasswordFor("localhost", servers.MariaDb.Port, "entra");
         await servers.MariaDb.Run($"CREATE USER entra@'%' IDENTIFIED BY '{await password(default)}' REQUIRE SSL; GRANT ALL ON *.* TO entra@'%'");
         var options = StoreEndpoint.Parse(servers.MariaDbEndpoint("entra"), Settings with { CaFile = servers.CaFile }).MySql!;
-        await using var store = new MySqlRevisionStore(options with { PasswordProvider = password }, NullLoggerFactory.Instance);
+        await using var store = new MySqlRevisionStore(options with { PasswordProvider = password });
 
         await store.Open(default);
 

@@ -16,7 +16,7 @@ public sealed class RdsTokenTests
         const string Secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
         var keys = new ImmutableCredentials("AKIDEXAMPLE", Secret, session.Length > 0 ? session : null);
 
-        var token = RdsToken.Sign(keys, region, host, port, user, Now);
+        var token = RdsTokens.Sign(keys, region, host, port, user, Now);
 
         var check = RdsTokenCheck.Parse(token);
         Assert.Equal($"{host}:{port}", check.Address);
@@ -49,5 +49,5 @@ public sealed class RdsTokenTests
     [InlineData("rds.amazonaws.com", null)]
     [InlineData("eu-central-1.rds.amazonaws.com.example.com", null)]
     [InlineData("127.0.0.1", null)]
-    public void The_region_is_taken_from_the_name_of_an_RDS_endpoint(string host, string? region) => Assert.Equal(region, RdsToken.RegionOf(host));
+    public void The_region_is_taken_from_the_name_of_an_RDS_endpoint(string host, string? region) => Assert.Equal(region, RdsTokens.RegionOf(host));
 }

@@ -69,10 +69,11 @@ public sealed class MySqlEndpointTests
     {
         var flags = new StoreSettings { CaFile = "/ca.pem" };
         var options = Parse("mysql://u@tcp(h)/d?tls=skip-verify", flags);
-        Assert.Equal((MySqlTls.Verify, "/ca.pem"), (options.Tls, options.CaFile));
+        Assert.Equal((MySqlTls.Verify, "/ca.pem"), (options.Tls, options.Settings.CaFile));
         Assert.Equal(MySqlTls.SkipVerify, Parse("mysql://u@tcp(h)/d?tls=kine", flags with { SkipVerify = true }).Tls);
         options = Parse("mysql://", new StoreSettings { CertFile = "/c.pem", KeyFile = "/k.pem" });
-        Assert.Equal(("127.0.0.1", "root", "", "/c.pem", "/k.pem"), (options.Host, options.User, options.Socket, options.CertFile, options.KeyFile));
+        Assert.Equal(("127.0.0.1", "root", ""), (options.Host, options.User, options.Socket));
+        Assert.Equal(("/c.pem", "/k.pem"), (options.Settings.CertFile, options.Settings.KeyFile));
         Assert.Equal(MySqlTls.Off, Parse("mysql://u@tcp(h)/d", new StoreSettings { SkipVerify = true }).Tls);
     }
 

@@ -5,7 +5,6 @@ using Kine.Backends.MySql;
 using Kine.Backends.Stores;
 using Kine.Tests.Grpc;
 using Kine.Tests.Servers;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Kine.Tests.Stores.MySql;
 
@@ -103,7 +102,7 @@ public sealed class MySqlLoginTests : IAsyncLifetime
                 return password;
             },
         };
-        await using var store = new MySqlRevisionStore(options, NullLoggerFactory.Instance);
+        await using var store = new MySqlRevisionStore(options);
         await store.Open(default);
         (var token, var last) = await LogFiller.Fill(store, 1);
         var before = Volatile.Read(ref asked);

@@ -4,7 +4,6 @@ using Kine.Backends.MySql;
 using Kine.Backends.Stores;
 using Kine.Tests.Grpc;
 using Kine.Tests.Identity;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Kine.Tests.Stores.MySql;
 
@@ -103,7 +102,7 @@ public sealed class MySqlPasswordTests
                 return new(blocks ? Task.FromResult("geheim") : new TaskCompletionSource<string>().Task);
             },
         };
-        await using var store = new MySqlRevisionStore(options, NullLoggerFactory.Instance);
+        await using var store = new MySqlRevisionStore(options);
 
         var unavailable = await Assert.ThrowsAsync<StoreUnavailableException>(() => store.Open(default).WaitAsync(TimeSpan.FromMinutes(1)));
 

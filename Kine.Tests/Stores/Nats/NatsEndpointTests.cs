@@ -20,15 +20,18 @@ public class NatsEndpointTests
         { "nats://:4333", new() { Servers = ["nats://localhost:4333"] } },
         { "nats://[::1]:4333", new() { Servers = ["nats://[::1]:4333"] } },
         { "nats://[::1]/", new() { Servers = ["nats://[::1]:4222"] } },
-        { "nats://joe:p%40ss%3a@h:4222", new() { Servers = ["nats://h:4222"], User = "joe", Password = "p@ss:" } },
-        { "nats://t0ken@h", new() { Servers = ["nats://h:4222"], Token = "t0ken" } },
+        { "nats://joe:p%40ss%3a@h:4222", new() { Servers = ["nats://h:4222"], Auth = new() { Username = "joe", Password = "p@ss:" } } },
+        { "nats://t0ken@h", new() { Servers = ["nats://h:4222"], Auth = new() { Token = "t0ken" } } },
         {
             "nats://joe:pw@a:1?bucket=x&replicas=3,nats://b:2?bucket=ignored,nats://other:user@c:3",
-            new() { Servers = ["nats://a:1", "nats://b:2", "nats://c:3"], User = "joe", Password = "pw", Bucket = "x", Replicas = 3 }
+            new()
+            {
+                Servers = ["nats://a:1", "nats://b:2", "nats://c:3"], Auth = new() { Username = "joe", Password = "pw" }, Bucket = "x", Replicas = 3,
+            }
         },
         {
             "nats://h?noEmbed&dataDir=/d&dontListen&serverConfig=/c&stdoutLogging&revHistory=64&slowMethod=1m30s&credsFile=/etc/u.creds",
-            new() { Servers = ["nats://h:4222"], SlowMethod = TimeSpan.FromSeconds(90), CredentialsFile = "/etc/u.creds" }
+            new() { Servers = ["nats://h:4222"], SlowMethod = TimeSpan.FromSeconds(90), Auth = new() { CredsFile = "/etc/u.creds" } }
         },
         { "nats://h,tls://i:5", new() { Servers = ["nats://h:4222", "tls://i:5"] } },
     };
@@ -73,12 +76,13 @@ public class NatsEndpointTests
             {"url":"nats://a:1,tls://b","user":"joe","password":"pw","creds":"~/u.creds","cert":"/c","key":"/k","ca":"/ca","inbox_prefix":"_IN.me","jetstream_domain":"hub"}
             """);
         Assert.Equal(["nats://a:1", "tls://b:4222"], options.Servers);
-        Assert.Equal(("joe", "pw", "/c", "/k", "/ca"), (options.User, options.Password, options.CertFile, options.KeyFile, options.CaFile));
+        Assert.Equal(("joe", "pw"), (options.Auth.Username, options.Auth.Password));
+        Assert.Equal(("/c", "/k", "/ca"), (options.Tls.CertFile, options.Tls.KeyFile, options.Tls.CaFile));
         Assert.Equal(("_IN.me", "$JS.hub.API."), (options.InboxPrefix, options.ApiPrefix));
-        Assert.EndsWith("/u.creds", options.CredentialsFile);
-        Assert.DoesNotContain("~", options.CredentialsFile, StringComparison.Ordinal);
+        Assert.EndsWith("/u.creds", options.Auth.CredsFile);
+        Assert.DoesNotContain("~", options.Auth.CredsFile, StringComparison.Ordinal);
         Assert.Equal(Local, Context("""{"token":"t"}""").Servers);
-        Assert.Equal("/seed", Context("""{"nkey":"/seed","url":"nats://h"}""").SeedFile);
+        Assert.Equal("/seed", Context("""{"nkey":"/seed","url":"nats://h"}""").Auth.NKeyFile);
     }
 
     [Fact]
@@ -86,7 +90,8 @@ public class NatsEndpointTests
     {
         var settings = new StoreSettings { CaFile = "/flag/ca", CertFile = "/flag/c", KeyFile = "/flag/k", SkipVerify = true };
         var options = Context("""{"url":"nats://h","cert":"/c","key":"/k","ca":"/ca"}""", settings);
-        Assert.Equal(("/flag/ca", "/flag/c", "/flag/k", true), (options.CaFile, options.CertFile, options.KeyFile, options.SkipVerify));
+        var tls = options.Tls;
+        Assert.Equal(("/flag/ca", "/flag/c", "/flag/k", true), (tls.CaFile, tls.CertFile, tls.KeyFile, tls.InsecureSkipVerify));
     }
 
     [Theory]

@@ -1,9 +1,13 @@
 namespace Kine.Backends.Nats;
 
-/// <summary>How far one scan of metadata has come.</summary>
-internal sealed class MetadataScan(RecordId after, long toRevision, int maxRecords, MetadataVisitor visit)
+/// <summary>Gets a live record of a scan; false when no more are wanted.</summary>
+internal delegate bool RecordVisitor(LogMessage message, in StoredRecord record);
+
+/// <summary>How far one scan of records has come.</summary>
+internal sealed class LogScan(RecordId after, long toRevision, int maxRecords, RecordVisitor visit)
 {
-    private int _left = maxRecords;
+    /// <summary>Records that may still be visited.</summary>
+    public int Left { get; private set; } = maxRecords;
 
     /// <summary>Everything up to here was visited or passed over.</summary>
     public RecordId Position { get; private set; } = after;
@@ -17,20 +21,8 @@ internal sealed class MetadataScan(RecordId after, long toRevision, int maxRecor
     /// <summary>True when the answer stands: some were visited, or all that is left is past the end.</summary>
     public bool Over => Full || Last is not null;
 
-    /// <summary>False when keys stand in the payload, which is not at hand.</summary>
-    public bool CanVisit(RecordMessage headers)
-    {
-        var reader = headers.Records();
-        while (reader.TryRead(out var record))
-        {
-            if (record.KeyInPayload > 0)
-                return false;
-        }
-        return true;
-    }
-
     /// <summary>Visits the live records of a message; false when the scan is over.</summary>
-    public bool Visit(in MessageEntry entry, RecordMessage message)
+    public bool Visit(in MessageEntry entry, LogMessage message)
     {
         var reader = message.Records();
         for (var place = 0; reader.TryRead(out var record); place++)
@@ -38,13 +30,12 @@ internal sealed class MetadataScan(RecordId after, long toRevision, int maxRecor
             if (entry.IsDead(place) || record.Id.CompareTo(Position) <= 0)
                 continue;
 
-            if (record.Metadata.Revision > toRevision || _left == 0)
-            {
-                Full = true;
+            Full |= record.Metadata.Revision > toRevision || Left == 0;
+            if (Full)
                 return false;
-            }
-            visit(in record.Metadata, message.Key(record));
-            _left--;
+
+            Full = !visit(message, record);
+            Left--;
             Last = Position = record.Id;
         }
         if (entry.Last.CompareTo(Position) > 0)

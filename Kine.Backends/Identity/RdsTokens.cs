@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Amazon.Runtime;
+using Amazon.Runtime.Credentials;
 using Amazon.Runtime.Internal;
 using Amazon.Runtime.Internal.Auth;
 using Amazon.Runtime.Internal.Util;
@@ -8,27 +9,35 @@ using Amazon.Runtime.Internal.Util;
 namespace Kine.Backends.Identity;
 
 /// <summary>
-/// A token of RDS' IAM database authentication: a GET of <c>https://host:port/?Action=connect&amp;DBUser=user</c>, signed into its query for the service
+/// Tokens of RDS' IAM database authentication. Each is a GET of <c>https://host:port/?Action=connect&amp;DBUser=user</c>, signed into its query for the service
 /// <c>rds-db</c> (AWS Signature Version 4), without the scheme.
 /// </summary>
-internal static partial class RdsToken
+internal sealed partial class RdsTokens(TimeProvider time)
 {
     private const string Service = "rds-db";
 
     // Fixed by RDS; a signature that asks for more is refused.
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(15);
 
-    /// <summary>Signs a token now. Due for renewal at once: signing costs nothing, and every log-in gets the longest life.</summary>
-    public static async Task<IdentityToken> Create(
-        AwsCredentialChain chain, string host, int port, string user, TimeProvider time, CancellationToken cancellationToken)
+    // The SDK's default chain: variables, web identity (IRSA), shared profile, the container's endpoint (ECS, EKS Pod Identity), the machine's metadata
+    // service. The SDK keeps what it found and renews credentials that expire.
+    private readonly DefaultAWSCredentialsIdentityResolver _credentials = new();
+
+    /// <summary>
+    /// Signs a token now. Due for renewal at once: signing costs nothing, and every log-in gets the longest life. Throws the SDK's exceptions.
+    /// </summary>
+    public async Task<IdentityToken> Create(string host, int port, string user, CancellationToken cancellationToken)
     {
-        (var keys, var keysExpire) = await chain.Find(cancellationToken).ConfigureAwait(false);
-        var region = RegionOf(host) ?? AwsCredentialChain.Region
+        var found = await _credentials.ResolveIdentityAsync(null, cancellationToken).ConfigureAwait(false);
+        var keys = await found.GetCredentialsAsync().ConfigureAwait(false);
+        var region = RegionOf(host) ?? FallbackRegionFactory.GetRegionEndpoint(includeInstanceMetadata: true)?.SystemName
             ?? throw new StoreUnavailableException($"the region is unknown: {host} does not name it, and neither do AWS_REGION, the profile or the machine's metadata");
         var now = time.GetUtcNow();
         var expires = now + Lifetime;
-        var token = Sign(keys, region, host, port, user, now);
-        return new IdentityToken(token, keysExpire < expires ? keysExpire.Value : expires, now);
+        if (found is RefreshingAWSCredentials { Expiration: { } ofKeys } && ofKeys.ToUniversalTime() < expires)
+            expires = ofKeys.ToUniversalTime();
+
+        return new IdentityToken(Sign(keys, region, host, port, user, now), expires, now);
     }
 
     /// <summary>The region in the name of an RDS endpoint; null for any other host.</summary>
