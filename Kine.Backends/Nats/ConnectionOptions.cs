@@ -1,3 +1,6 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using Kine.Backends.Tls;
 using NATS.Client.Core;
 using NATS.NKeys;
 
@@ -55,21 +58,45 @@ internal static class ConnectionOptions
 
     private static NatsTlsOpts Tls(NatsOptions options)
     {
-        string?[] files = [options.CaFile, options.CertFile, options.KeyFile];
+        string?[] files = [options.CertFile, options.KeyFile];
         foreach (var file in files)
         {
             if (file is not null)
                 Read(file);
         }
 
+        var trust = Trust(options.CaFile);
+        var asked = options.SkipVerify || options.CaFile is not null || options.CertFile is not null
+            || options.Servers.Any(server => server.StartsWith("tls:", StringComparison.Ordinal));
         return new NatsTlsOpts
         {
-            CaFile = options.CaFile,
             CertFile = options.CertFile,
             KeyFile = options.KeyFile,
             InsecureSkipVerify = options.SkipVerify,
-            Mode = options.SkipVerify ? TlsMode.Require : TlsMode.Auto,
+            Mode = asked ? TlsMode.Require : TlsMode.Prefer,
+            ConfigureClientAuthentication = options.SkipVerify ? null : Check,
         };
+
+        ValueTask Check(SslClientAuthenticationOptions client)
+        {
+            client.RemoteCertificateValidationCallback = trust.Check(client.TargetHost);
+            return default;
+        }
+    }
+
+    private static CertificateTrust Trust(string? caFile)
+    {
+        if (caFile is null)
+            return new CertificateTrust(null, CertificateTrust.ServerUsage);
+
+        try
+        {
+            return CertificateTrust.Parse(Read(caFile), caFile, CertificateTrust.ServerUsage);
+        }
+        catch (CryptographicException error)
+        {
+            throw Refused($"{caFile} cannot be used: {error.Message}");
+        }
     }
 
     private static string Read(string file)
