@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Kine.Backends.Endpoints;
+using Kine.Backends.Tls;
 
 namespace Kine.Backends.MySql;
 
@@ -13,32 +14,17 @@ internal sealed class ServerCertificate(MySqlOptions options)
     /// <summary>True when the certificate is the named server's, by one of the authorities. Throws <see cref="LoginRefusedException"/> with the reason otherwise.</summary>
     public bool Check(object sender, X509Certificate? certificate, X509Chain? sent, SslPolicyErrors errors)
     {
-        if (certificate is null || (errors & SslPolicyErrors.RemoteCertificateNotAvailable) != 0)
+        if (certificate is not X509Certificate2 shown)
             throw new LoginRefusedException("the server shows no certificate");
 
-        if ((errors & SslPolicyErrors.RemoteCertificateNameMismatch) != 0)
-            throw new LoginRefusedException($"the server's certificate ({certificate.Subject}) is not for {options.Host}");
+        CertificateTrust? trust = null;
+        if (_files.CaFile.Length > 0)
+            Load(() => trust = CertificateTrust.Read(_files.CaFile, CertificateTrust.ServerUsage), _files.CaFile);
 
-        if (_files.CaFile.Length == 0)
-        {
-            return (errors & SslPolicyErrors.RemoteCertificateChainErrors) == 0
-                ? true
-                : throw new LoginRefusedException($"the server's certificate ({certificate.Subject}) is not by an authority that this system trusts");
-        }
-
-        using var chain = new X509Chain();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        chain.ChainPolicy.ApplicationPolicy.Add(new Oid("1.3.6.1.5.5.7.3.1")); // server authentication
-        Load(() => chain.ChainPolicy.CustomTrustStore.ImportFromPemFile(_files.CaFile), _files.CaFile);
-        foreach (var element in sent is null ? [] : sent.ChainElements.ToArray())
-            chain.ChainPolicy.ExtraStore.Add(element.Certificate);
-
-        using var leaf = X509CertificateLoader.LoadCertificate(certificate.GetRawCertData());
-        return chain.Build(leaf)
-            ? true
-            : throw new LoginRefusedException(
-                $"the server's certificate ({certificate.Subject}) is not by an authority in {_files.CaFile}");
+        trust ??= new CertificateTrust(null, CertificateTrust.ServerUsage);
+        return trust.Refusal(shown, sent, options.Host) is { } reason
+            ? throw new LoginRefusedException($"the server's certificate ({shown.Subject}) {reason}")
+            : true;
     }
 
     /// <summary>Adds the client's certificate.</summary>

@@ -1,3 +1,6 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using Kine.Backends.Tls;
 using NATS.Client.Core;
 using NATS.NKeys;
 
@@ -17,7 +20,7 @@ internal static class ConnectionOptions
     {
         Name = $"kine bucket {options.Bucket}",
         AuthOpts = LogIn(options.Auth),
-        TlsOpts = Readable(options.Tls),
+        TlsOpts = Checked(options),
         InboxPrefix = options.InboxPrefix ?? "_INBOX",
         ConnectTimeout = options.Timeout < LongestConnect ? options.Timeout : LongestConnect,
         RequestTimeout = options.Timeout,
@@ -52,16 +55,43 @@ internal static class ConnectionOptions
         return logIn;
     }
 
-    private static NatsTlsOpts Readable(NatsTlsOpts tls)
+    private static NatsTlsOpts Checked(NatsOptions options)
     {
-        string?[] files = [tls.CaFile, tls.CertFile, tls.KeyFile];
+        var tls = options.Tls;
+        string?[] files = [tls.CertFile, tls.KeyFile];
         foreach (var file in files)
         {
             if (file is not null)
                 Read(file);
         }
 
-        return tls;
+        if (tls.InsecureSkipVerify)
+            return tls;
+
+        var trust = Trust(tls.CaFile);
+        var asked = tls.CaFile is not null || tls.CertFile is not null || options.Servers.Any(server => server.StartsWith("tls:", StringComparison.Ordinal));
+        return tls with { CaFile = null, Mode = asked ? TlsMode.Require : TlsMode.Prefer, ConfigureClientAuthentication = Check };
+
+        ValueTask Check(SslClientAuthenticationOptions client)
+        {
+            client.RemoteCertificateValidationCallback = trust.Check(client.TargetHost);
+            return default;
+        }
+    }
+
+    private static CertificateTrust Trust(string? caFile)
+    {
+        if (caFile is null)
+            return new CertificateTrust(null, CertificateTrust.ServerUsage);
+
+        try
+        {
+            return CertificateTrust.Parse(Read(caFile), caFile, CertificateTrust.ServerUsage);
+        }
+        catch (CryptographicException error)
+        {
+            throw Refused($"{caFile} cannot be used: {error.Message}");
+        }
     }
 
     private static string Read(string file)

@@ -5,5 +5,8 @@ namespace Kine.Backends.Postgres;
 /// <param name="Port">TCP port, or the number in the socket's name.</param>
 public readonly record struct PostgresHost(string Name, int Port)
 {
+    /// <summary>True for a Unix socket, which knows nothing of TCP's settings.</summary>
+    public bool IsSocket => Name.StartsWith('/') || Name.StartsWith('@');
+
     public override string ToString() => Name.Contains(':') ? $"[{Name}]:{Port}" : $"{Name}:{Port}";
 }

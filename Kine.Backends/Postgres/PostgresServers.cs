@@ -1,7 +1,9 @@
 using System.Data.Common;
 using System.Diagnostics;
+using System.Net.Security;
 using Kine.Backends.Identity;
 using Kine.Backends.Sql;
+using Kine.Backends.Tls;
 using Npgsql;
 
 namespace Kine.Backends.Postgres;
@@ -168,9 +170,22 @@ internal sealed class PostgresServers : ISqlServer
                 static _ => throw new NotSupportedException(OnlyAsync),
                 (_, cancellation) => new(PasswordRequest.Ask(given => provider(host, given), Options.ConnectTimeout, host.ToString(), cancellation)));
         }
+        if (Options.Connection.SslMode is SslMode.VerifyCA or SslMode.VerifyFull)
+            builder.UseSslClientAuthenticationOptionsCallback(client => Verify(client, host));
+
         // All types used are built in, with fixed numbers.
         builder.ConfigureTypeLoading(static loading => loading.EnableTypeLoading(false));
         return builder.Build();
+    }
+
+    // Npgsql's own check refuses an authority that is no root. The file is read for each connection, so that a renewed one counts.
+    private void Verify(SslClientAuthenticationOptions client, PostgresHost host)
+    {
+        var trust = Options.Connection.RootCertificate is { } file
+            ? CertificateTrust.Read(file, CertificateTrust.ServerUsage)
+            : new CertificateTrust(null, CertificateTrust.ServerUsage);
+        client.CertificateChainPolicy = CertificateTrust.NoPathOfItsOwn;
+        client.RemoteCertificateValidationCallback = trust.Check(Options.Connection.SslMode == SslMode.VerifyFull ? host.Name : null);
     }
 
     // First round trip of each new physical connection.
@@ -227,9 +242,11 @@ internal sealed class PostgresServers : ISqlServer
         MaxAutoPrepare = prepare ? MaxPrepared : 0,
         AutoPrepareMinUsages = 2,
         Enlist = false,
-        TcpKeepAlive = true,
-        TcpKeepAliveTime = 10,
-        TcpKeepAliveInterval = 5,
+        SslMode = Options.Connection.SslMode is SslMode.VerifyCA or SslMode.VerifyFull ? SslMode.Require : Options.Connection.SslMode,
+        RootCertificate = null, // see Verify
+        TcpKeepAlive = !host.IsSocket,
+        TcpKeepAliveTime = host.IsSocket ? 0 : 10,
+        TcpKeepAliveInterval = host.IsSocket ? 0 : 5,
         ReadBufferSize = BufferBytes,
         WriteBufferSize = BufferBytes,
     };

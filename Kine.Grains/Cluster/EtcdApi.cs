@@ -60,13 +60,14 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
     public async IAsyncEnumerable<RangeStreamResponse> RangeStream(RangeRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         RangeRules.Check(request);
-        if (!RangeRules.IsKeyOrder(request))
+        if (request.SortOrder != RangeRequest.Types.SortOrder.None && !RangeRules.IsKeyOrder(request))
             throw EtcdErrors.Unimplemented("RangeStream does not support custom sort orders");
 
         if (RangeRules.HasFilters(request))
             throw EtcdErrors.Unimplemented("RangeStream does not support revision filters");
 
         var next = request.Clone();
+        next.SortTarget = RangeRequest.Types.SortTarget.Key; // without an order another target means nothing here, as in etcd 3.7
         var left = request.Limit > 0 ? request.Limit : long.MaxValue;
         var chunkKeys = request.CountOnly ? left : FirstChunkKeys;
         long revision = 0;

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Kine.Host.Grpc;
@@ -13,6 +14,7 @@ internal static class GrpcHosting
 {
     // Far above what any client opens, and low enough to bound what one connection can ask for.
     private const int MaxStreamsPerConnection = 20_000;
+    private const int Backlog = 4096; // connections that wait to be accepted; Linux' own most
     private const int ConnectionWindow = 8 * 1024 * 1024; // bytes a client may send ahead, over all streams
     private const int StreamWindow = 1024 * 1024; // bytes
 
@@ -30,6 +32,8 @@ internal static class GrpcHosting
         var services = builder.Services;
         var kestrel = services.Last(service => service.ServiceType == typeof(IServer)).ImplementationType!;
         services
+            .Configure<SocketTransportOptions>(sockets => sockets.Backlog = Backlog)
+            .AddSingleton<IConnectionListenerFactory>(provider => new LimitedListenerFactory(ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider)))
             .AddSingleton(kestrel)
             .AddSingleton<HealthServiceImpl>()
             .AddSingleton(provider => new ClientListener(

@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Kine.Backends.Tls;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Kine.Host.Grpc;
@@ -21,7 +22,7 @@ internal sealed class ServerTls
     private readonly Lock _lock = new(); // guards the three below
     private SslServerAuthenticationOptions _options;
     private long _lookedAt;
-    private FileTimes _times;
+    private Files _files;
 
     /// <summary>Loads the files.</summary>
     /// <param name="certificateFile">PEM: the server's certificate, then the ones above it.</param>
@@ -38,8 +39,8 @@ internal sealed class ServerTls
         _trustedCaFile = trustedCaFile;
         _time = time;
         _warn = warn;
-        _times = ReadTimes();
-        _options = Load();
+        _files = Read();
+        _options = Load(_files);
         _lookedAt = time.GetTimestamp();
     }
 
@@ -53,9 +54,7 @@ internal sealed class ServerTls
             if (_time.GetElapsedTime(_lookedAt) >= LookInterval)
             {
                 _lookedAt = _time.GetTimestamp();
-                var times = ReadTimes();
-                if (times != _times)
-                    Renew(times);
+                Renew();
             }
 
             // Kestrel writes the protocols into what it gets.
@@ -64,17 +63,22 @@ internal sealed class ServerTls
                 ServerCertificateContext = _options.ServerCertificateContext,
                 ClientCertificateRequired = _options.ClientCertificateRequired,
                 CertificateChainPolicy = _options.CertificateChainPolicy,
+                RemoteCertificateValidationCallback = _options.RemoteCertificateValidationCallback,
                 CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
             };
         }
     }
 
-    private void Renew(FileTimes times)
+    private void Renew()
     {
         try
         {
-            _options = Load();
-            _times = times;
+            var files = Read();
+            if (files == _files)
+                return;
+
+            _options = Load(files);
+            _files = files;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
         {
@@ -82,34 +86,30 @@ internal sealed class ServerTls
         }
     }
 
-    private FileTimes ReadTimes() => new(
-        File.GetLastWriteTimeUtc(_certificateFile),
-        File.GetLastWriteTimeUtc(_keyFile),
-        _trustedCaFile is null ? default : File.GetLastWriteTimeUtc(_trustedCaFile));
+    // Their content tells of a change: times do not where a file is reached over links, as those of a Kubernetes Secret are.
+    private Files Read() => new(
+        File.ReadAllText(_certificateFile), File.ReadAllText(_keyFile), _trustedCaFile is null ? null : File.ReadAllText(_trustedCaFile));
 
-    private SslServerAuthenticationOptions Load()
+    private SslServerAuthenticationOptions Load(Files files)
     {
-        var certificate = X509Certificate2.CreateFromPemFile(_certificateFile, _keyFile);
+        var certificate = X509Certificate2.CreateFromPem(files.Certificate, files.Key);
         var chain = new X509Certificate2Collection();
-        chain.ImportFromPemFile(_certificateFile);
+        chain.ImportFromPem(files.Certificate);
         var options = new SslServerAuthenticationOptions
         {
             ServerCertificateContext = SslStreamCertificateContext.Create(certificate, chain, offline: true),
         };
-        if (_trustedCaFile is not null)
+        if (files.TrustedCa is not null)
         {
-            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            policy.CustomTrustStore.ImportFromPemFile(_trustedCaFile);
-            if (policy.CustomTrustStore.Count == 0)
-                throw new CryptographicException($"{_trustedCaFile} holds no certificate");
-            // A client's certificate has to say that it is for clients, as Go asks for too.
-            policy.ApplicationPolicy.Add(new Oid("1.3.6.1.5.5.7.3.2"));
+            var trust = CertificateTrust.Parse(files.TrustedCa, _trustedCaFile!, CertificateTrust.ClientUsage);
             options.ClientCertificateRequired = true;
-            options.CertificateChainPolicy = policy;
+            options.CertificateChainPolicy = CertificateTrust.NoPathOfItsOwn;
+            options.RemoteCertificateValidationCallback = (_, shown, sent, _) =>
+                shown is X509Certificate2 client && trust.Refusal(client, sent, host: null) is null;
         }
 
         return options;
     }
 
-    private readonly record struct FileTimes(DateTime Certificate, DateTime Key, DateTime TrustedCa);
+    private sealed record Files(string Certificate, string Key, string? TrustedCa);
 }

@@ -6,10 +6,6 @@ namespace Kine.Host.Metrics;
 /// <summary>The process' own figures, under the names every Prometheus client library gives them.</summary>
 internal static class ProcessMetrics
 {
-    private const string Descriptors = "/proc/self/fd";
-    private const string Limits = "/proc/self/limits";
-    private const string DescriptorLimit = "Max open files";
-
     /// <summary>Adds the instruments.</summary>
     public static void Add(Meter meter)
     {
@@ -21,8 +17,8 @@ internal static class ProcessMetrics
         meter.CreateObservableGauge("process_start_time_seconds", () => start, null, "Start, in seconds since 1970.");
         if (OperatingSystem.IsLinux())
         {
-            meter.CreateObservableGauge("process_open_fds", () => Directory.GetFileSystemEntries(Descriptors).Length, null, "Open file descriptors.");
-            meter.CreateObservableGauge("process_max_fds", MaxDescriptors, null, "Most file descriptors the process may open.");
+            meter.CreateObservableGauge("process_open_fds", () => ProcessLimits.OpenDescriptors, null, "Open file descriptors.");
+            meter.CreateObservableGauge("process_max_fds", () => ProcessLimits.MaxDescriptors ?? double.PositiveInfinity, null, "Most file descriptors the process may open.");
         }
     }
 
@@ -30,13 +26,5 @@ internal static class ProcessMetrics
     {
         using var process = Process.GetCurrentProcess();
         return figure(process);
-    }
-
-    // "Max open files            1024                 4096                 files": the soft limit comes first.
-    private static double MaxDescriptors()
-    {
-        var line = File.ReadLines(Limits).First(l => l.StartsWith(DescriptorLimit, StringComparison.Ordinal));
-        var soft = line[DescriptorLimit.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
-        return soft == "unlimited" ? double.PositiveInfinity : double.Parse(soft);
     }
 }

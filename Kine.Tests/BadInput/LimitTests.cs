@@ -76,6 +76,37 @@ public sealed class LimitTests : IAsyncLifetime
         await _server.IsFine();
     }
 
+    [Theory]
+    [InlineData(RangeRequest.Types.SortOrder.None, RangeRequest.Types.SortTarget.Create, true)]
+    [InlineData(RangeRequest.Types.SortOrder.Ascend, RangeRequest.Types.SortTarget.Key, true)]
+    [InlineData(RangeRequest.Types.SortOrder.Descend, RangeRequest.Types.SortTarget.Key, false)]
+    [InlineData(RangeRequest.Types.SortOrder.Ascend, RangeRequest.Types.SortTarget.Create, false)]
+    public async Task A_streamed_range_goes_by_key_and_refuses_what_asks_for_another_order(
+        RangeRequest.Types.SortOrder order, RangeRequest.Types.SortTarget target, bool taken)
+    {
+        foreach (var key in (string[])["b", "a"])
+            await _server.Channel.Put(new PutRequest { Key = ByteString.CopyFromUtf8(key) });
+
+        var request = new RangeRequest { Key = ByteString.CopyFromUtf8("a"), RangeEnd = ByteString.CopyFromUtf8("c"), SortOrder = order, SortTarget = target };
+        if (taken)
+        {
+            Assert.Equal(["a", "b"], await Keys());
+            return;
+        }
+
+        var error = await Assert.ThrowsAsync<RpcError>(Keys);
+        Assert.Equal((StatusCode.Unimplemented, "RangeStream does not support custom sort orders"), (error.Code, error.Status));
+
+        async Task<List<string>> Keys()
+        {
+            var keys = new List<string>();
+            await foreach (var chunk in _server.Channel.ServerStream<RangeStreamResponse>(EtcdMethods.RangeStream, request))
+                keys.AddRange(chunk.RangeResponse.Kvs.Select(kv => kv.Key.ToStringUtf8()));
+
+            return keys;
+        }
+    }
+
     [Fact]
     public async Task A_fragmented_watch_splits_what_is_too_large_for_one_reply_and_others_do_not()
     {

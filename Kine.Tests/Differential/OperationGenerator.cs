@@ -52,14 +52,19 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
         return request;
     }
 
-    // RangeStream takes no other order than by key and no filters; all its chunks together are Range's reply.
+    // RangeStream takes no other order than by key and no filters; all its chunks together are Range's reply. Without an order it takes any target, too, and
+    // goes by key all the same.
     private CompoundOperation RangeStream()
     {
         var request = NewRange();
         request.SortTarget = RangeRequest.Types.SortTarget.Key;
         request.SortOrder = view.Pick(RangeRequest.Types.SortOrder.None, RangeRequest.Types.SortOrder.Ascend);
         request.MinModRevision = request.MaxModRevision = request.MinCreateRevision = request.MaxCreateRevision = 0;
-        return new CompoundOperation($"RangeStream {MessageText.Of(request)}", async side =>
+        var streamed = request.Clone();
+        if (request.SortOrder == RangeRequest.Types.SortOrder.None && view.Chance(0.3))
+            streamed.SortTarget = (RangeRequest.Types.SortTarget)view.Random.Next(5);
+
+        return new CompoundOperation($"RangeStream {MessageText.Of(streamed)}", async side =>
         {
             if (!side.HasRangeStream)
             {
@@ -67,7 +72,7 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
                 return Answer.From(reply, MessageText.Of(reply));
             }
             var whole = new RangeResponse();
-            await foreach (var chunk in side.Channel.ServerStream<RangeStreamResponse>(EtcdMethods.RangeStream, request))
+            await foreach (var chunk in side.Channel.ServerStream<RangeStreamResponse>(EtcdMethods.RangeStream, streamed))
             {
                 if (whole.Header is not null)
                     throw new RpcError(StatusCode.Internal, "a chunk after the one with the header");

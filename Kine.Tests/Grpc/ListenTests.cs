@@ -158,6 +158,58 @@ public sealed class ListenTests : IDisposable
             (await tls.Callback.OnConnection(null!)).ServerCertificateContext!.TargetCertificate.Thumbprint;
     }
 
+    [Fact]
+    public async Task A_certificate_behind_the_links_of_a_Kubernetes_Secret_is_renewed()
+    {
+        using var ca = new TestCa(_folder.FullName);
+        Put("first");
+        Link("first", "tls.crt", "tls.key");
+        var time = new ManualTime();
+        var (certificateFile, keyFile) = (Path.Combine(_folder.FullName, "tls.crt"), Path.Combine(_folder.FullName, "tls.key"));
+        var tls = new ServerTls(certificateFile, keyFile, null, time, _ => Assert.Fail("the renewed files are fine"));
+        var first = (await tls.Callback.OnConnection(null!)).ServerCertificateContext!.TargetCertificate.Thumbprint;
+
+        Put("second");
+        Link("second");
+        time.Advance(TimeSpan.FromSeconds(6));
+
+        Assert.NotEqual(first, (await tls.Callback.OnConnection(null!)).ServerCertificateContext!.TargetCertificate.Thumbprint);
+
+        // As the kubelet does: the files are links over one that is replaced as a whole.
+        void Put(string version)
+        {
+            var (certificate, key) = ca.Issue("server", serverAuth: true);
+            var folder = _folder.CreateSubdirectory(version);
+            File.Move(certificate, Path.Combine(folder.FullName, "tls.crt"));
+            File.Move(key, Path.Combine(folder.FullName, "tls.key"));
+        }
+
+        void Link(string version, params string[] files)
+        {
+            var data = Path.Combine(_folder.FullName, "..data");
+            if (Directory.Exists(data))
+                Directory.Delete(data);
+
+            File.CreateSymbolicLink(data, version);
+            foreach (var file in files)
+                File.CreateSymbolicLink(Path.Combine(_folder.FullName, file), Path.Combine("..data", file));
+        }
+    }
+
+    [Fact]
+    public async Task A_CA_file_of_nothing_but_the_issuing_intermediate_lets_its_clients_in()
+    {
+        using var root = new TestCa(_folder.FullName);
+        using var intermediate = new TestCa(_folder.CreateSubdirectory("intermediate").FullName, root);
+        var (certificate, key) = root.Issue("server", serverAuth: true);
+        await using var server = await TestServer.Start(
+            TestServer.Options with { ServerCertFile = certificate, ServerKeyFile = key, TrustedCaFile = intermediate.File });
+        using var handler = new SocketsHttpHandler { SslOptions = root.ClientOptions(intermediate.IssueLoaded("client")) };
+        using var client = new GrpcClient(new Uri($"https://localhost:{server.Server.Port}"), handler);
+
+        Assert.Equal(StatusCode.OK, (await client.Call(ListenTests.Put, Request)).Status);
+    }
+
     [Theory]
     [InlineData("missing.crt", "missing.key", "", "the TLS files of the listener cannot be used")]
     [InlineData("missing.crt", "", "", "--server-cert-file and --server-key-file are only of use together")]

@@ -13,14 +13,26 @@ internal sealed class TestCa : IDisposable
     private readonly string _folder;
     private readonly X509Certificate2 _root;
 
-    public TestCa(string folder)
+    /// <summary>Makes one.</summary>
+    /// <param name="folder">Its folder.</param>
+    /// <param name="parent">Who signs its certificate; null = itself.</param>
+    public TestCa(string folder, TestCa? parent = null)
     {
         _folder = folder;
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN=test ca {Guid.NewGuid():N}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, true));
-        _root = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(1));
+        if (parent is null)
+        {
+            _root = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(1));
+        }
+        else
+        {
+            using var signed = request.Create(parent._root, parent._root.NotBefore, parent._root.NotAfter, RandomNumberGenerator.GetBytes(8));
+            _root = signed.CopyWithPrivateKey(key);
+        }
+
         File = Path.Combine(folder, "ca.crt");
         System.IO.File.WriteAllText(File, _root.ExportCertificatePem());
     }

@@ -11,7 +11,7 @@ public class RoomTests
     [Fact]
     public void Stores_see_the_contract_and_not_each_other() => Check(
         typeof(IRevisionStore).Assembly,
-        new RoomOrder("Kine.Backends", ".", "Upstream", "Endpoints", "Identity", "Sql", "Memory MySql Nats Postgres Sqlite", "Stores"));
+        new RoomOrder("Kine.Backends", ".", "Upstream", "Endpoints", "Tls", "Identity", "Sql", "Memory MySql Nats Postgres Sqlite", "Stores"));
 
     [Fact]
     public void Rooms_of_the_keyspace_do_not_look_back() => Check(

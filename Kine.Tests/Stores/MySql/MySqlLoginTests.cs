@@ -13,6 +13,7 @@ public sealed class MySqlLoginTests : IAsyncLifetime
 {
     private readonly Servers.TempFolder _folder = new();
     private readonly TestCa _ca;
+    private readonly TestCa _issuing; // an intermediate, whose certificate the server does not send
     private readonly MariaDbServer _server;
 
     public MySqlLoginTests()
@@ -21,7 +22,8 @@ public sealed class MySqlLoginTests : IAsyncLifetime
             File.SetUnixFileMode(_folder.FullName, (UnixFileMode)0b111_101_101);
 
         _ca = new TestCa(_folder.FullName);
-        (var certificate, var key) = _ca.Issue("server", serverAuth: true);
+        _issuing = new TestCa(Directory.CreateDirectory(_folder["issuing"]).FullName, _ca);
+        (var certificate, var key) = _issuing.Issue("server", serverAuth: true);
         _server = new MariaDbServer($"--ssl-ca={_ca.File}", $"--ssl-cert={certificate}", $"--ssl-key={key}", "--plugin-load-add=auth_ed25519");
     }
 
@@ -41,6 +43,7 @@ public sealed class MySqlLoginTests : IAsyncLifetime
     public async Task DisposeAsync()
     {
         await _server.DisposeAsync();
+        _issuing.Dispose();
         _ca.Dispose();
         _folder.Dispose();
     }
@@ -51,7 +54,7 @@ public sealed class MySqlLoginTests : IAsyncLifetime
         (var certificate, var key) = _ca.Issue("client", serverAuth: false);
         using var otherFolder = new Servers.TempFolder();
         using var otherCa = new TestCa(otherFolder.FullName);
-        var trusted = new StoreSettings { CaFile = _ca.File };
+        var trusted = new StoreSettings { CaFile = _issuing.File };
         var tcp = string.Create(CultureInfo.InvariantCulture, $"tcp(localhost:{_server.Port})");
         var byAddress = string.Create(CultureInfo.InvariantCulture, $"tcp(127.0.0.1:{_server.Port})");
 
@@ -71,6 +74,7 @@ public sealed class MySqlLoginTests : IAsyncLifetime
         await IsRefused($"native:pässwörd's\\@{tcp}", parameters: "?allowNativePasswords=false");
         // The certificate is this CA's, and for localhost only.
         await IsRefused($"tls:geheim@{tcp}", trusted with { CaFile = otherCa.File });
+        await IsRefused($"tls:geheim@{tcp}", trusted with { CaFile = _ca.File });
         await IsRefused($"tls:geheim@{tcp}", parameters: "?tls=true");
         await IsRefused($"tls:geheim@{byAddress}", trusted);
         await IsRefused($"tls:geheim@{tcp}", trusted with { CaFile = _folder["not-there.pem"] });

@@ -101,15 +101,17 @@ public sealed class NatsLogInTests
         using var authority = new TestCa(folder.FullName);
         using var otherFolder = new Servers.TempFolder();
         using var other = new TestCa(otherFolder.FullName);
-        (var certificate, var key) = authority.Issue("server", serverAuth: true);
+        using var issuing = new TestCa(Directory.CreateDirectory(folder["issuing"]).FullName, authority); // its certificate is not sent
+        (var certificate, var key) = issuing.Issue("server", serverAuth: true);
         (var clientCertificate, var clientKey) = authority.Issue("client", serverAuth: false);
         await using var server = new NatsServer($"tls {{ cert_file: \"{certificate}\", key_file: \"{key}\", ca_file: \"{authority.File}\", verify: true }}");
         await server.Start();
         var endpoint = server.NewEndpoint().Replace("127.0.0.1", "localhost", StringComparison.Ordinal);
-        var settings = new StoreSettings { CaFile = authority.File, CertFile = clientCertificate, KeyFile = clientKey };
+        var settings = new StoreSettings { CaFile = issuing.File, CertFile = clientCertificate, KeyFile = clientKey };
         await Works(endpoint, settings);
         await Works(endpoint, settings with { CaFile = "", SkipVerify = true });
         await Refused(settings with { CaFile = other.File });
+        await Refused(settings with { CaFile = authority.File });
         await Refused(settings with { CertFile = "", KeyFile = "" });
         await Refused(settings with { CaFile = "/not/there" });
 
