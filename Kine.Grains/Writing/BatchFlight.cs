@@ -9,7 +9,8 @@ namespace Kine.Grains.Writing;
 /// The one batch that is at the store, and what follows from its outcome. The loop's alone.
 /// <code>
 /// Start -> append -> durable         published: view, watches, followers; then answered
-///                 -> not appended    what was evaluated on top is undone, then the batch; both are answered "timed out"
+///                 -> not appended    what was evaluated on top is undone, then the batch; both are evaluated again and sent once more, or answered
+///                                    "timed out" when they were, or are too old
 ///                 -> no answer       resolved, however long that takes: durable or not appended. After 7 s its callers are answered "timed out"
 ///                 -> refused         the writer ends
 /// </code>
@@ -22,6 +23,7 @@ internal sealed class BatchFlight(
     private WriteBatch? _batch;
     private Task<AppendResult>? _outcome;
     private Task<AppendResult>? _resolving;
+    private long _sentAt; // the first time
 
     /// <summary>True until the batch's outcome was dealt with.</summary>
     public bool IsUnderWay => _outcome is not null;
@@ -36,6 +38,7 @@ internal sealed class BatchFlight(
     public void Start(WriteBatch batch)
     {
         _batch = batch;
+        _sentAt = batch.FirstSentAt ?? time.GetTimestamp();
         WaitFor(batch.Writes ? tenure.Append(batch.Append) : tenure.IsProven ? ProvenBatch : Prove());
     }
 
@@ -78,7 +81,8 @@ internal sealed class BatchFlight(
     {
         try
         {
-            return await _resolving!.WaitAsync(options.RequestTimeout, time);
+            var left = options.RequestTimeout - time.GetElapsedTime(_sentAt);
+            return await _resolving!.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, time);
         }
         catch (TimeoutException)
         {
@@ -94,8 +98,8 @@ internal sealed class BatchFlight(
                 Publish(batch);
                 break;
             case AppendOutcome.NotAppended:
-                log.LogWarning(result.Error, "An append did not happen; its writes are refused");
-                TakeBack(batch, EtcdErrors.TimedOut);
+                var again = TakeBack(batch);
+                log.LogWarning(result.Error, "An append did not happen; its writes are {Fate}", again ? "sent again" : "refused");
                 break;
             case AppendOutcome.Unproven:
                 batch.Fail((EtcdException)result.Error!);
@@ -105,8 +109,8 @@ internal sealed class BatchFlight(
                 Publish(batch);
                 break;
             case AppendOutcome.FoundMissing:
-                TakeBack(batch, EtcdErrors.TimedOut);
                 RaiseTerm();
+                TakeBack(batch);
                 break;
             case AppendOutcome.Unknown:
                 log.LogWarning(result.Error, "The answer to an append was lost; looking whether it landed");
@@ -155,14 +159,26 @@ internal sealed class BatchFlight(
         loop.State.Quota.Appended(batch.Append.Bytes);
     }
 
-    // Undoes what was evaluated on top of the batch first, then the batch.
-    private void TakeBack(WriteBatch batch, EtcdException error)
+    // Undoes what was evaluated on top of the batch first, then the batch. None of it happened, so that all of it may be sent once more: a database, or a
+    // proxy before it, that closed the connection while it was idle is found out by the next append.
+    private bool TakeBack(WriteBatch batch)
     {
         var later = loop.State.Batch;
         loop.State.Undo(later);
         loop.State.Undo(batch);
-        later.Fail(error);
-        batch.Fail(error);
+        var again = batch.FirstSentAt is null && time.GetElapsedTime(_sentAt) < options.RequestTimeout / 2;
+        if (!again)
+        {
+            later.Fail(EtcdErrors.TimedOut);
+            batch.Fail(EtcdErrors.TimedOut);
+            return false;
+        }
+
+        loop.State.Batch.FirstSentAt = _sentAt;
+        foreach (var operation in batch.Operations.Concat(later.Operations))
+            loop.EvaluateAgain(operation);
+
+        return true;
     }
 
     // Nobody waits for a store for ever. What may have landed is answered "timed out", which says that it may; the rest was never sent.

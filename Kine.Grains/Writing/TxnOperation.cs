@@ -26,6 +26,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
             state.CheckSpace(Size);
 
         _path.Clear();
+        _sortLate = null;
         Decide(request, state);
         if (Needs is not null)
             return;

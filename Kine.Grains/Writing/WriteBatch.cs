@@ -36,6 +36,9 @@ internal sealed class WriteBatch(FenceToken token, long previousRevision)
     /// <summary>What to do when the batch is published, after readers see it and before the callers are answered.</summary>
     public List<Action> Published { get; } = [];
 
+    /// <summary>When its operations were sent the first time, when they are sent again: a time stamp.</summary>
+    public long? FirstSentAt { get; set; }
+
     /// <summary>True when there is something to append; a batch of reads only has nothing to make durable.</summary>
     public bool Writes => Append.Records.Count > 0 || Append.Side.Count > 0;
 

@@ -204,6 +204,14 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
         _ = Park(operation);
     }
 
+    /// <summary>Evaluates in the loop what was evaluated and taken back.</summary>
+    internal void EvaluateAgain(WriteOperation operation)
+    {
+        operation.Reset();
+        Admit(operation);
+        Evaluate(operation);
+    }
+
     /// <summary>Takes a parked request back in the loop. It is evaluated anew, unless it was answered meanwhile.</summary>
     internal void Resume(WriteOperation operation, bool answered)
     {

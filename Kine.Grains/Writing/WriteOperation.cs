@@ -62,6 +62,13 @@ internal abstract class WriteOperation : WriterItem
     /// <summary>Lets go of what it keeps from compaction, when it will not be answered.</summary>
     public void Release() => _pin?.Dispose();
 
+    /// <summary>Forgets its evaluation, which was taken back.</summary>
+    public void Reset()
+    {
+        Release();
+        (_pin, _wanted, Error) = (null, null, null);
+    }
+
     /// <summary>Notes that the value of a version decides the outcome and is not in memory.</summary>
     public void Need(ReadOnlyMemory<byte> key, in KeyVersion version) => (Needs ??= []).Add(new VersionedKey(key, version));
 

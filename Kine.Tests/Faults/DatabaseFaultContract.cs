@@ -57,6 +57,22 @@ public abstract class DatabaseFaultContract(DatabaseServer database, ITestOutput
     }
 
     [Fact]
+    public async Task Writes_after_an_idle_connection_was_closed_are_sent_on_a_new_one()
+    {
+        await using var proxy = new FaultProxy(database.Port);
+        await using var server = await KineServer.StartOn(database.NewEndpoint(proxy.Port));
+        using var channel = new EtcdChannel(server.Address);
+        for (var round = 0; round < 5; round++)
+        {
+            await channel.Put("/k", "before");
+            proxy.CutAll();
+            await Task.WhenAll(Enumerable.Range(0, 20).Select(i => channel.Put($"/k/{round}/{i}", "v")));
+        }
+
+        Assert.Equal(106, (await channel.Range(new RangeRequest { Key = Everything, RangeEnd = Everything })).Header.Revision);
+    }
+
+    [Fact]
     public async Task While_the_database_is_away_cached_reads_and_watches_go_on_and_writes_are_answered()
     {
         await using var proxy = new FaultProxy(database.Port);

@@ -118,6 +118,47 @@ public sealed class WriterTests
     }
 
     [Fact]
+    public async Task What_did_not_happen_is_sent_once_more_with_what_was_queued_behind_it()
+    {
+        var store = new FaultyStore(_log);
+        await using var writer = await LoneWriter.Start(store);
+        var appends = 0;
+        store.BeforeAppend = _ =>
+        {
+            if (++appends == 1)
+                throw new StoreUnavailableException("the connection was closed");
+        };
+        Task<PutResponse>[] puts;
+        using (await store.HoldAppends())
+        {
+            puts = [writer.Put("k", "1"), writer.Put("k", "2"), writer.Put("k", "3")];
+            await Task.Delay(50);
+        }
+
+        Assert.Equal([2, 3, 4], (await Task.WhenAll(puts)).Select(put => put.Header.Revision));
+        Assert.Equal(2, appends);
+    }
+
+    [Fact]
+    public async Task What_does_not_happen_the_second_time_is_refused()
+    {
+        var store = new FaultyStore(_log);
+        await using var writer = await LoneWriter.Start(store);
+        var appends = 0;
+        store.BeforeAppend = _ =>
+        {
+            appends++;
+            throw new StoreUnavailableException("gone for now");
+        };
+
+        await AssertFails(EtcdErrors.TimedOut, writer.Put("k", "1"));
+
+        Assert.Equal(2, appends);
+        store.BeforeAppend = null;
+        Assert.Equal(2, (await writer.Put("k", "2")).Header.Revision);
+    }
+
+    [Fact]
     public async Task A_stop_answers_what_was_accepted_refuses_what_comes_and_releases_the_store()
     {
         var store = new FaultyStore(_log);
