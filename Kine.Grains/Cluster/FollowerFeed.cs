@@ -1,3 +1,4 @@
+using Kine.Grains.Fencing;
 using Kine.Grains.Reads;
 using Kine.Grains.Watch;
 using Kine.Grains.Writing;
@@ -9,10 +10,11 @@ namespace Kine.Grains.Cluster;
 /// One a process: brings the writer's event batches into a process that does not hold the writer, to its watches and its prefix grains. It subscribes anew
 /// every second or sooner, which finds a writer that moved and tells the watches of what got lost at the end.
 /// </summary>
-public sealed class FollowerFeed(ProcessState local, WatchHub hub, IGrainFactory grains, WriterOptions options, TimeProvider time, ILogger<FollowerFeed> log)
+public sealed class FollowerFeed(ProcessState local, WatchHub hub, Candidacy candidacy, IGrainFactory grains, WriterOptions options, TimeProvider time, ILogger<FollowerFeed> log)
     : IEventObserver, IAsyncDisposable
 {
     private static readonly TimeSpan LongestRenewal = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ShortestRenewal = TimeSpan.FromMilliseconds(20);
 
     private readonly TimeSpan _renewal = options.RenewTime < LongestRenewal ? options.RenewTime : LongestRenewal;
     private readonly Lock _lock = new(); // protects _followers
@@ -78,7 +80,10 @@ public sealed class FollowerFeed(ProcessState local, WatchHub hub, IGrainFactory
     {
         while (!_stopping.IsCancellationRequested)
         {
-            await Task.Delay(_renewal, time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // Sooner when the writer's time runs out: this process may be the next one.
+            var left = candidacy.TimeLeft;
+            var wait = left >= _renewal ? _renewal : left > ShortestRenewal ? left : ShortestRenewal;
+            await Task.Delay(wait, time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_stopping.IsCancellationRequested)
                 return;
 

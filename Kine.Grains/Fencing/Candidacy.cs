@@ -26,12 +26,15 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
     /// <summary>The address that the present holder gave, while another process holds the store.</summary>
     public string HolderAddress => _seen?.Address ?? "";
 
+    /// <summary>What is left of the time after which a holder that shows no sign of life may be replaced, while another process holds the store.</summary>
+    public TimeSpan TimeLeft => _waiting && _seen is { } seen ? LeftOf(seen) : TimeSpan.MaxValue;
+
     /// <summary>
     /// The fence row, when it may be taken over now; null while another holder stands. Asks the store at most once a renewal time. One call at a time.
     /// </summary>
     public async Task<Fence?> Claimable(CancellationToken cancellationToken)
     {
-        if (_waiting && time.GetElapsedTime(_askedAt) < options.RenewTime / 2)
+        if (_waiting && time.GetElapsedTime(_askedAt) < options.RenewTime / 2 && TimeLeft > TimeSpan.Zero)
             return null;
 
         var fence = await store.ReadFence(cancellationToken);
@@ -49,7 +52,7 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
             _seen = fence;
             _seenAt = _askedAt;
         }
-        else if (time.GetElapsedTime(_seenAt) >= (fence.LeaseTime > options.LeaseTime ? fence.LeaseTime : options.LeaseTime))
+        else if (LeftOf(fence) <= TimeSpan.Zero)
         {
             _standsByFor = null;
             return fence;
@@ -86,4 +89,6 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
         _own[holder] = true;
         return holder;
     }
+
+    private TimeSpan LeftOf(Fence fence) => (fence.LeaseTime > options.LeaseTime ? fence.LeaseTime : options.LeaseTime) - time.GetElapsedTime(_seenAt);
 }

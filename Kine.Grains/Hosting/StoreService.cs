@@ -1,11 +1,12 @@
 using Kine.Backends;
+using Kine.Grains.Fencing;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Grains.Hosting;
 
 /// <summary>Opens the store before the silo starts; closes it when the host is disposed of, after everything that reads from it.</summary>
-internal sealed class StoreService(IRevisionStore store, ILogger<StoreService> log) : IHostedService, IAsyncDisposable
+internal sealed class StoreService(IRevisionStore store, Candidacy candidacy, ILogger<StoreService> log) : IHostedService, IAsyncDisposable
 {
     /// <exception cref="StartException">It cannot be opened; the message is one sentence for the user.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -21,6 +22,22 @@ internal sealed class StoreService(IRevisionStore store, ILogger<StoreService> l
 
         foreach (var warning in store.Warnings)
             log.LogWarning("{Warning}", warning);
+
+        await LookForWriter(cancellationToken);
+    }
+
+    // A writer that was killed may be replaced some time after its last sign of life was seen: the sooner it is looked for, the better.
+    private async Task LookForWriter(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (!store.IsExclusive)
+                await candidacy.Claimable(cancellationToken);
+        }
+        catch (StoreUnavailableException error)
+        {
+            candidacy.LogUnreachable(error.Message);
+        }
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
