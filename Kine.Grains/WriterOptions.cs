@@ -27,6 +27,9 @@ public sealed record WriterOptions
     /// <summary>Where clients reach this process, for MemberList and standbys.</summary>
     public string ClientUrl { get; init; } = "http://127.0.0.1:2379";
 
+    /// <summary>The same for people who look for this process from another machine.</summary>
+    public string HolderAddress => ClientUrl.Replace("//0.0.0.0:", $"//{Environment.MachineName}:", StringComparison.Ordinal);
+
     /// <summary>How often the writer compacts by itself; zero = only when clients ask.</summary>
     public TimeSpan CompactInterval { get; init; }
 

@@ -183,7 +183,7 @@ internal sealed class Tenure(
         var sent = proof.Now;
         var holder = candidacy.NewHolder();
         _holders.Add(holder);
-        var taken = await store.TakeOver(seen, holder, options.ClientUrl, options.LeaseTime, cancellationToken);
+        var taken = await store.TakeOver(seen, holder, options.HolderAddress, options.LeaseTime, cancellationToken);
         if (taken is not null && !HasEnded)
         {
             _held = new Held(new FenceToken(taken.Epoch, holder));

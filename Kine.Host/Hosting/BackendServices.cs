@@ -68,13 +68,13 @@ internal static class BackendServices
         Logging = logging,
     };
 
-    // What MemberList tells clients: the address they may use, where the listener names one.
+    // What MemberList tells clients: the address they may use, where the listener names one. No host is all addresses, as 0.0.0.0 is.
     private static string ClientUrl(ServerOptions options)
     {
         if (options.ListenAddress.StartsWith("unix:", StringComparison.Ordinal))
             return options.ListenAddress;
 
         var address = options.ListenAddress.Split("://", 2)[^1];
-        return $"{(options.ServerCertFile.Length > 0 ? "https" : "http")}://{address.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal)}";
+        return $"{(options.ServerCertFile.Length > 0 ? "https" : "http")}://{(address.StartsWith(':') ? "0.0.0.0" : "")}{address}";
     }
 }

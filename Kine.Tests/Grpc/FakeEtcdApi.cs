@@ -19,6 +19,8 @@ internal sealed class FakeEtcdApi : IEtcdApi
 
     public Func<RangeRequest, CancellationToken, ValueTask<RangeReply>>? OnRange { get; set; }
 
+    public string[] ClientUrls { get; set; } = [];
+
     public Func<RangeRequest, CancellationToken, IAsyncEnumerable<RangeStreamResponse>>? OnRangeStream { get; set; }
 
     public Func<PutRequest, CancellationToken, Task<PutResponse>>? OnPut { get; set; }
@@ -125,7 +127,7 @@ internal sealed class FakeEtcdApi : IEtcdApi
         OnSnapshot?.Invoke() ?? AsyncEnumerable.Empty<SnapshotResponse>();
 
     public Task<MemberListResponse> MemberList(MemberListRequest request, CancellationToken cancellationToken) =>
-        Task.FromResult(new MemberListResponse { Header = Header(), Members = { new Member { ID = 22, Name = "kine" } } });
+        Task.FromResult(new MemberListResponse { Header = Header(), Members = { new Member { ID = 22, Name = "kine", ClientURLs = { ClientUrls } } } });
 
     public Task<AuthStatusResponse> AuthStatus(AuthStatusRequest request, CancellationToken cancellationToken) =>
         Task.FromResult(new AuthStatusResponse { Header = Header() });

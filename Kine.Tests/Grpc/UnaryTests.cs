@@ -35,6 +35,19 @@ public sealed class UnaryTests
     }
 
     [Fact]
+    public async Task A_member_without_an_address_of_its_own_is_where_the_client_found_it()
+    {
+        await using var server = await TestServer.Start();
+        using var client = new GrpcClient(server.Server.Port);
+        server.Api.ClientUrls = ["http://0.0.0.0:2379", "http://127.0.0.1:0", "https://db.example:2379", "unix:///run/kine"];
+
+        var members = await client.Call("/etcdserverpb.Cluster/MemberList", new MemberListRequest());
+
+        var found = $"http://127.0.0.1:{server.Server.Port}";
+        Assert.Equal([found, found, "https://db.example:2379", "unix:///run/kine"], members.Only(MemberListResponse.Parser).Members.Single().ClientURLs);
+    }
+
+    [Fact]
     public async Task A_range_in_pieces_is_the_same_message_as_a_whole_one()
     {
         await using var server = await TestServer.Start();
