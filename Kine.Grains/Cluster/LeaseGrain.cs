@@ -2,7 +2,6 @@ using Kine.Etcd;
 using Kine.Grains.Writing;
 using Microsoft.Extensions.Logging;
 using Orleans.Placement;
-using Orleans.Runtime;
 
 namespace Kine.Grains.Cluster;
 

@@ -1,5 +1,3 @@
-using Orleans.Runtime;
-
 namespace Kine.Grains.Cluster;
 
 /// <summary>Calls to grains, which may be in another process.</summary>

@@ -1,5 +1,4 @@
 using Kine.Etcd;
-using Kine.Grains.Index;
 using Kine.Grains.Values;
 
 namespace Kine.Grains.Writing;

@@ -2,7 +2,6 @@ using System.Net.Sockets;
 using Grpc.Health.V1;
 using Grpc.HealthCheck;
 using Kine.Grains.Hosting;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;

@@ -2,7 +2,6 @@ using System.Collections.Frozen;
 using Grpc.AspNetCore.Server;
 using Kine.Host.Metrics;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 
 namespace Kine.Host.Grpc;

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Grpc.AspNetCore.Server;
 using Grpc.Core;
 using Kine.Host.Metrics;
 using Microsoft.AspNetCore.Http;

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Kine.Backends;
 using Kine.Grains.Import;
 using Kine.Host.Cli;
 using Kine.Host.Client;

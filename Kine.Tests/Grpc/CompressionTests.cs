@@ -1,7 +1,6 @@
 using System.IO.Compression;
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Grains;
 using Kine.Grains.Cluster;
 using Kine.Grains.Reads;
 

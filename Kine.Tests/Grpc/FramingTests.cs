@@ -3,7 +3,6 @@ using System.Net.Http.Headers;
 using Google.Protobuf;
 using Grpc.Core;
 using Kine.Etcd;
-using Kine.Grains;
 using Kine.Host.Grpc;
 using Xunit;
 

@@ -1,5 +1,4 @@
 using Kine.Etcd;
-using Kine.Grains;
 using Kine.Tests.BadInput;
 using Kine.Tests.Wire;
 

@@ -5,7 +5,6 @@ using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Grains;
 using Kine.Grains.Hosting;
 using Kine.Host.Grpc;
 using Xunit;

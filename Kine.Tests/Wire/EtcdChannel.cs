@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using Google.Protobuf;
-using Kine.Grains;
 
 namespace Kine.Tests.Wire;
 
