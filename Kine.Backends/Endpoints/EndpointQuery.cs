@@ -49,7 +49,8 @@ internal sealed class EndpointQuery
 
         return choices.Contains(value.ToUpperInvariant())
             ? value.ToUpperInvariant()
-            : throw new StoreRefusedException($"endpoint parameter {name} cannot be \"{value}\"; it is one of {string.Join(", ", choices)}");
+            : throw new StoreRefusedException(
+                $"endpoint parameter {name} cannot be \"{value}\"; it is one of {string.Join(", ", choices)}");
     }
 
     /// <summary>The value as a member of an enumeration, whose name it may write with hyphens; null when absent.</summary>
@@ -58,7 +59,8 @@ internal sealed class EndpointQuery
 
     /// <summary>The member of an enumeration that a text names; null when it is none of the choices.</summary>
     public static T? Named<T>(string[] choices, string? text)
-        where T : struct, Enum => choices.Contains(text?.ToUpperInvariant()) ? Enum.Parse<T>(text!.Replace("-", ""), ignoreCase: true) : null;
+        where T : struct, Enum =>
+        choices.Contains(text?.ToUpperInvariant()) ? Enum.Parse<T>(text!.Replace("-", ""), ignoreCase: true) : null;
 
     /// <summary>The value as an integer; null when absent.</summary>
     public long? Integer(string name, string? alias = null)

@@ -9,8 +9,8 @@ using Amazon.Runtime.Internal.Util;
 namespace Kine.Backends.Identity;
 
 /// <summary>
-/// Tokens of RDS' IAM database authentication. Each is a GET of <c>https://host:port/?Action=connect&amp;DBUser=user</c>, signed into its query for the service
-/// <c>rds-db</c> (AWS Signature Version 4), without the scheme.
+/// Tokens of RDS' IAM database authentication. Each is a GET of <c>https://host:port/?Action=connect&amp;DBUser=user</c>, signed into its
+/// query for the service <c>rds-db</c> (AWS Signature Version 4), without the scheme.
 /// </summary>
 internal sealed partial class RdsTokens(TimeProvider time)
 {
@@ -19,12 +19,13 @@ internal sealed partial class RdsTokens(TimeProvider time)
     // Fixed by RDS; a signature that asks for more is refused.
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(15);
 
-    // The SDK's default chain: variables, web identity (IRSA), shared profile, the container's endpoint (ECS, EKS Pod Identity), the machine's metadata
-    // service. The SDK keeps what it found and renews credentials that expire.
+    // The SDK's default chain: variables, web identity (IRSA), shared profile, the container's endpoint (ECS, EKS Pod Identity), the
+    // machine's metadata service. The SDK keeps what it found and renews credentials that expire.
     private readonly DefaultAWSCredentialsIdentityResolver _credentials = new();
 
     /// <summary>
-    /// Signs a token now. Due for renewal at once: signing costs nothing, and every log-in gets the longest life. Throws the SDK's exceptions.
+    /// Signs a token now. Due for renewal at once: signing costs nothing, and every log-in gets the longest life. Throws the SDK's
+    /// exceptions.
     /// </summary>
     public async Task<IdentityToken> Create(string host, int port, string user, CancellationToken cancellationToken)
     {

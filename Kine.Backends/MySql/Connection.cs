@@ -61,7 +61,7 @@ internal sealed class Connection(MySqlConnection inner, int generation, bool alo
         return this;
     }
 
-    /// <summary>Starts a row of a statement that ends with the parenthesis of its first one; rows that follow each other share it.</summary>
+    /// <summary>Starts a row of a statement that ends with its first one's parenthesis; rows that follow each other share it.</summary>
     public Connection Row(string sql)
     {
         if (_rows == sql)

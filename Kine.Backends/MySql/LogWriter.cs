@@ -14,7 +14,8 @@ internal sealed class LogWriter(MySqlServer server, SlowStatements slow) : SqlLo
     public const int RowBytes = 64;
 
     private const int PacketBytes = 4 << 20;
-    private const string Insert = "INSERT INTO kine_log(id, create_revision, version, lease, tombstone, value_length, `key`, value) VALUES (";
+    private const string Insert =
+        "INSERT INTO kine_log(id, create_revision, version, lease, tombstone, value_length, `key`, value) VALUES (";
     private const string Replace = "REPLACE INTO kine_side(kind, `key`, value) VALUES (";
     private readonly FencedWriter<Connection> _writer =
         new(server, server.ConnectToWrite, server.Options.Settings.ConnectionMaxLifetime, slow);

@@ -26,8 +26,11 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
         if (index.DeadBytes > Math.Max(SmallGarbage, index.LiveBytes / 2))
             await MoveSparse(token, cancellationToken).ConfigureAwait(false);
 
-        if (State.GarbageBytes > Math.Max(SmallGarbage, index.LiveBytes / 4) || State.SinceCheckpoint > Math.Max(ManyMessages, index.Messages / 2))
+        if (State.GarbageBytes > Math.Max(SmallGarbage, index.LiveBytes / 4)
+            || State.SinceCheckpoint > Math.Max(ManyMessages, index.Messages / 2))
+        {
             await Tidy(token, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Moves, makes a checkpoint and deletes all that can go.</summary>

@@ -43,8 +43,8 @@ internal sealed record LogMessage(LogTail Tail, byte[] Content, byte[] Data)
     {
         var metadata = record.Metadata;
         return new LogRecord(
-            metadata.Revision, metadata.Sub, Key(record).ToArray(), metadata.CreateRevision, metadata.Version, metadata.Lease, metadata.Tombstone,
-            Slice(Data, record.ValueOffset, metadata.ValueLength).ToArray());
+            metadata.Revision, metadata.Sub, Key(record).ToArray(), metadata.CreateRevision, metadata.Version, metadata.Lease,
+            metadata.Tombstone, Slice(Data, record.ValueOffset, metadata.ValueLength).ToArray());
     }
 
     /// <summary>The key, wherever it stands.</summary>

@@ -89,7 +89,8 @@ internal static class PostgresEndpoint
             Connection = connection,
             Kerberos = kerberos,
             Target = query.Choice<TargetSessionAttributes>(Targets, "target_session_attrs")
-                ?? EndpointQuery.Named<TargetSessionAttributes>(Targets, environment("PGTARGETSESSIONATTRS")) ?? TargetSessionAttributes.Primary,
+                ?? EndpointQuery.Named<TargetSessionAttributes>(Targets, environment("PGTARGETSESSIONATTRS"))
+                ?? TargetSessionAttributes.Primary,
             Prepare = query.Integer("statement_cache_capacity") == 0 ? false
                 : query.OneOf(QueryModes, "default_query_exec_mode") is { } mode ? mode == "CACHE_STATEMENT" : null,
             Settings = settings,

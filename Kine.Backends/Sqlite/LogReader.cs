@@ -63,7 +63,8 @@ internal sealed class LogReader(Database database) : IDisposable
             visited = _metadata.Long(0);
             var id = RecordKey.IdOf(visited);
             var record = new RecordMetadata(
-                id.Revision, id.Sub, _metadata.Long(2), _metadata.Long(3), _metadata.Long(4), _metadata.Long(5) != 0, (int)_metadata.Long(6));
+                id.Revision, id.Sub, _metadata.Long(2), _metadata.Long(3), _metadata.Long(4), _metadata.Long(5) != 0,
+                (int)_metadata.Long(6));
             visit(in record, _metadata.Bytes(1));
         }
         return got;
@@ -145,8 +146,8 @@ internal sealed class LogReader(Database database) : IDisposable
         while (_upstream.Step())
         {
             found.Add(new UpstreamRow(
-                _upstream.Long(0), _upstream.Bytes(1).ToArray(), _upstream.Long(2) != 0, _upstream.Long(3) != 0, _upstream.Long(4), _upstream.Long(5),
-                _upstream.Long(6), _upstream.Bytes(7).ToArray()));
+                _upstream.Long(0), _upstream.Bytes(1).ToArray(), _upstream.Long(2) != 0, _upstream.Long(3) != 0, _upstream.Long(4),
+                _upstream.Long(5), _upstream.Long(6), _upstream.Bytes(7).ToArray()));
         }
         return found;
     }

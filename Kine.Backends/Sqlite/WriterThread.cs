@@ -60,7 +60,8 @@ internal sealed class WriterThread
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_stopping, typeof(IRevisionStore));
-            return Task.Factory.StartNew(() => RunUnlessBroken(work), cancellationToken, TaskCreationOptions.RunContinuationsAsynchronously, lane);
+            return Task.Factory.StartNew(
+                () => RunUnlessBroken(work), cancellationToken, TaskCreationOptions.RunContinuationsAsynchronously, lane);
         }
     }
 

@@ -49,5 +49,6 @@ public sealed class RdsTokenTests
     [InlineData("rds.amazonaws.com", null)]
     [InlineData("eu-central-1.rds.amazonaws.com.example.com", null)]
     [InlineData("127.0.0.1", null)]
-    public void The_region_is_taken_from_the_name_of_an_RDS_endpoint(string host, string? region) => Assert.Equal(region, RdsTokens.RegionOf(host));
+    public void The_region_is_taken_from_the_name_of_an_RDS_endpoint(string host, string? region) =>
+        Assert.Equal(region, RdsTokens.RegionOf(host));
 }

@@ -26,7 +26,10 @@ public class NatsEndpointTests
             "nats://joe:pw@a:1?bucket=x&replicas=3,nats://b:2?bucket=ignored,nats://other:user@c:3",
             new()
             {
-                Servers = ["nats://a:1", "nats://b:2", "nats://c:3"], Auth = new() { Username = "joe", Password = "pw" }, Bucket = "x", Replicas = 3,
+                Servers = ["nats://a:1", "nats://b:2", "nats://c:3"],
+                Auth = new() { Username = "joe", Password = "pw" },
+                Bucket = "x",
+                Replicas = 3,
             }
         },
         {
