@@ -136,7 +136,7 @@ internal static class PostgresEndpoint
     // Flags count where the endpoint says nothing else, and ask for verify-full, as upstream has it.
     private static void Secure(EndpointQuery query, StoreSettings settings, Func<string, string?> environment, NpgsqlConnectionStringBuilder connection)
     {
-        var root = query.Get("sslrootcert") ?? Given(settings.CaFile);
+        var root = query.Get("sslrootcert") ?? Given(settings.CaFile) ?? environment("PGSSLROOTCERT") ?? UsersRoot(environment("HOME"));
         var certificate = query.Get("sslcert") ?? Given(settings.CertFile);
         var key = query.Get("sslkey") ?? Given(settings.KeyFile);
         var flags = settings.CaFile.Length > 0 || settings.CertFile.Length > 0 || settings.KeyFile.Length > 0;
@@ -145,7 +145,7 @@ internal static class PostgresEndpoint
             ?? (settings.SkipVerify ? SslMode.Require : flags ? SslMode.VerifyFull : null as SslMode?)
             ?? EndpointQuery.Named<SslMode>(SslModes, environment("PGSSLMODE")) ?? SslMode.Prefer;
         // libpq: a CA beside sslmode=require asks for its check, and "system" is the system's store.
-        if (asked == SslMode.Require && root is not null)
+        if (mode == SslMode.Require && root is not null && (asked is not null || !settings.SkipVerify))
             mode = SslMode.VerifyCA;
 
         if (root == "system")
@@ -158,6 +158,13 @@ internal static class PostgresEndpoint
 
         if (query.Choice<SslNegotiation>(SslNegotiations, "sslnegotiation") is { } negotiation)
             connection.SslNegotiation = negotiation;
+    }
+
+    // libpq's own place for it.
+    private static string? UsersRoot(string? home)
+    {
+        var file = home is null ? null : Path.Combine(home, ".postgresql", "root.crt");
+        return File.Exists(file) ? file : null;
     }
 
     private static string? Given(string text) => text.Length > 0 ? text : null;

@@ -170,7 +170,7 @@ internal sealed class PostgresServers : ISqlServer
                 static _ => throw new NotSupportedException(OnlyAsync),
                 (_, cancellation) => new(PasswordRequest.Ask(given => provider(host, given), Options.ConnectTimeout, host.ToString(), cancellation)));
         }
-        if (Options.Connection.SslMode is SslMode.VerifyCA or SslMode.VerifyFull)
+        if (Options.Connection.SslMode is SslMode.VerifyCA or SslMode.VerifyFull && !host.IsSocket)
             builder.UseSslClientAuthenticationOptionsCallback(client => Verify(client, host));
 
         // All types used are built in, with fixed numbers.
@@ -242,7 +242,10 @@ internal sealed class PostgresServers : ISqlServer
         MaxAutoPrepare = prepare ? MaxPrepared : 0,
         AutoPrepareMinUsages = 2,
         Enlist = false,
-        SslMode = Options.Connection.SslMode is SslMode.VerifyCA or SslMode.VerifyFull ? SslMode.Require : Options.Connection.SslMode,
+        SslMode = host.IsSocket ? SslMode.Disable
+            : Options.Connection.SslMode is SslMode.VerifyCA or SslMode.VerifyFull ? SslMode.Require
+            : Options.Connection.SslMode,
+        SslNegotiation = host.IsSocket ? SslNegotiation.Postgres : Options.Connection.SslNegotiation,
         RootCertificate = null, // see Verify
         TcpKeepAlive = !host.IsSocket,
         TcpKeepAliveTime = host.IsSocket ? 0 : 10,

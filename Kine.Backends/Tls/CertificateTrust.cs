@@ -23,8 +23,12 @@ public sealed class CertificateTrust(X509Certificate2Collection? anchors, string
     private const string AnyUsage = "2.5.29.37.0";
     private const string Unknown = "is not by an authority that is trusted";
 
-    // MD5 and SHA-1 with RSA, SHA-1 with DSA and with ECDSA.
-    private static readonly string[] WeakSignatures = ["1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5", "1.2.840.10040.4.3", "1.2.840.10045.4.1"];
+    // RSA, its PSS, and ECDSA with SHA-256, -384 and -512; Ed25519.
+    private static readonly string[] Signatures =
+    [
+        "1.2.840.113549.1.1.11", "1.2.840.113549.1.1.12", "1.2.840.113549.1.1.13", "1.2.840.113549.1.1.10",
+        "1.2.840.10045.4.3.2", "1.2.840.10045.4.3.3", "1.2.840.10045.4.3.4", "1.3.101.112",
+    ];
 
     /// <summary>Reads the certificates of a CA file.</summary>
     /// <param name="caFile">PEM.</param>
@@ -125,8 +129,8 @@ public sealed class CertificateTrust(X509Certificate2Collection? anchors, string
                 return $"is not valid: {status.StatusInformation}";
         }
 
-        if (!isAnchor && WeakSignatures.Contains(element.Certificate.SignatureAlgorithm.Value))
-            return $"is signed by {element.Certificate.SignatureAlgorithm.FriendlyName}, which anybody may forge";
+        if (!isAnchor && !Signatures.Contains(element.Certificate.SignatureAlgorithm.Value))
+            return $"is signed by {element.Certificate.SignatureAlgorithm.FriendlyName}, which counts for nothing";
 
         var usages = element.Certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>().FirstOrDefault()?.EnhancedKeyUsages;
         return usages is null || usages[usage] is not null || usages[AnyUsage] is not null

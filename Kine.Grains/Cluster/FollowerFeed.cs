@@ -81,7 +81,7 @@ public sealed class FollowerFeed(ProcessState local, WatchHub hub, Candidacy can
         while (!_stopping.IsCancellationRequested)
         {
             // Sooner when the writer's time runs out: this process may be the next one.
-            var left = candidacy.TimeLeft;
+            var left = hub.IsLeaderless ? candidacy.TimeLeft : _renewal;
             var wait = left >= _renewal ? _renewal : left > ShortestRenewal ? left : ShortestRenewal;
             await Task.Delay(wait, time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_stopping.IsCancellationRequested)

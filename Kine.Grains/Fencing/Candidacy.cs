@@ -37,9 +37,9 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
         if (_waiting && time.GetElapsedTime(_askedAt) < options.RenewTime / 2 && TimeLeft > TimeSpan.Zero)
             return null;
 
+        _waiting = false; // also when the store does not answer: then nobody hurries
         var fence = await store.ReadFence(cancellationToken);
         _askedAt = time.GetTimestamp();
-        _waiting = false;
         _unreachable = null;
         if (store.IsExclusive || fence.Released || IsOwn(fence.Holder))
         {

@@ -18,6 +18,7 @@ namespace Kine.Grains.Writing;
 internal sealed class BatchFlight(
     WriteLoop loop, ProcessState local, KeyspaceView view, Tenure tenure, WatchHub hub, WriterOptions options, TimeProvider time, ILogger log)
 {
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromSeconds(1);
     private static readonly Task<AppendResult> ProvenBatch = Task.FromResult(new AppendResult(AppendOutcome.Durable));
 
     private WriteBatch? _batch;
@@ -82,7 +83,7 @@ internal sealed class BatchFlight(
         try
         {
             var left = options.RequestTimeout - time.GetElapsedTime(_sentAt);
-            return await _resolving!.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, time);
+            return await _resolving!.WaitAsync(left > ShortestWait ? left : ShortestWait, time);
         }
         catch (TimeoutException)
         {
@@ -174,9 +175,11 @@ internal sealed class BatchFlight(
             return false;
         }
 
-        loop.State.Batch.FirstSentAt = _sentAt;
         foreach (var operation in batch.Operations.Concat(later.Operations))
             loop.EvaluateAgain(operation);
+
+        if (loop.State.Batch.Operations.Count > 0) // not where all of them wait for a value
+            loop.State.Batch.FirstSentAt = _sentAt;
 
         return true;
     }

@@ -21,7 +21,10 @@ internal static class PutEvaluation
 
         if (state.TryKeyValue(operation, version.Id, out var keyValue))
         {
-            operation.Keep(version.Id, keyValue); // the cache may drop it before the put is executed
+            // The cache may drop it before the put is executed. What is in flight stays, and its place may be another's once it is taken back.
+            if (!state.IsInFlight(version.Id))
+                operation.Keep(version.Id, keyValue);
+
             return true;
         }
 

@@ -29,6 +29,9 @@ internal sealed class SpaceQuota(IRevisionStore store, long limit, ILogger log)
         return true;
     }
 
+    /// <summary>Counts bytes as not taken after all.</summary>
+    public void GiveBack(long bytes) => Interlocked.Add(ref _size, -bytes);
+
     /// <summary>Counts what was appended; looks at the store when it is time. One caller at a time.</summary>
     public void Appended(long bytes)
     {

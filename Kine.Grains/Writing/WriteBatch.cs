@@ -24,11 +24,11 @@ internal sealed class WriteBatch(FenceToken token, long previousRevision)
     /// <summary>The compaction mark this batch sets.</summary>
     public long CompactRevision { get; set; } = WriteState.NotCompacted;
 
-    /// <summary>What to undo besides the records, last first, when the batch fails.</summary>
-    public List<Action> Undo { get; } = [];
+    /// <summary>Bytes that were counted against the quota.</summary>
+    public long Space { get; set; }
 
-    /// <summary>Leases it takes away: put back before the records are undone, which attaches their keys again.</summary>
-    public List<LeaseEntry> Revoked { get; } = [];
+    /// <summary>What to undo, last first, when the batch fails, before the records: those attach their keys again to leases that come back.</summary>
+    public List<Action> Undo { get; } = [];
 
     /// <summary>Runs of leases that begin with it.</summary>
     public List<LeaseRun> LeaseRuns { get; } = [];

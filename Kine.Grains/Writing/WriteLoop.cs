@@ -207,6 +207,12 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
     /// <summary>Evaluates in the loop what was evaluated and taken back.</summary>
     internal void EvaluateAgain(WriteOperation operation)
     {
+        if (HasEnded)
+        {
+            operation.Fail(_reason!);
+            return;
+        }
+
         operation.Reset();
         Admit(operation);
         Evaluate(operation);

@@ -90,6 +90,8 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
             Activate(Identity.MemberId, Etcd.AlarmType.Nospace);
             throw EtcdErrors.NoSpace;
         }
+
+        Batch.Space += bytes;
     }
 
     /// <summary>Raises an alarm, unless it is active already.</summary>
@@ -141,6 +143,9 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
     public bool TryKeyValue(WriteOperation operation, RecordId id, out ReadOnlyMemory<byte> keyValue) =>
         _inFlight.TryGetValue(id, out keyValue) || values.TryGet(id, out keyValue) || operation.TryFetched(id, out keyValue);
 
+    /// <summary>True for a version that is not durable yet.</summary>
+    public bool IsInFlight(RecordId id) => _inFlight.ContainsKey(id);
+
     /// <summary>Writes a pair at the running transaction's revision.</summary>
     public void Put(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, long lease)
     {
@@ -174,7 +179,9 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
     /// <summary>Takes back a batch that certainly did not land; the newest first when there are several.</summary>
     public void Undo(WriteBatch batch)
     {
-        batch.Revoked.ForEach(Leases.Restore);
+        for (var i = batch.Undo.Count - 1; i >= 0; i--)
+            batch.Undo[i]();
+
         for (var i = batch.Events.Count - 1; i >= 0; i--)
         {
             var change = batch.Events[i];
@@ -184,9 +191,7 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
             Leases.Move(change.Key, change.Version.Lease, lease);
         }
 
-        for (var i = batch.Undo.Count - 1; i >= 0; i--)
-            batch.Undo[i]();
-
+        Quota.GiveBack(batch.Space);
         Revision = batch.PreviousRevision;
         Batch = new WriteBatch(_token, Revision);
     }

@@ -132,7 +132,7 @@ internal sealed class WriterLeases(WriteLoop loop, ReadProof proof, ILeaseClocks
         state.End();
         state.Leases.Remove(lease.Id);
         state.Batch.Append.Side.Add(LeaseRow.Of(lease.Id, lease.Ttl) with { Value = null });
-        state.Batch.Revoked.Add(lease);
+        state.Batch.Undo.Add(() => state.Leases.Restore(lease));
         var gone = NextRun(state, lease.Id, 0);
         ApplyWhenPublished(state.Batch, gone);
         return gone;

@@ -33,7 +33,8 @@ internal static class GrpcHosting
         var kestrel = services.Last(service => service.ServiceType == typeof(IServer)).ImplementationType!;
         services
             .Configure<SocketTransportOptions>(sockets => sockets.Backlog = Backlog)
-            .AddSingleton<IConnectionListenerFactory>(provider => new LimitedListenerFactory(ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider)))
+            .AddSingleton<IConnectionListenerFactory>(provider => new LimitedListenerFactory(
+                ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider), settings.MetricsAddress?.EndPoint?.Port ?? 0))
             .AddSingleton(kestrel)
             .AddSingleton<HealthServiceImpl>()
             .AddSingleton(provider => new ClientListener(

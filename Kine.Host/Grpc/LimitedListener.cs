@@ -6,9 +6,9 @@ namespace Kine.Host.Grpc;
 
 /// <summary>
 /// Accepts no more connections than there are file descriptors to spare, as etcd does: the others wait in the operating system's queue until some have gone.
-/// The runtime ends the process when it gets no descriptor.
+/// The runtime ends the process when it gets no descriptor. Who asks for metrics and health on a port of its own is not kept waiting.
 /// </summary>
-internal sealed class LimitedListenerFactory(IConnectionListenerFactory sockets) : IConnectionListenerFactory
+internal sealed class LimitedListenerFactory(IConnectionListenerFactory sockets, int metricsPort) : IConnectionListenerFactory
 {
     // For files, and for connections to the store: as many as etcd keeps.
     private const int ReservedDescriptors = 150;
@@ -20,7 +20,7 @@ internal sealed class LimitedListenerFactory(IConnectionListenerFactory sockets)
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
         var listener = await sockets.BindAsync(endpoint, cancellationToken);
-        return OperatingSystem.IsLinux() ? new LimitedListener(listener, _free) : listener;
+        return OperatingSystem.IsLinux() && (metricsPort == 0 || (endpoint as IPEndPoint)?.Port != metricsPort) ? new LimitedListener(listener, _free) : listener;
     }
 
     private sealed class LimitedListener(IConnectionListener listener, Lazy<SemaphoreSlim> free) : IConnectionListener

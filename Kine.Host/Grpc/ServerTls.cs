@@ -65,6 +65,7 @@ internal sealed class ServerTls
                 CertificateChainPolicy = _options.CertificateChainPolicy,
                 RemoteCertificateValidationCallback = _options.RemoteCertificateValidationCallback,
                 CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+                AllowTlsResume = _options.AllowTlsResume,
             };
         }
     }
@@ -103,6 +104,7 @@ internal sealed class ServerTls
         {
             var trust = CertificateTrust.Parse(files.TrustedCa, _trustedCaFile!, CertificateTrust.ClientUsage);
             options.ClientCertificateRequired = true;
+            options.AllowTlsResume = false; // a session that goes on has the client's certificate without those above it
             options.CertificateChainPolicy = CertificateTrust.NoPathOfItsOwn;
             options.RemoteCertificateValidationCallback = (_, shown, sent, _) =>
                 shown is X509Certificate2 client && trust.Refusal(client, sent, host: null) is null;

@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
+using Kine.Backends;
 using Kine.Backends.Memory;
 using Kine.Grains;
 using Kine.Grains.Fencing;
+using Kine.Tests.Grpc;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Tests.Fencing;
@@ -38,6 +40,28 @@ public sealed class CandidacyTests
                 "The store cannot be loaded: the database is full",
             ],
             _lines.Said);
+    }
+
+    [Fact]
+    public async Task The_time_that_is_left_of_a_holder_counts_from_the_first_look_and_hurries_nobody_while_the_store_is_away()
+    {
+        await using var memory = new MemoryRevisionStore();
+        var store = new SharedStore(memory);
+        await memory.TakeOver(await memory.ReadFence(default), Guid.NewGuid(), "http://other:2379", TimeSpan.FromSeconds(3), default);
+        var time = new ManualTime();
+        var candidacy = new Candidacy(store, new WriterOptions { LeaseTime = TimeSpan.FromSeconds(1) }, time, _lines);
+        Assert.Equal(TimeSpan.MaxValue, candidacy.TimeLeft);
+        Assert.Null(await candidacy.Claimable(default));
+        time.Advance(TimeSpan.FromSeconds(2.9));
+        Assert.Null(await candidacy.Claimable(default));
+        Assert.Equal(TimeSpan.FromSeconds(0.1), candidacy.TimeLeft);
+
+        time.Advance(TimeSpan.FromSeconds(0.1));
+        store.Cut = true;
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => candidacy.Claimable(default));
+        Assert.Equal(TimeSpan.MaxValue, candidacy.TimeLeft);
+        store.Cut = false;
+        Assert.NotNull(await candidacy.Claimable(default));
     }
 
     private sealed class Lines : ILogger<Candidacy>

@@ -140,6 +140,53 @@ public sealed class WriterTests
     }
 
     [Fact]
+    public async Task A_lease_that_was_revoked_and_granted_anew_in_a_batch_that_failed_is_the_old_one_with_its_keys()
+    {
+        var store = new FaultyStore(_log);
+        await using var writer = await LoneWriter.Start(store);
+        var leases = writer.Writer.Leases;
+        await leases.LeaseGrant(new LeaseGrantRequest { ID = 7, TTL = 60 });
+        await writer.Writer.Put(new PutRequest { Key = GrainServer.Bytes("leased"), Lease = 7 }, CancellationToken.None);
+        store.BeforeAppend = _ => throw new StoreUnavailableException("gone for now");
+        Task[] changes;
+        using (await store.HoldAppends())
+        {
+            changes =
+            [
+                writer.Put("k", "1"),
+                leases.LeaseRevoke(new LeaseRevokeRequest { ID = 7 }),
+                leases.LeaseGrant(new LeaseGrantRequest { ID = 7, TTL = 90 }),
+                leases.LeaseGrant(new LeaseGrantRequest { ID = 8, TTL = 90 }),
+                leases.LeaseRevoke(new LeaseRevokeRequest { ID = 8 }),
+            ];
+            await Task.Delay(50);
+        }
+
+        foreach (var change in changes)
+            await AssertFails(EtcdErrors.TimedOut, change);
+
+        store.BeforeAppend = null;
+        var left = await leases.LeaseTimeToLive(new LeaseTimeToLiveRequest { ID = 7, Keys = true });
+        Assert.Equal((60, "leased"), (left.GrantedTTL, Assert.Single(left.Keys).ToStringUtf8()));
+        Assert.Equal([7], (await leases.LeaseLeases()).Leases.Select(lease => lease.ID));
+        await leases.LeaseRevoke(new LeaseRevokeRequest { ID = 7 });
+    }
+
+    [Fact]
+    public async Task What_did_not_happen_takes_nothing_of_the_quota()
+    {
+        var store = new FaultyStore(_log);
+        await using var writer = await LoneWriter.Start(store, new WriterOptions { QuotaBackendBytes = 1 << 20 });
+        var value = new string('v', 100_000);
+        store.BeforeAppend = _ => throw new StoreUnavailableException("gone for now");
+        for (var i = 0; i < 20; i++)
+            await AssertFails(EtcdErrors.TimedOut, writer.Put("k", value));
+
+        store.BeforeAppend = null;
+        Assert.Equal(2, (await writer.Put("k", value)).Header.Revision);
+    }
+
+    [Fact]
     public async Task What_does_not_happen_the_second_time_is_refused()
     {
         var store = new FaultyStore(_log);

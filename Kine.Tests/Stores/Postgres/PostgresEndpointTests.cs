@@ -130,6 +130,7 @@ public class PostgresEndpointTests
             ["PGPORT"] = "7000",
             ["PGUSER"] = "envuser",
             ["PGSSLMODE"] = "verify-full",
+            ["PGSSLROOTCERT"] = "envroot",
             ["PGAPPNAME"] = "envname",
             ["PGCONNECT_TIMEOUT"] = "9",
             ["PGTARGETSESSIONATTRS"] = "any",
@@ -138,6 +139,10 @@ public class PostgresEndpointTests
         var open = PostgresEndpoint.Parse("/db", Plain, environment.GetValueOrDefault);
         Assert.Equal("envuser@envhost:7000/db", $"{open.Connection.Username}@{open.Hosts[0]}/{open.Connection.Database}");
         Assert.Equal((SslMode.VerifyFull, "envname", 9), (open.Connection.SslMode, open.Connection.ApplicationName, open.Connection.Timeout));
+        Assert.Equal("envroot", open.Connection.RootCertificate);
+        environment["PGSSLMODE"] = "require";
+        var required = PostgresEndpoint.Parse("/db?sslrootcert=own", Plain, environment.GetValueOrDefault).Connection;
+        Assert.Equal((SslMode.VerifyCA, "own"), (required.SslMode, required.RootCertificate));
         Assert.Equal((TargetSessionAttributes.Any, "-c geqo=off"), (open.Target, open.Connection.Options));
 
         var said = PostgresEndpoint.Parse("u@h:1/db?sslmode=disable&application_name=a", Plain, environment.GetValueOrDefault);

@@ -53,6 +53,8 @@ public sealed class PostgresPlacesTests : IAsyncLifetime
         var folder = Uri.EscapeDataString(_folder["sockets"]);
 
         await Opens(before == "@" ? $"{login}@{folder}:{_server.Port}/socket" : $"{login}{before}{folder}&port={_server.Port}");
+        // As everywhere, no TLS is asked for on a socket.
+        await Opens($"{login}@{folder}:{_server.Port}/socket?sslmode=verify-full&sslrootcert={_issuing.File}");
     }
 
     [Fact]
