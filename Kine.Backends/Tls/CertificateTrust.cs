@@ -60,15 +60,17 @@ public sealed class CertificateTrust(X509Certificate2Collection? anchors, string
     /// <param name="host">Name or address that the certificate has to be for; null = any.</param>
     public string? Refusal(X509Certificate2 shown, X509Chain? sent, string? host)
     {
-        if (host is not null && !shown.MatchesHostname(host, allowCommonName: false))
+        if (host is not null && !IsFor(shown, host.TrimEnd('.')))
             return $"is not for {host}";
 
         if (anchors is null)
             return PathFault(shown, sent, null);
 
         // One by one: of two authorities of one name, as an authority and its successor are, a path is only looked for to the first.
+        // A path costs a millisecond, and a file may hold hundreds of authorities: only to those that signed something here.
+        var issuers = (sent?.ChainPolicy.ExtraStore ?? []).Append(shown).Select(static certificate => certificate.IssuerName.RawData).ToArray();
         var refusal = Unknown;
-        foreach (var anchor in anchors)
+        foreach (var anchor in anchors.Where(anchor => IsSame(anchor, shown) || issuers.Any(anchor.SubjectName.RawData.SequenceEqual)))
         {
             if (PathFault(shown, sent, anchor) is not { } fault)
                 return null;
@@ -78,6 +80,21 @@ public sealed class CertificateTrust(X509Certificate2Collection? anchors, string
 
         return refusal;
     }
+
+    private static bool IsFor(X509Certificate2 certificate, string host)
+    {
+        try
+        {
+            return certificate.MatchesHostname(host, allowCommonName: false);
+        }
+        catch (ArgumentException) // no name of a host
+        {
+            return false;
+        }
+    }
+
+    // Equals looks at issuer and number alone.
+    private static bool IsSame(X509Certificate2 one, X509Certificate2 other) => one.RawDataMemory.Span.SequenceEqual(other.RawDataMemory.Span);
 
     private string? PathFault(X509Certificate2 shown, X509Chain? sent, X509Certificate2? anchor)
     {
@@ -97,8 +114,8 @@ public sealed class CertificateTrust(X509Certificate2Collection? anchors, string
 
         chain.Build(shown);
         var path = chain.ChainElements.ToArray();
-        if (anchor is not null) // not Equals, which looks at issuer and number alone
-            path = path[..(Array.FindIndex(path, element => element.Certificate.RawDataMemory.Span.SequenceEqual(anchor.RawDataMemory.Span)) + 1)];
+        if (anchor is not null)
+            path = path[..(Array.FindIndex(path, element => IsSame(element.Certificate, anchor)) + 1)];
 
         for (var i = 0; i < path.Length; i++)
         {

@@ -79,8 +79,11 @@ public sealed class CertificateTrustTests : IDisposable
         var trust = new CertificateTrust([_root], CertificateTrust.ServerUsage);
 
         Assert.Null(trust.Refusal(Leaf(_root), null, "db.example"));
+        Assert.Null(trust.Refusal(Leaf(_root), null, "db.example."));
         Assert.Null(trust.Refusal(Leaf(_root), null, "127.0.0.1"));
         Assert.Equal("is not for leaf", trust.Refusal(Leaf(_root), null, "leaf"));
+        Assert.Equal("is not for my_db", trust.Refusal(Leaf(_root), null, "my_db"));
+        Assert.Equal("is not for not a name", trust.Refusal(Leaf(_root), null, "not a name"));
     }
 
     [Fact]
