@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Kine.Backends.Endpoints;
 using Kine.Backends.Memory;
 using Kine.Backends.MySql;
@@ -49,14 +50,11 @@ public sealed class StoreEndpoint
         var rest = endpoint[(separator + 3)..];
         return scheme switch
         {
-            "sqlite" or "litestream" => Of(
-                "sqlite", SqliteEndpoint.Parse(rest, scheme == "litestream"), static options => new SqliteRevisionStore(options)),
+            "sqlite" or "litestream" => OfSqlite(SqliteEndpoint.Parse(rest, scheme == "litestream")),
             "memory" => new StoreEndpoint("memory", null, static () => new MemoryRevisionStore()),
-            "postgres" or "postgresql" => Of(
-                "postgres", PostgresEndpoint.Parse(rest, settings), static options => new PostgresRevisionStore(options)),
-            "mysql" => Of("mysql", MySqlEndpoint.Parse(rest, settings), static options => new MySqlRevisionStore(options)),
-            "nats" or "jetstream" => Of(
-                "nats", NatsEndpoint.Parse(rest, settings), options => new NatsRevisionStore(options, settings.Logging)),
+            "postgres" or "postgresql" => OfPostgres(rest, settings),
+            "mysql" => OfMySql(rest, settings),
+            "nats" or "jetstream" => OfNats(rest, settings),
             "http" or "https" or "unix" or "unixs" => throw new StoreRefusedException(
                 $"endpoint {scheme}://... names an etcd server, not a store; let the clients connect to that server themselves"),
             // A longer one is no scheme, but may be a user with a password.
@@ -68,6 +66,28 @@ public sealed class StoreEndpoint
     /// <summary>A new store for this endpoint, not yet open.</summary>
     public IRevisionStore Create() => _create();
 
-    private static StoreEndpoint Of<T>(string scheme, T options, Func<T, IRevisionStore> create)
-        where T : class => new(scheme, options, () => create(options));
+    // A method each, so that a store's client library is loaded where it is used alone.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static StoreEndpoint OfSqlite(SqliteOptions options) => new("sqlite", options, () => new SqliteRevisionStore(options));
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static StoreEndpoint OfPostgres(string address, StoreSettings settings)
+    {
+        var options = PostgresEndpoint.Parse(address, settings);
+        return new StoreEndpoint("postgres", options, () => new PostgresRevisionStore(options));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static StoreEndpoint OfMySql(string address, StoreSettings settings)
+    {
+        var options = MySqlEndpoint.Parse(address, settings);
+        return new StoreEndpoint("mysql", options, () => new MySqlRevisionStore(options));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static StoreEndpoint OfNats(string address, StoreSettings settings)
+    {
+        var options = NatsEndpoint.Parse(address, settings);
+        return new StoreEndpoint("nats", options, () => new NatsRevisionStore(options, settings.Logging));
+    }
 }
