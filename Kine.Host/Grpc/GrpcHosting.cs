@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace Kine.Host.Grpc;
 
@@ -34,7 +35,8 @@ internal static class GrpcHosting
         services
             .Configure<SocketTransportOptions>(sockets => sockets.Backlog = Backlog)
             .AddSingleton<IConnectionListenerFactory>(provider => new LimitedListenerFactory(
-                ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider), settings.MetricsAddress?.EndPoint?.Port ?? 0))
+                ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider), settings.MetricsAddress?.EndPoint?.Port ?? 0,
+                provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>().CreateLogger("Kine.Grpc")))
             .AddSingleton(kestrel)
             .AddSingleton<HealthServiceImpl>()
             .AddSingleton(provider => new ClientListener(

@@ -1,6 +1,7 @@
 using System.Net;
 using Kine.Host.Metrics;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
 
 namespace Kine.Host.Grpc;
 
@@ -8,22 +9,42 @@ namespace Kine.Host.Grpc;
 /// Accepts no more connections than there are file descriptors to spare, as etcd does: the others wait in the operating system's queue until some have gone.
 /// The runtime ends the process when it gets no descriptor. Who asks for metrics and health on a port of its own is not kept waiting.
 /// </summary>
-internal sealed class LimitedListenerFactory(IConnectionListenerFactory sockets, int metricsPort) : IConnectionListenerFactory
+internal sealed class LimitedListenerFactory(IConnectionListenerFactory sockets, int metricsPort, TimeProvider time, ILogger log) : IConnectionListenerFactory
 {
     // For files, and for connections to the store: as many as etcd keeps.
     private const int ReservedDescriptors = 150;
+
+    private static readonly TimeSpan BetweenWarnings = TimeSpan.FromMinutes(1);
 
     // Counted at the first accept, when the store is open and the program loaded: each of its files takes two.
     private readonly Lazy<SemaphoreSlim> _free = new(() => new SemaphoreSlim(
         (int)Math.Clamp((ProcessLimits.MaxDescriptors ?? int.MaxValue) - ProcessLimits.OpenDescriptors - ReservedDescriptors, 1, int.MaxValue)));
 
+    private readonly Lock _warning = new();
+    private long? _warnedAt; // under _warning
+
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
         var listener = await sockets.BindAsync(endpoint, cancellationToken);
-        return OperatingSystem.IsLinux() && (metricsPort == 0 || (endpoint as IPEndPoint)?.Port != metricsPort) ? new LimitedListener(listener, _free) : listener;
+        return OperatingSystem.IsLinux() && (metricsPort == 0 || (endpoint as IPEndPoint)?.Port != metricsPort) ? new LimitedListener(listener, this) : listener;
     }
 
-    private sealed class LimitedListener(IConnectionListener listener, Lazy<SemaphoreSlim> free) : IConnectionListener
+    private void WarnOfCrowd()
+    {
+        lock (_warning)
+        {
+            if (_warnedAt is { } before && time.GetElapsedTime(before) < BetweenWarnings)
+                return;
+
+            _warnedAt = time.GetTimestamp();
+        }
+
+        log.LogWarning(
+            "All connections are taken that {Limit} file descriptors (ulimit -n) allow: new clients wait until others have gone",
+            ProcessLimits.MaxDescriptors);
+    }
+
+    private sealed class LimitedListener(IConnectionListener listener, LimitedListenerFactory limits) : IConnectionListener
     {
         private readonly CancellationTokenSource _unbound = new();
 
@@ -31,22 +52,32 @@ internal sealed class LimitedListenerFactory(IConnectionListenerFactory sockets,
 
         public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
         {
+            var free = limits._free.Value;
             try
             {
-                await free.Value.WaitAsync(_unbound.Token);
+                if (!free.Wait(0, CancellationToken.None))
+                {
+                    limits.WarnOfCrowd();
+                    await free.WaitAsync(_unbound.Token);
+                }
             }
             catch (OperationCanceledException)
             {
                 return null;
             }
 
-            var connection = await listener.AcceptAsync(cancellationToken);
-            if (connection is null)
-                free.Value.Release();
-            else
-                connection.ConnectionClosed.UnsafeRegister(static free => ((SemaphoreSlim)free!).Release(), free.Value);
-
-            return connection;
+            ConnectionContext? connection = null;
+            try
+            {
+                connection = await listener.AcceptAsync(cancellationToken);
+                connection?.ConnectionClosed.UnsafeRegister(static free => ((SemaphoreSlim)free!).Release(), free);
+                return connection;
+            }
+            finally
+            {
+                if (connection is null)
+                    free.Release();
+            }
         }
 
         public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)

@@ -33,6 +33,7 @@ public sealed class DescriptorTests
 
         Assert.False(server.HasExited, server.Output);
         Assert.InRange(server.OpenFiles, Descriptors / 2, Descriptors - 50);
+        await server.Printed($"that {Descriptors} file descriptors (ulimit -n) allow: new clients wait", TimeSpan.FromMinutes(1));
         foreach (var socket in crowd)
             socket.Dispose();
 
