@@ -7,6 +7,7 @@ using Orleans.Serialization;
 using Orleans.Serialization.Cloning;
 using Orleans.Serialization.Serializers;
 using Orleans.Statistics;
+using Polly;
 
 namespace Kine.Grains.Hosting;
 
@@ -38,6 +39,7 @@ public static class GrainHosting
         silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = options.ResponseTimeout);
         silo.Services.AddSingleton<IEnvironmentStatisticsProvider, NoStatistics>();
         silo.Services.AddSingleton<PlacementStrategy, RandomPlacement>();
+        silo.Services.AddTransient<ResiliencePipelineBuilder>(); // the stock one keeps telemetry of each retry, and loads an HTTP client for it
         silo.Configure<DeploymentLoadPublisherOptions>(load => load.DeploymentLoadPublisherRefreshTime = TimeSpan.Zero);
         options.Configure?.Invoke(silo.Services);
         return silo;
