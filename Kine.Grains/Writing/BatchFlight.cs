@@ -8,7 +8,7 @@ namespace Kine.Grains.Writing;
 /// <summary>
 /// The one batch that is at the store, and what follows from its outcome. The loop's alone.
 /// <code>
-/// Start -> append -> durable         published: view, watches, followers; then answered
+/// Start -> append -> durable         the next batch is sent; then this one is published: view, watches, followers; then answered
 ///                 -> not appended    what was evaluated on top is undone, then the batch; both are evaluated again and sent once more, or answered
 ///                                    "timed out" when they were, or are too old
 ///                 -> no answer       resolved, however long that takes: durable or not appended. After 7 s its callers are answered "timed out"
@@ -22,6 +22,7 @@ internal sealed class BatchFlight(
     private static readonly Task<AppendResult> ProvenBatch = Task.FromResult(new AppendResult(AppendOutcome.Durable));
 
     private WriteBatch? _batch;
+    private WriteBatch? _landed; // durable and not answered yet
     private Task<AppendResult>? _outcome;
     private Task<AppendResult>? _resolving;
     private long _sentAt; // the first time
@@ -35,8 +36,14 @@ internal sealed class BatchFlight(
     /// <summary>Completes with the next outcome of a batch that is under way.</summary>
     public Task Landing => _outcome!;
 
-    /// <summary>Sends a batch. Answers without an append are reads: they need to be current.</summary>
-    public void Start(WriteBatch batch)
+    /// <summary>Sends what was evaluated so far, if anything was. Answers without an append are reads: they need to be current.</summary>
+    public void StartNext()
+    {
+        if (loop.State.Batch.Operations.Count > 0)
+            Start(loop.State.TakeBatch());
+    }
+
+    private void Start(WriteBatch batch)
     {
         _batch = batch;
         _sentAt = batch.FirstSentAt ?? time.GetTimestamp();
@@ -52,7 +59,11 @@ internal sealed class BatchFlight(
     }
 
     /// <summary>Answers what is still under way with an error: the writer has ended.</summary>
-    public void Fail(EtcdException error) => _batch?.Fail(error);
+    public void Fail(EtcdException error)
+    {
+        _landed?.Fail(error);
+        _batch?.Fail(error);
+    }
 
     private void WaitFor(Task<AppendResult> outcome)
     {
@@ -96,11 +107,19 @@ internal sealed class BatchFlight(
         switch (result.Outcome)
         {
             case AppendOutcome.Durable:
+                // The store need not wait for what is left to do here.
+                _landed = batch;
+                _batch = null;
+                StartNext();
                 Publish(batch);
-                break;
+                _landed = null;
+                return;
             case AppendOutcome.NotAppended:
-                var again = TakeBack(batch);
-                log.LogWarning(result.Error, "An append did not happen; its writes are {Fate}", again ? "sent again" : "refused");
+                if (TakeBack(batch))
+                    log.LogInformation("An append did not happen; its writes are sent again: {Reason}", result.Error?.Message);
+                else
+                    log.LogWarning(result.Error, "An append did not happen; its writes are refused");
+
                 break;
             case AppendOutcome.Unproven:
                 batch.Fail((EtcdException)result.Error!);

@@ -13,7 +13,7 @@ namespace Kine.Grains.Writing;
 /// <code>
 /// Submit -> channel -> evaluate -> WriteState.Batch -> append -> publish (view, watches, followers) -> answer
 ///                         ^                               |
-///                         `-- parked: a value is fetched  `-- its end nudges the loop through the channel
+///                         `-- parked: a value is fetched  `-- its end nudges the loop through the channel, which sends the next batch first
 /// </code>
 /// <see cref="Submit{TReply}(WriteOperation{TReply}, CancellationToken)"/> may be called from any thread. The loop runs on the task scheduler that called
 /// <see cref="Begin"/>.
@@ -307,8 +307,8 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
             if (flight.HasLanded && !HasEnded)
                 await flight.Conclude();
 
-            if (!flight.IsUnderWay && !HasEnded && State.Batch.Operations.Count > 0)
-                flight.Start(State.TakeBatch());
+            if (!flight.IsUnderWay && !HasEnded)
+                flight.StartNext();
         }
         while (!HasEnded && (flight.HasLanded || (HasItems && !State.Batch.IsFull)));
 
