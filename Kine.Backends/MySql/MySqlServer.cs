@@ -241,6 +241,10 @@ internal sealed class MySqlServer : ISqlServer
             text.Append(",wsrep_sync_wait=1");
         // MySQL 8 and later would show the sizes of yesterday.
         text.Append("/*!80000 ,information_schema_stats_expiry=0 */");
+        // Literals of bytes are read a byte at a time, and not looked through for characters of UTF-8.
+        if (writes)
+            text.Append(",character_set_client=binary");
+
         text.Append(",autocommit=").Append(writes ? '0' : '1').Append(";SET SESSION TRANSACTION ISOLATION LEVEL ");
         return text.Append(_traits is { NeedsRepeatableRead: true } ? "REPEATABLE READ" : "READ COMMITTED").ToString();
     }
