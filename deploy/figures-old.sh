@@ -58,5 +58,8 @@ libraries=()
 for library in libmariadb3:libmariadb.so.3 libnats3.4:libnats.so.3.4; do
   ls /usr/lib/*/"${library#*:}" > /dev/null 2>&1 || libraries+=("${library%%:*}")
 done
-[ ${#libraries[@]} -eq 0 ] || DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${libraries[@]}" >&2
+if [ ${#libraries[@]} -gt 0 ]; then
+  apt-get -qq update
+  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${libraries[@]}" >&2
+fi
 exec deploy/figures-stores.sh "${sections[@]}"
