@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Kine.Grains.Bolt;
 
 /// <summary>
-/// Reads a bbolt file that nobody writes to, page by page, trusting nothing in it: whatever is out of bounds or out of order is a
-/// <see cref="BoltException"/>. One caller at a time.
+/// Reads a bbolt file that nobody writes to, page by page, trusting nothing in it: whatever is out of bounds, out of order or reached in two ways is a
+/// <see cref="BoltException"/>, so that no file takes longer than its length. One caller at a time.
 /// </summary>
 internal sealed class BoltFile : IDisposable
 {
@@ -16,12 +16,15 @@ internal sealed class BoltFile : IDisposable
     private readonly long _length;
     private readonly BoltMeta _meta;
     private readonly Dictionary<string, ReadOnlyMemory<byte>> _buckets = [];
+    private readonly List<string> _walks = [""]; // the bucket of each
+    private readonly int[] _walked; // the walk that reached the page last; 0 = none
 
     private BoltFile(SafeFileHandle file, long length, BoltMeta meta)
     {
         _file = file;
         _length = length;
         _meta = meta;
+        _walked = new int[meta.Pages];
     }
 
     /// <summary>Names of the buckets, in their order.</summary>
@@ -39,10 +42,10 @@ internal sealed class BoltFile : IDisposable
             throw new BoltException($"the file is cut off: {meta.Pages} pages of {meta.PageSize} bytes are missing some of their {length} bytes");
 
         var opened = new BoltFile(file, length, meta);
-        foreach ((var bucket, var flags) in opened.Walk(opened.ReadPage(meta.Root), 0))
+        foreach ((var bucket, var flags) in opened.Walk("", meta.Root))
         {
-            if ((flags & BoltFormat.BucketElement) != 0)
-                opened._buckets.Add(System.Text.Encoding.Latin1.GetString(bucket.Key.Span), bucket.Value);
+            if ((flags & BoltFormat.BucketElement) != 0 && !opened._buckets.TryAdd(Name(bucket.Key.Span), bucket.Value))
+                throw Damaged($"bucket \"{Name(bucket.Key.Span)}\" stands twice");
         }
 
         return opened;
@@ -55,7 +58,7 @@ internal sealed class BoltFile : IDisposable
             yield break;
 
         ReadOnlyMemory<byte>? previous = null;
-        foreach ((var entry, _) in Walk(root, 0))
+        foreach ((var entry, _) in root.Page == 0 ? Walk(StartWalk(Name(bucket)), root.Inline, 0) : Walk(Name(bucket), root.Page))
         {
             if (previous is { } before && entry.Key.Span.SequenceCompareTo(before.Span) <= 0)
                 throw new BoltException($"the keys of bucket \"{Name(bucket)}\" are out of order");
@@ -68,17 +71,19 @@ internal sealed class BoltFile : IDisposable
     /// <summary>The last key of a bucket; null when it has none.</summary>
     public ReadOnlyMemory<byte>? LastKey(byte[] bucket)
     {
-        if (Root(bucket) is not { } page)
+        if (Root(bucket) is not { } root)
             return null;
 
+        var page = root.Page == 0 ? root.Inline : ReadPage(root.Page);
         for (var depth = 0; ; depth++)
         {
             (var flags, var count) = Header(page.Span, depth);
             if (count == 0)
                 return null;
 
+            var end = 0;
             if (flags == BoltFormat.Leaf)
-                return LeafEntry(page, count - 1).Entry.Key;
+                return LeafEntry(page, count - 1, ref end).Entry.Key;
 
             page = ReadPage(Child(page.Span, count - 1));
         }
@@ -92,7 +97,7 @@ internal sealed class BoltFile : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    private static string Name(byte[] bucket) => System.Text.Encoding.Latin1.GetString(bucket);
+    private static string Name(ReadOnlySpan<byte> bucket) => System.Text.Encoding.Latin1.GetString(bucket);
 
     private static BoltMeta? FindMeta(SafeFileHandle file, long length)
     {
@@ -116,33 +121,60 @@ internal sealed class BoltFile : IDisposable
         return BoltFormat.ReadMeta(page) is { } meta && PossiblePageSizes.Contains((int)meta.PageSize) ? meta : null;
     }
 
-    // The page itself when it is inline.
-    private ReadOnlyMemory<byte>? Root(byte[] bucket)
+    // Page 0 = the page is inline.
+    private (ulong Page, ReadOnlyMemory<byte> Inline)? Root(byte[] bucket)
     {
         if (!_buckets.TryGetValue(Name(bucket), out var value))
             return null;
 
-        if (value.Length < BoltFormat.BucketLength)
-            throw new BoltException($"bucket \"{Name(bucket)}\" is damaged");
-
-        var root = BinaryPrimitives.ReadUInt64LittleEndian(value.Span);
-        return root == 0 ? value[BoltFormat.BucketLength..] : ReadPage(root);
+        return value.Length >= BoltFormat.BucketLength
+            ? (BinaryPrimitives.ReadUInt64LittleEndian(value.Span), value[BoltFormat.BucketLength..])
+            : throw new BoltException($"bucket \"{Name(bucket)}\" is damaged");
     }
 
-    private IEnumerable<(BoltEntry Entry, uint Flags)> Walk(ReadOnlyMemory<byte> page, int depth)
+    private int StartWalk(string bucket)
+    {
+        _walks.Add(bucket);
+        return _walks.Count - 1;
+    }
+
+    private IEnumerable<(BoltEntry Entry, uint Flags)> Walk(string bucket, ulong root)
+    {
+        var walk = StartWalk(bucket);
+        return Walk(walk, ReachPage(walk, root), 0);
+    }
+
+    private IEnumerable<(BoltEntry Entry, uint Flags)> Walk(int walk, ReadOnlyMemory<byte> page, int depth)
     {
         (var flags, var count) = Header(page.Span, depth);
+        var end = 0;
         for (var i = 0; i < count; i++)
         {
             if (flags == BoltFormat.Leaf)
             {
-                yield return LeafEntry(page, i);
+                var entry = LeafEntry(page, i, ref end);
+                yield return entry;
                 continue;
             }
 
-            foreach (var below in Walk(ReadPage(Child(page.Span, i)), depth + 1))
+            foreach (var below in Walk(walk, ReachPage(walk, Child(page.Span, i)), depth + 1))
                 yield return below;
         }
+    }
+
+    // A page belongs to one bucket, and stands in one place of it.
+    private ReadOnlyMemory<byte> ReachPage(int walk, ulong id)
+    {
+        var page = ReadPage(id);
+        foreach (ref var last in _walked.AsSpan((int)id, page.Length / (int)_meta.PageSize))
+        {
+            if (last == walk || (last != 0 && _walks[last] != _walks[walk]))
+                throw Damaged($"page {id} is reached in two ways");
+
+            last = walk;
+        }
+
+        return page;
     }
 
     private static (ushort Flags, int Count) Header(ReadOnlySpan<byte> page, int depth)
@@ -158,7 +190,7 @@ internal sealed class BoltFile : IDisposable
         return page.Length < BoltFormat.HeaderLength + (count * BoltFormat.ElementLength) ? throw Damaged("a page holds too much") : (flags, count);
     }
 
-    private static (BoltEntry Entry, uint Flags) LeafEntry(ReadOnlyMemory<byte> page, int index)
+    private static (BoltEntry Entry, uint Flags) LeafEntry(ReadOnlyMemory<byte> page, int index, ref int end)
     {
         var at = BoltFormat.HeaderLength + (index * BoltFormat.ElementLength);
         var element = page.Span.Slice(at, BoltFormat.ElementLength);
@@ -169,6 +201,10 @@ internal sealed class BoltFile : IDisposable
         if (position + keyLength + valueLength > page.Length)
             throw Damaged("an entry reaches past its page");
 
+        if (position < end)
+            throw Damaged("two entries of a page share bytes");
+
+        end = (int)(position + keyLength + valueLength);
         return (new BoltEntry(page.Slice((int)position, (int)keyLength), page.Slice((int)(position + keyLength), (int)valueLength)), flags);
     }
 

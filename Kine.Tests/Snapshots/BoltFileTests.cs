@@ -9,6 +9,8 @@ namespace Kine.Tests.Snapshots;
 /// <summary>The bbolt file written here, read back here; etcd's tools read it in the other tests.</summary>
 public sealed class BoltFileTests : IDisposable
 {
+    private const int PageBytes = 4096;
+
     private readonly TempFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -79,6 +81,61 @@ public sealed class BoltFileTests : IDisposable
             {
             }
         }
+    }
+
+    [Fact]
+    public void A_page_with_many_paths_to_it_is_read_once()
+    {
+        var bytes = Write([.. Enumerable.Range(1, 20_000).Select(i => (Key(i), new byte[100]))]);
+        var pages = Enumerable.Range(2, (bytes.Length / PageBytes) - 2).ToList();
+        var children = pages.Where(page => Flags(page) == 1).SelectMany(Children).ToList();
+        var chain = children.Where(page => Flags(page) == 2).Take(60).Prepend(pages.Single(page => Flags(page) == 1 && !children.Contains(page))).ToList();
+        foreach ((var page, var next) in chain.Zip(chain.Skip(1)))
+            Twice(page, next);
+
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan((chain[^1] * PageBytes) + 10), 0); // a leaf without entries: no key is out of order
+
+        using var file = Open(bytes);
+
+        Assert.Contains("reached in two ways", Assert.Throws<BoltException>(() => file.Entries("key"u8.ToArray()).Count()).Message, StringComparison.Ordinal);
+
+        int Flags(int page) => BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan((page * PageBytes) + 8));
+        int Child(int page, int i) => (int)BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan((page * PageBytes) + 16 + (i * 16) + 8));
+        IEnumerable<int> Children(int page) => Enumerable
+            .Range(0, BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan((page * PageBytes) + 10))).Select(i => Child(page, i)).ToList();
+
+        void Twice(int page, int child)
+        {
+            var at = bytes.AsSpan(page * PageBytes);
+            BinaryPrimitives.WriteUInt16LittleEndian(at[8..], 1);
+            BinaryPrimitives.WriteUInt16LittleEndian(at[10..], 2);
+            BinaryPrimitives.WriteUInt64LittleEndian(at[24..], (ulong)child);
+            BinaryPrimitives.WriteUInt64LittleEndian(at[40..], (ulong)child);
+        }
+    }
+
+    [Fact]
+    public void Entries_that_share_bytes_are_refused()
+    {
+        var bytes = Write([(Key(1), new byte[100]), (Key(2), new byte[100])]);
+        var page = Enumerable.Range(2, (bytes.Length / PageBytes) - 2)
+            .Single(page => BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan((page * PageBytes) + 10)) == 2) * PageBytes;
+        var first = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(page + 20));
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(page + 36), first - 16 + 1); // counted from its own element
+
+        using var file = Open(bytes);
+
+        Assert.Contains("share bytes", Assert.Throws<BoltException>(() => file.Entries("key"u8.ToArray()).Count()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_bucket_s_name_that_stands_twice_is_refused()
+    {
+        var bytes = Write([], "b");
+        var page = bytes.AsSpan((int)BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(32)) * PageBytes);
+        page[page.IndexOf("b"u8)] = (byte)'a';
+
+        Assert.Contains("stands twice", Assert.Throws<BoltException>(() => Open(bytes)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
