@@ -1,6 +1,8 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using Google.Protobuf;
+using Kine.Grains.Requests;
 using Orleans.Serialization;
 using Orleans.Serialization.Buffers;
 using Orleans.Serialization.Cloning;
@@ -16,7 +18,7 @@ namespace Kine.Grains.Hosting;
 /// </summary>
 internal sealed class ProtobufCodec : IGeneralizedCodec, IGeneralizedCopier, ITypeFilter
 {
-    private readonly ConcurrentDictionary<Type, MessageParser> _parsers = new();
+    private readonly ConcurrentDictionary<Type, Func<IMessage>> _messages = new();
 
     public bool IsSupportedType(Type type) => typeof(IMessage).IsAssignableFrom(type) && !type.IsAbstract;
 
@@ -44,8 +46,8 @@ internal sealed class ProtobufCodec : IGeneralizedCodec, IGeneralizedCopier, ITy
             return ReferenceCodec.ReadReference(ref reader, field.FieldType!);
 
         field.EnsureWireType(WireType.LengthPrefixed);
-        var parser = _parsers.GetOrAdd(field.FieldType!, static type => ((IMessage)Activator.CreateInstance(type)!).Descriptor.Parser);
-        var message = parser.ParseFrom(reader.ReadBytes(reader.ReadVarUInt32()));
+        var create = _messages.GetOrAdd(field.FieldType!, static type => () => (IMessage)Activator.CreateInstance(type)!);
+        var message = DeepMessages.Parse(create, new ReadOnlySequence<byte>(reader.ReadBytes(reader.ReadVarUInt32())));
         ReferenceCodec.RecordObject(reader.Session, message);
         return message;
     }

@@ -59,8 +59,8 @@ public static class UpstreamImport
             new ImportEnd(last, rows.CompactRevision, rows.Leases, []),
             MetaRow.Of(MetaRow.UpstreamId, rows.LastId));
         log.LogInformation(
-            "Imported {Source}: {Rows} rows gave {Records} records, revision {Revision}, compacted at {Compacted}; the table was left as it is",
-            Source, rows.Rows, import.Records, last, rows.CompactRevision);
+            "Imported {Source}: {Rows} rows gave {Records} records, revision {Revision}, {Compacted}; the table was left as it is",
+            Source, rows.Rows, import.Records, last, rows.CompactRevision < 0 ? "never compacted" : $"compacted at {rows.CompactRevision}");
         return held with { LastRevision = last };
     }
 

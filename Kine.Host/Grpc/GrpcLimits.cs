@@ -29,7 +29,4 @@ internal static class GrpcLimits
 
     /// <summary>Time in which a message that counts as partial must be here.</summary>
     public static readonly TimeSpan PartialTime = TimeSpan.FromSeconds(60);
-
-    /// <summary>How deep a message may be nested: a transaction within transactions as deep as etcd takes them (127, two levels each), and more.</summary>
-    public const int MaxMessageDepth = 1000;
 }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using Google.Protobuf;
 using Grpc.Core;
+using Kine.Grains.Requests;
 using Kine.Host.Metrics;
 
 namespace Kine.Host.Grpc;
@@ -175,24 +176,7 @@ internal sealed class ServiceBinder(ErrorTranslation errors) : ServiceBinderBase
     {
         try
         {
-            var request = Activator.CreateInstance<T>();
-            ((IMessage)request!).MergeFrom(payload);
-            return request;
-        }
-        catch (InvalidProtocolBufferException)
-        {
-            return ParseDeep<T>(payload, refuse); // It may only be nested deeper than protobuf takes by itself.
-        }
-    }
-
-    private static T ParseDeep<T>(ReadOnlySequence<byte> payload, Func<string, RpcException> refuse)
-    {
-        try
-        {
-            var request = Activator.CreateInstance<T>();
-            var stream = new MemoryStream(payload.ToArray(), writable: false);
-            ((IMessage)request!).MergeFrom(CodedInputStream.CreateWithLimits(stream, int.MaxValue, GrpcLimits.MaxMessageDepth));
-            return request;
+            return (T)DeepMessages.Parse(static () => (IMessage)Activator.CreateInstance<T>()!, payload);
         }
         catch (InvalidProtocolBufferException error)
         {

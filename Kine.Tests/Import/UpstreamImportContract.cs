@@ -110,6 +110,7 @@ public abstract class UpstreamImportContract
             await channel.Put("/registry/b", "later");
             await kine.Process.Terminate(TimeSpan.FromSeconds(30));
             Assert.Contains("Imported upstream kine's table: 18 rows", kine.Process.Output, StringComparison.Ordinal);
+            Assert.Contains(", compacted at 20; the table was left", kine.Process.Output, StringComparison.Ordinal);
         }
 
         Assert.Equal(before, (await Query(Count), await Query(Sum)));
@@ -191,6 +192,7 @@ public abstract class UpstreamImportContract
 
         Assert.Equal(2, (await channel.Put("a", "1")).Header.Revision);
         Assert.Equal(-1, (await channel.HashKV()).CompactRevision);
+        await kine.Process.Printed(", never compacted; the table was left");
     }
 
     private static string Describe(KeyValue pair) => string.Create(

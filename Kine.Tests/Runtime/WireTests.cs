@@ -41,6 +41,12 @@ public sealed class WireTests
         var put = new PutRequest { Key = ByteString.CopyFromUtf8("a"), Value = ByteString.CopyFrom(new byte[5000]), Lease = 3 };
         Assert.Equal(put, Again(put));
 
+        var txn = new TxnRequest();
+        for (var i = 0; i < 127; i++)
+            txn = new TxnRequest { Success = { new RequestOp { RequestTxn = txn } } };
+
+        Assert.Equal(txn, Again(txn));
+
         T Again<T>(T value) => serializer.Deserialize<T>(serializer.SerializeToArray(value))!;
     }
 
