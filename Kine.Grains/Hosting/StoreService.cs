@@ -6,14 +6,20 @@ using Microsoft.Extensions.Logging;
 namespace Kine.Grains.Hosting;
 
 /// <summary>Opens the store before the silo starts; closes it when the host is disposed of, after everything that reads from it.</summary>
-internal sealed class StoreService(IRevisionStore store, Candidacy candidacy, ILogger<StoreService> log) : IHostedService, IAsyncDisposable
+internal sealed class StoreService(IRevisionStore store, Candidacy candidacy, TimeProvider time, ILogger<StoreService> log) : IHostedService, IAsyncDisposable
 {
+    private static readonly TimeSpan SilentWait = TimeSpan.FromSeconds(2);
+
     /// <exception cref="StartException">It cannot be opened; the message is one sentence for the user.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         try
         {
-            await store.Open(cancellationToken);
+            var opening = store.Open(cancellationToken);
+            if (await Task.WhenAny(opening, Task.Delay(SilentWait, time, cancellationToken)) != opening)
+                log.LogWarning("Waiting for {Store}", store.Description);
+
+            await opening;
         }
         catch (Exception error) when (error is StoreRefusedException or StoreUnavailableException)
         {
