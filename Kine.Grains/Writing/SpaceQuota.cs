@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace Kine.Grains.Writing;
 
 /// <summary>
-/// How much the store may hold (etcd's --quota-backend-bytes). Between two looks at the store, what was accepted since is added up. A look is taken each time that
+/// How much the store may hold (etcd's --quota-backend-bytes). Between two looks at the store, what was written since is added up. A look is taken each time that
 /// a thousandth of the limit was appended.
 /// </summary>
 internal sealed class SpaceQuota(IRevisionStore store, long limit, ILogger log)
@@ -16,21 +16,11 @@ internal sealed class SpaceQuota(IRevisionStore store, long limit, ILogger log)
     private int _looking;
     private volatile Measured _latest = new(default);
 
-    /// <summary>True when <paramref name="bytes"/> more stay within the limit; counts them as taken.</summary>
-    public bool Fits(long bytes)
-    {
-        if (limit <= 0)
-            return true;
+    /// <summary>True when <paramref name="bytes"/> more stay within the limit.</summary>
+    public bool Fits(long bytes) => limit <= 0 || Volatile.Read(ref _size) + bytes <= limit;
 
-        if (Volatile.Read(ref _size) + bytes > limit)
-            return false;
-
-        Interlocked.Add(ref _size, bytes);
-        return true;
-    }
-
-    /// <summary>Counts bytes as not taken after all.</summary>
-    public void GiveBack(long bytes) => Interlocked.Add(ref _size, -bytes);
+    /// <summary>Counts bytes as taken, negative ones as not taken after all.</summary>
+    public void Take(long bytes) => Interlocked.Add(ref _size, bytes);
 
     /// <summary>Counts what was appended; looks at the store when it is time. One caller at a time.</summary>
     public void Appended(long bytes)

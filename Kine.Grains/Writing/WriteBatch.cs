@@ -24,9 +24,6 @@ internal sealed class WriteBatch(FenceToken token, long previousRevision)
     /// <summary>The compaction mark this batch sets.</summary>
     public long CompactRevision { get; set; } = WriteState.NotCompacted;
 
-    /// <summary>Bytes that were counted against the quota.</summary>
-    public long Space { get; set; }
-
     /// <summary>What to undo, last first, when the batch fails, before the records: those attach their keys again to leases that come back.</summary>
     public List<Action> Undo { get; } = [];
 

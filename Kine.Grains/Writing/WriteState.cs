@@ -90,8 +90,6 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
             Activate(Identity.MemberId, Etcd.AlarmType.Nospace);
             throw EtcdErrors.NoSpace;
         }
-
-        Batch.Space += bytes;
     }
 
     /// <summary>Raises an alarm, unless it is active already.</summary>
@@ -191,7 +189,7 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
             Leases.Move(change.Key, change.Version.Lease, lease);
         }
 
-        Quota.GiveBack(batch.Space);
+        Quota.Take(-batch.Append.Bytes);
         Revision = batch.PreviousRevision;
         Batch = new WriteBatch(_token, Revision);
     }
@@ -205,6 +203,7 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
         Batch.Append.Records.Add(new LogRecord(
             version.Mod, version.Sub, key, version.Create, version.Version, version.Lease, version.IsTombstone, value));
         Batch.Append.Bytes += key.Length + value.Length;
+        Quota.Take(key.Length + value.Length);
         Batch.Events.Add(new KeyEvent(key, version, keyValue, PreviousOf(key.Span, version, before)));
         _sub++;
     }

@@ -70,8 +70,7 @@ internal sealed class LimitedListenerFactory(IConnectionListenerFactory sockets,
             try
             {
                 connection = await listener.AcceptAsync(cancellationToken);
-                connection?.ConnectionClosed.UnsafeRegister(static free => ((SemaphoreSlim)free!).Release(), free);
-                return connection;
+                return connection is null ? null : new CountedConnection(connection, free);
             }
             finally
             {

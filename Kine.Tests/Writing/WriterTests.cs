@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Kine.Backends;
 using Kine.Backends.Memory;
 using Kine.Etcd;
@@ -184,6 +185,25 @@ public sealed class WriterTests
 
         store.BeforeAppend = null;
         Assert.Equal(2, (await writer.Put("k", value)).Header.Revision);
+    }
+
+    [Fact]
+    public async Task What_writes_nothing_takes_nothing_of_the_quota()
+    {
+        await using var writer = await LoneWriter.Start(new FaultyStore(_log), new WriterOptions { QuotaBackendBytes = 1 << 20 });
+        var put = new PutRequest { Key = ByteString.CopyFromUtf8("k"), Value = ByteString.CopyFrom(new byte[100_000]) };
+        var never = new TxnRequest
+        {
+            Compare = { new Compare { Key = put.Key, Target = Compare.Types.CompareTarget.Version, Version = 999 } },
+            Success = { new RequestOp { RequestPut = put } },
+        };
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.False((await writer.Writer.Txn(never, default)).Succeeded);
+            await AssertFails(EtcdErrors.LeaseNotFound, writer.Writer.Put(new PutRequest(put) { Lease = 404 }, default));
+        }
+
+        Assert.Equal(2, (await writer.Writer.Put(put, default)).Header.Revision);
     }
 
     [Fact]
