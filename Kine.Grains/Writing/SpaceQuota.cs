@@ -20,7 +20,11 @@ internal sealed class SpaceQuota(IRevisionStore store, long limit, ILogger log)
     public bool Fits(long bytes) => limit <= 0 || Volatile.Read(ref _size) + bytes <= limit;
 
     /// <summary>Counts bytes as taken, negative ones as not taken after all.</summary>
-    public void Take(long bytes) => Interlocked.Add(ref _size, bytes);
+    public void Take(long bytes)
+    {
+        if (limit > 0)
+            Interlocked.Add(ref _size, bytes);
+    }
 
     /// <summary>Counts what was appended; looks at the store when it is time. One caller at a time.</summary>
     public void Appended(long bytes)

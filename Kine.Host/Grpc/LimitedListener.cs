@@ -16,9 +16,12 @@ internal sealed class LimitedListenerFactory(IConnectionListenerFactory sockets,
 
     private static readonly TimeSpan BetweenWarnings = TimeSpan.FromMinutes(1);
 
+    // Read once: where no descriptor is left, a read fails, and a listener whose accept fails never accepts again.
+    private static readonly long? MaxDescriptors = ProcessLimits.MaxDescriptors;
+
     // Counted at the first accept, when the store is open and the program loaded: each of its files takes two.
     private readonly Lazy<SemaphoreSlim> _free = new(() => new SemaphoreSlim(
-        (int)Math.Clamp((ProcessLimits.MaxDescriptors ?? int.MaxValue) - ProcessLimits.OpenDescriptors - ReservedDescriptors, 1, int.MaxValue)));
+        (int)Math.Clamp((MaxDescriptors ?? int.MaxValue) - ProcessLimits.OpenDescriptors - ReservedDescriptors, 1, int.MaxValue)));
 
     private readonly Lock _warning = new();
     private long? _warnedAt; // under _warning
@@ -41,7 +44,7 @@ internal sealed class LimitedListenerFactory(IConnectionListenerFactory sockets,
 
         log.LogWarning(
             "All connections are taken that {Limit} file descriptors (ulimit -n) allow: new clients wait until others have gone",
-            ProcessLimits.MaxDescriptors);
+            MaxDescriptors);
     }
 
     private sealed class LimitedListener(IConnectionListener listener, LimitedListenerFactory limits) : IConnectionListener
