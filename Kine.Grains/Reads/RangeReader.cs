@@ -25,6 +25,9 @@ public static class RangeReader
             var state = view.State;
             var revision = ReadRevision(state, request.Revision);
             var range = new KeyRange(request.Key.Memory, request.RangeEnd.Memory);
+            if (range.IsSingle && TryCached(view, request, revision, out var keyValue) && StillReadable(view, request, revision))
+                return ValueTask.FromResult(Reply(state, 1, more: false, keyValue));
+
             var count = view.Index.Count(range, revision);
             if (request.CountOnly || count == 0)
             {
@@ -76,6 +79,14 @@ public static class RangeReader
             return true;
 
         return request.Revision > 0 ? throw EtcdErrors.Compacted : false;
+    }
+
+    // Most reads are of one key, and find its value in memory.
+    private static bool TryCached(KeyspaceView view, RangeRequest request, long revision, out ReadOnlyMemory<byte> keyValue)
+    {
+        keyValue = default;
+        return !request.CountOnly && !request.KeysOnly && !RangeRules.HasFilters(request)
+            && view.Index.TryGet(request.Key.Span, revision, out var version) && view.Values.TryGet(version.Id, out keyValue);
     }
 
     // Whole = the cache had all of their values. False = they are too many to be held.
@@ -156,12 +167,17 @@ public static class RangeReader
     private static RangeReply Reply(PublishedState state, long count, bool more, List<Entry> entries)
     {
         var pairs = new ReadOnlyMemory<byte>[entries.Count];
-        long length = 0;
         for (var i = 0; i < pairs.Length; i++)
-        {
             pairs[i] = entries[i].KeyValue;
-            length += KeyValueWire.FieldLength(pairs[i].Length);
-        }
+
+        return Reply(state, count, more, pairs);
+    }
+
+    private static RangeReply Reply(PublishedState state, long count, bool more, params ReadOnlyMemory<byte>[] pairs)
+    {
+        long length = 0;
+        foreach (var pair in pairs)
+            length += KeyValueWire.FieldLength(pair.Length);
 
         return new RangeReply { Revision = state.Revision, Count = count, More = more, KvsLength = length, First = pairs };
     }

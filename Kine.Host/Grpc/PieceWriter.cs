@@ -18,12 +18,14 @@ internal sealed class PieceWriter<TReply>(IServerStreamWriter<TReply> replies, S
     private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint);
 
     private readonly HttpContext _http = context.GetHttpContext();
+    private readonly bool _compresses = context.GetHttpContext().Response.Headers.GrpcEncoding.Count != 0;
+    private Task? _started;
 
     /// <summary>The response, for what follows the reply that was begun.</summary>
     public ResponseBuffer Output { get; } = new(context.GetHttpContext().Response.BodyWriter);
 
     /// <summary>True when a reply of that length is compressed: then all of it has to be at hand.</summary>
-    public bool Compresses(long length) => _http.Response.Headers.GrpcEncoding.Count != 0 && length <= GrpcLimits.MaxCompressedReply;
+    public bool Compresses(long length) => _compresses && length <= GrpcLimits.MaxCompressedReply;
 
     /// <summary>Writes what is at hand of a reply, and sends while much is waiting.</summary>
     /// <exception cref="RpcException">It is longer than gRPC can say.</exception>
@@ -42,7 +44,8 @@ internal sealed class PieceWriter<TReply>(IServerStreamWriter<TReply> replies, S
         else
         {
             reply.Enough = GrpcLimits.FlushThreshold;
-            await Begin((int)reply.Length);
+            await (_started ??= _http.Response.StartAsync()); // The library, too, puts the status behind the messages from then on.
+            Begin((int)reply.Length);
             reply.Write(Output);
         }
 
@@ -76,13 +79,8 @@ internal sealed class PieceWriter<TReply>(IServerStreamWriter<TReply> replies, S
     /// <summary>Part of a reply is out: only a reset tells the client that the rest never comes.</summary>
     public void Break() => _http.Features.GetRequiredFeature<IHttpResetFeature>().Reset(ResetInternalError);
 
-    private async ValueTask Begin(int length)
+    private void Begin(int length)
     {
-        if (!_http.Response.HasStarted)
-        {
-            await _http.Response.StartAsync(); // The library, too, puts the status behind the messages from then on.
-        }
-
         var prefix = Output.GetSpan(GrpcLimits.PrefixLength);
         prefix[0] = 0;
         BinaryPrimitives.WriteInt32BigEndian(prefix[1..], length);
