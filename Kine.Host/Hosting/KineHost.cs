@@ -61,7 +61,9 @@ internal sealed class KineHost(WebApplication app, ILogger logger)
     public async Task<bool> Start(CancellationToken cancellationToken)
     {
         using var told = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, app.Lifetime.ApplicationStopping);
-        var starting = app.StartAsync(told.Token);
+
+        // What answers clients needs nothing that the silo starts, and takes a good part of its time.
+        var starting = Task.WhenAll(Task.Run(Services.GetRequiredService<GrpcMiddleware>, CancellationToken.None), app.StartAsync(told.Token));
         try
         {
             await starting.WaitAsync(told.Token);

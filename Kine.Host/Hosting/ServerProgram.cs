@@ -32,6 +32,7 @@ internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, IL
         try
         {
             var start = time.GetTimestamp();
+            _ = Task.Run(WarmUp.Run, CancellationToken.None);
             var host = KineHost.Build(options, services => backend(services, options, logging), logging, time);
             var failure = host.Services.GetRequiredService<ProcessFailure>();
             if (!await host.Start(ended))
