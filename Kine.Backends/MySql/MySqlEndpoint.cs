@@ -130,7 +130,7 @@ internal static partial class MySqlEndpoint
                 "allowNativePasswords" => options with { AllowNativePasswords = Switch(query, name) },
                 "timeout" => options with { ConnectTimeout = Time(query, name) },
                 "readTimeout" => options with { ReadTimeout = Time(query, name) },
-                "writeTimeout" => options with { WriteTimeout = Time(query, name) },
+                "writeTimeout" when Time(query, name) >= TimeSpan.Zero => options, // the wait for the answer bounds the sending too
                 "serverPubKey" => throw new StoreRefusedException("endpoint parameter serverPubKey is not supported: it names a key that only a Go program can register"),
                 _ when Ignored.Contains(name) || Fixed.Contains(name) => options,
                 _ => options with { SessionVariables = [.. options.SessionVariables, Variable(name, query.Get(name) ?? "")] },

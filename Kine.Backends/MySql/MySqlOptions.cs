@@ -65,9 +65,6 @@ public sealed record MySqlOptions
     /// <summary>How long one answer may take; an append that takes longer has an unknown outcome.</summary>
     public TimeSpan ReadTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long sending may stand still.</summary>
-    public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(10);
-
     /// <summary>Further session variables as <c>name=value</c> in SQL, in the endpoint's order; where the store sets the same one, it wins.</summary>
     public IReadOnlyList<string> SessionVariables { get; init; } = [];
 

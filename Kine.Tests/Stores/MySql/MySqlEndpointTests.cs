@@ -36,7 +36,7 @@ public sealed class MySqlEndpointTests
         { "mysql://u:p@tcp(db)/?tls=Preferred", Account with { Tls = MySqlTls.Preferred } },
         {
             "mysql://u:p@tcp(db)/?timeout=90s&readTimeout=1m30s&writeTimeout=500ms",
-            Account with { ConnectTimeout = TimeSpan.FromSeconds(90), ReadTimeout = TimeSpan.FromSeconds(90), WriteTimeout = TimeSpan.FromMilliseconds(500) }
+            Account with { ConnectTimeout = TimeSpan.FromSeconds(90), ReadTimeout = TimeSpan.FromSeconds(90) }
         },
         {
             "mysql://u:p@tcp(db)/?allowCleartextPasswords=1&allowNativePasswords=false",
