@@ -28,13 +28,10 @@ internal sealed class History
     private Table _table = new(0, new HistoryChunk?[16]);
     private HistoryChunk? _last;
     private long _next; // number of the next row
-    private long _chunkBytes; // of all chunks
     private long _examined; // rows below are dropped, or dead, as far as compaction is concerned
 
     /// <summary>Rows that a compaction has not examined yet.</summary>
     public long Rows => _next - _examined;
-
-    public long Bytes => Volatile.Read(ref _chunkBytes) + Volatile.Read(ref _table).Chunks.Length * 8L;
 
     /// <summary>Writer: stores a version that <paramref name="newer"/> superseded and returns its row number.</summary>
     public long Append(in VersionRow row, in KeyVersion newer)
@@ -44,11 +41,7 @@ internal sealed class History
 
         _last.Add(row, newer);
         if (_last.IsFull)
-        {
-            var open = _last.Bytes;
             _last.Pack();
-            Volatile.Write(ref _chunkBytes, _chunkBytes + _last.Bytes - open);
-        }
 
         return _next++;
     }
@@ -135,7 +128,6 @@ internal sealed class History
 
         var chunk = new HistoryChunk(_next);
         Volatile.Write(ref table.Chunks[slot], chunk);
-        Volatile.Write(ref _chunkBytes, _chunkBytes + chunk.Bytes);
         return chunk;
     }
 
@@ -145,10 +137,7 @@ internal sealed class History
         var drop = 0;
         var passed = (int)((_examined >> HistoryChunk.Shift) - table.First);
         while (drop < passed && table.Chunks[drop] is { } chunk && chunk != _last && chunk.MaxSuperseded <= revision)
-        {
-            Volatile.Write(ref _chunkBytes, _chunkBytes - chunk.Bytes);
             drop++;
-        }
 
         if (drop == 0)
             return;

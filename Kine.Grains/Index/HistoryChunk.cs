@@ -11,7 +11,6 @@ internal sealed class HistoryChunk(long firstRow)
 {
     public const int Shift = 10;
     public const int Size = 1 << Shift; // rows: 72 KiB while they come, below the large object heap
-    private const int RowBytes = 72;
 
     // A reader that finds no open rows finds the packed ones: those are published first.
     private SupersededRow[]? _open = new SupersededRow[Size];
@@ -25,8 +24,6 @@ internal sealed class HistoryChunk(long firstRow)
 
     /// <summary>Highest superseding revision in it, undone ones included: as long as a reader may be below that, the chunk stays.</summary>
     public long MaxSuperseded { get; private set; }
-
-    public int Bytes => 96 + (_packed?.Bytes ?? 24 + Size * RowBytes);
 
     public void Add(in VersionRow row, in KeyVersion newer)
     {

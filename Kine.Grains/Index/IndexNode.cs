@@ -1,8 +1,4 @@
 namespace Kine.Grains.Index;
 
 /// <summary>A node of the tree: a <see cref="Leaf"/> or an <see cref="InnerNode"/>. All leaves are equally deep.</summary>
-internal abstract class IndexNode
-{
-    /// <summary>Bytes on the heap, headers included.</summary>
-    public abstract int Bytes { get; }
-}
+internal abstract class IndexNode;

@@ -37,8 +37,6 @@ internal sealed class InnerNode : IndexNode
 
     public PackedKeys Separators => new(_separators, _heads.Length);
 
-    public override int Bytes => 40 + 24 + _separators.Length + 24 + _heads.Length * 8 + 24 + Slots.Length * 24;
-
     /// <summary>Live keys under all children; the writer's view.</summary>
     public int Live
     {

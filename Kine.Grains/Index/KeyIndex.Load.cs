@@ -47,11 +47,7 @@ public sealed partial class KeyIndex
     private IndexNode Trim(IndexNode node)
     {
         if (node is Leaf leaf)
-        {
-            var trimmed = leaf.Trim(_packer);
-            Grow(trimmed.Bytes - leaf.Bytes);
-            return trimmed;
-        }
+            return leaf.Trim(_packer);
 
         var inner = (InnerNode)node;
         foreach (ref var slot in inner.Slots.AsSpan())

@@ -53,7 +53,6 @@ public sealed partial class KeyIndex
             lastChange = Math.Max(lastChange, revision);
 
         var slot = new InnerNode.Slot { Child = joined, LastChange = lastChange, Live = joined.Live };
-        Grow(joined.Bytes - left.Child.Bytes - right.Child.Bytes);
         InnerNode.Slot[] slots = [.. parent.Slots.AsSpan(0, at), slot, .. parent.Slots.AsSpan(at + 2)];
         var old = parent.Separators;
         var separators = _packer.Clear().Add(old, 0, at).Add(old, at + 1, old.Count).Pack();
@@ -66,7 +65,6 @@ public sealed partial class KeyIndex
     {
         var node = _path[level];
         var at = _slot[level];
-        Grow(-node.Slots[at].Child.Bytes);
         if (node.Slots.Length == 1)
         {
             if (level == 0)
@@ -88,9 +86,6 @@ public sealed partial class KeyIndex
     private void LowerRoot()
     {
         while (_root is InnerNode { Slots.Length: 1 } root)
-        {
-            Grow(-root.Bytes);
             Volatile.Write(ref _root, root.Slots[0].Child);
-        }
     }
 }

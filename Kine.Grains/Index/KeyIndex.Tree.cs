@@ -77,20 +77,11 @@ public sealed partial class KeyIndex
         if (change != 0)
             Touch(depth, revision);
 
-        IndexNode old;
         if (depth == 0)
-        {
-            old = _root;
             Volatile.Write(ref _root, node);
-        }
         else
-        {
-            ref var slot = ref _path[depth - 1].Slots[_slot[depth - 1]];
-            old = slot.Child;
-            Volatile.Write(ref slot.Child, node);
-        }
+            Volatile.Write(ref _path[depth - 1].Slots[_slot[depth - 1]].Child, node);
 
-        Grow(node.Bytes - old.Bytes);
         if (change != 0)
             AddLive(depth, change);
 
@@ -113,8 +104,6 @@ public sealed partial class KeyIndex
 
         Volatile.Write(ref _live, _live + change);
     }
-
-    private void Grow(int bytes) => Volatile.Write(ref _treeBytes, _treeBytes + bytes);
 
     /// <summary>Adds the key that was located in vain.</summary>
     private void Insert(ReadOnlySpan<byte> key, in VersionRow row)
@@ -168,15 +157,12 @@ public sealed partial class KeyIndex
         var rightSlot = new InnerNode.Slot { Child = right, LastChange = revision, Live = rightLive };
         if (depth == 0)
         {
-            // Replace accounts for one old and one new node: here one more comes in below.
-            Grow(left.Bytes + right.Bytes);
             Replace(0, new InnerNode(_packer.Clear().Add(separator).Pack(), [leftSlot, rightSlot]), revision, change);
             return;
         }
 
         var parent = _path[depth - 1];
         var at = _slot[depth - 1];
-        Grow(left.Bytes + right.Bytes - parent.Slots[at].Child.Bytes);
         InnerNode.Slot[] slots = [.. parent.Slots.AsSpan(0, at), leftSlot, rightSlot, .. parent.Slots.AsSpan(at + 1)];
         var old = parent.Separators;
         var separators = old.Insert(at, separator) is { } packed

@@ -34,14 +34,10 @@ public sealed partial class KeyIndex
     private readonly TombstoneQueue _tombstones = new();
     private IndexNode _root = Leaf.Empty;
     private long _live;
-    private long _treeBytes = Leaf.Empty.Bytes;
     private long _compacted;
 
     /// <summary>Keys that exist at the newest state, applied but unpublished changes included.</summary>
     public long LiveKeys => Volatile.Read(ref _live);
-
-    /// <summary>Estimate of the heap the index takes, in bytes.</summary>
-    public long MemoryBytes => Volatile.Read(ref _treeBytes) + _history.Bytes + _tombstones.Bytes;
 
     /// <summary>
     /// The revision of the last <see cref="Compact"/>, 0 before the first. A reader below it may have been given too little: look after

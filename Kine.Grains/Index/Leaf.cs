@@ -13,7 +13,6 @@ internal sealed class Leaf : IndexNode
 {
     public const int MaxEntries = 32;
     public const int MaxKeyBytes = 16 * 1024; // beyond it a leaf is split early, down to one key
-    private const int RowBytes = 48;
 
     public static readonly Leaf Empty = new(new KeyPacker().Pack().Bytes, [], 0, 0, default);
 
@@ -41,8 +40,6 @@ internal sealed class Leaf : IndexNode
     public int Tombstones => _tombstones;
 
     public int Live => _count - _tombstones;
-
-    public override int Bytes => 72 + 24 + _keys.Length + 24 + _rows.Length * RowBytes;
 
     /// <summary>Writer: the newest version of the key at <paramref name="index"/>.</summary>
     public ref readonly VersionRow Row(int index) => ref _rows[index];

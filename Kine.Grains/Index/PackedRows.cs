@@ -65,9 +65,6 @@ internal sealed class PackedRows
         ArrayPool<long>.Shared.Return(numbers);
     }
 
-    /// <summary>Bytes of the heap.</summary>
-    public int Bytes => Columns * 24 + 40 + 24 + _words.Length * sizeof(ulong) + 24 + _leases.Length * sizeof(long);
-
     /// <summary>The row at <paramref name="index"/>, superseded by <paramref name="newer"/>.</summary>
     public VersionRow Read(int index, in VersionRow newer)
     {

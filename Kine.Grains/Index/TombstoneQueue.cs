@@ -16,8 +16,6 @@ internal sealed class TombstoneQueue
 
     public long Count => _chunks.Count == 0 ? 0 : (_chunks.Count - 1L) * ChunkSize + _tail - _head;
 
-    public long Bytes => _chunks.Count * (ChunkSize * 16L + 24);
-
     public void Add(RecordId id)
     {
         if (_chunks.Count == 0 || _tail == ChunkSize)
