@@ -107,7 +107,7 @@ public sealed class HungryClientTests : IAsyncLifetime
             await Task.Delay(TimeSpan.FromSeconds(5));
             await _server.IsFine();
         }
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var limit = new CancellationTokenSource(Wait.Limit);
         await channel.Put("idle", "no more");
         Assert.Equal("no more", Assert.Single((await watch.Read(limit.Token))!.Events).Kv.Value.ToStringUtf8());
         await keepAlive.Write(new LeaseKeepAliveRequest { ID = lease.ID }, limit.Token);

@@ -11,7 +11,7 @@ public sealed class Watched : IAsyncDisposable
 
     private const int MostLogShown = 4_000; // characters
 
-    private static readonly TimeSpan ServedWithin = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ServedWithin = TimeSpan.FromSeconds(30);
     private static readonly string[] NeverInTheLog = ["nobserved", "nhandled exception", "   at Kine.", "   at Microsoft.AspNetCore"];
 
     private readonly EtcdApiServer _server;

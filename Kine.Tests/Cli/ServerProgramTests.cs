@@ -104,7 +104,7 @@ public sealed class ServerProgramTests
         using var logging = Log.Create(TestServer.Options, log, log, TimeProvider.System);
         return await new ServerProgram((services, _, _) => backend.AddTo(services), log, log, TimeProvider.System)
             .Run(TestServer.Options, logging, ended)
-            .WaitAsync(TimeSpan.FromSeconds(10));
+            .WaitAsync(Wait.Limit);
     }
 
     private sealed class Lines(Action<string> seen) : StringWriter

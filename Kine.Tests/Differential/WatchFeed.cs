@@ -9,8 +9,6 @@ namespace Kine.Tests.Differential;
 /// </summary>
 public sealed class WatchFeed : IDisposable
 {
-    private static readonly TimeSpan ReplyLimit = TimeSpan.FromSeconds(30);
-
     private readonly EtcdChannel _channel;
     private readonly DuplexCall<WatchRequest, WatchResponse> _call;
     private readonly Lock _lock = new();
@@ -114,7 +112,7 @@ public sealed class WatchFeed : IDisposable
         if (ActiveCount == 0)
             return;
 
-        var deadline = DateTime.UtcNow + ReplyLimit;
+        var deadline = DateTime.UtcNow + Wait.Limit;
         while (true)
         {
             await _call.Write(new WatchRequest { ProgressRequest = new WatchProgressRequest() });
@@ -128,7 +126,7 @@ public sealed class WatchFeed : IDisposable
                 await Task.Delay(i < 3 ? 2 : 10);
             }
             if (DateTime.UtcNow > deadline)
-                throw new TimeoutException($"{_channel.Address} reported no progress up to {revision} within {ReplyLimit}; it last reported {_progress}");
+                throw new TimeoutException($"{_channel.Address} reported no progress up to {revision} within {Wait.Limit}; it last reported {_progress}");
         }
     }
 
@@ -219,7 +217,7 @@ public sealed class WatchFeed : IDisposable
 
     private async Task Until(Func<bool> condition, string what)
     {
-        var deadline = DateTime.UtcNow + ReplyLimit;
+        var deadline = DateTime.UtcNow + Wait.Limit;
         while (true)
         {
             lock (_lock)
@@ -231,7 +229,7 @@ public sealed class WatchFeed : IDisposable
                     throw new InvalidOperationException($"{_channel.Address}: {_broken[0]}, while waiting for {what}");
             }
             if (DateTime.UtcNow > deadline)
-                throw new TimeoutException($"{_channel.Address}: no sign of {what} within {ReplyLimit}");
+                throw new TimeoutException($"{_channel.Address}: no sign of {what} within {Wait.Limit}");
 
             await Task.Delay(1);
         }

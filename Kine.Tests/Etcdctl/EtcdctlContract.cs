@@ -166,7 +166,7 @@ public abstract class EtcdctlContract : IAsyncLifetime
             var id = (await tool.Must("lease grant 2")).Split(' ')[1];
             await tool.Must($"put short v --lease {id}");
             using var watch = tool.Start("watch short");
-            await watch.Printed("DELETE\nshort", TimeSpan.FromSeconds(15));
+            await watch.Printed("DELETE\nshort", Wait.Limit);
             Assert.Equal("", await tool.Must("get short"));
             Assert.Contains("already expired", await tool.Must($"lease timetolive {id}"));
         }

@@ -54,10 +54,10 @@ public sealed class EtcdctlLongRunningTests : IAsyncLifetime
         await Task.Delay(700);
         Assert.Equal("", second.Output);
         first.Signal(SigInt);
-        Assert.True(await first.Exited(TimeSpan.FromSeconds(10)));
+        Assert.True(await first.Exited(Wait.Limit));
         await second.Printed("mutex/");
         second.Signal(SigInt);
-        Assert.True(await second.Exited(TimeSpan.FromSeconds(10)));
+        Assert.True(await second.Exited(Wait.Limit));
         Assert.Equal("", await Tool.Must("get mutex --prefix"));
         Assert.Equal("under lock\n", await Tool.Must("lock mutex echo 'under lock'"));
     }
@@ -69,7 +69,7 @@ public sealed class EtcdctlLongRunningTests : IAsyncLifetime
         await first.Printed("mutex/");
         await first.Kill();
         using var second = Tool.Start("lock mutex --ttl 2");
-        await second.Printed("mutex/", TimeSpan.FromSeconds(20));
+        await second.Printed("mutex/", Wait.Limit);
     }
 
     [Fact]
@@ -83,7 +83,7 @@ public sealed class EtcdctlLongRunningTests : IAsyncLifetime
         await Task.Delay(700);
         Assert.DoesNotContain("bob", second.Output);
         first.Signal(SigInt);
-        Assert.True(await first.Exited(TimeSpan.FromSeconds(10)));
+        Assert.True(await first.Exited(Wait.Limit));
         await second.Printed("bob");
         await observer.Printed("bob");
     }
@@ -122,7 +122,7 @@ public sealed class EtcdctlLongRunningTests : IAsyncLifetime
 
     private static async Task Eventually(Func<Task<bool>> holds)
     {
-        var deadline = DateTime.UtcNow + TimeSpan.FromSeconds(30);
+        var deadline = DateTime.UtcNow + Wait.Limit;
         while (!await holds())
         {
             Assert.True(DateTime.UtcNow < deadline, "the copy does not become equal");

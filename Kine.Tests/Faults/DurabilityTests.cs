@@ -42,7 +42,7 @@ public sealed class DurabilityTests
         // strace ends with its child, and its trace is complete then.
         var server = Assert.Single(traced.Children);
         RunningProcess.Signal(server, SigKill);
-        Assert.True(await traced.Exited(TimeSpan.FromSeconds(30)), "strace goes on although the server was killed");
+        Assert.True(await traced.Exited(Wait.Limit), "strace goes on although the server was killed");
         return [.. SyscallTrace.Parse(File.ReadLines(file)).Verdicts(markers)];
     }
 

@@ -53,7 +53,7 @@ public sealed class ReadProofTests
         var waiting = proof.Wait(TimeSpan.FromMinutes(5), TimeProvider.System, default);
         Assert.False(waiting.IsCompleted);
         proof.Renew(proof.Now, Lease);
-        await waiting.WaitAsync(TimeSpan.FromSeconds(30));
+        await waiting.WaitAsync(Wait.Limit);
         proof.Drop();
         var error = await Assert.ThrowsAsync<EtcdException>(() => proof.Wait(TimeSpan.FromMilliseconds(20), TimeProvider.System, default));
         Assert.Equal(EtcdErrors.TimedOut.Message, error.Message);

@@ -61,7 +61,7 @@ public sealed class RemoteWatchTests
         var end = await server.Current();
         remote.Advance(end);
         hub.Advance(end.Revision);
-        await hub.WaitForRevision(end.Revision, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(30));
+        await hub.WaitForRevision(end.Revision, CancellationToken.None).WaitAsync(Wait.Limit);
         foreach ((var local, var far) in pairs)
         {
             var expected = await UpTo(local, end.Revision);

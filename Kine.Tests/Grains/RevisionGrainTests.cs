@@ -42,7 +42,7 @@ public sealed class RevisionGrainTests
                 _ = grains!.GetGrain<IRevisionGrain>(RevisionGrain.Key).Status();
                 done.Set();
             }).Start();
-            sent = done.Wait(TimeSpan.FromSeconds(30));
+            sent = done.Wait(Wait.Limit);
         };
         await using var host = await GrainHost.Start(store, built: services => grains = services.GetRequiredService<IGrainFactory>());
         Assert.True(sent);

@@ -117,7 +117,7 @@ public sealed class DeadlineTests
             await arrived.Task;
         }
 
-        await cancelled.Task.WaitAsync(TimeSpan.FromSeconds(5));
+        await cancelled.Task.WaitAsync(Wait.Limit);
         Assert.DoesNotContain("error", server.Log.ToString(), StringComparison.Ordinal);
     }
 
@@ -142,7 +142,7 @@ public sealed class DeadlineTests
             await slow.Send(new RangeRequest { Key = Request.Key });
             slow.CloseSend();
             var watch = Stopwatch.StartNew();
-            await ended.Task.WaitAsync(TimeSpan.FromSeconds(10)); // the deadline ends what the client does not take
+            await ended.Task.WaitAsync(Wait.Limit); // the deadline ends what the client does not take
             Assert.InRange(watch.Elapsed.TotalSeconds, 2, 8);
         }
 

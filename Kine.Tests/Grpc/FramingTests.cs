@@ -239,7 +239,7 @@ public sealed class FramingTests
         await last.SendBytes([0, 0, 0, 0x40, 0, 1]);
 
         var ends = streams.Append(last).Select(s => s.Receive(PutResponse.Parser)).ToList();
-        Assert.Null(await (await Task.WhenAny(ends)).WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Null(await (await Task.WhenAny(ends)).WaitAsync(Wait.Limit));
         Assert.Contains((StatusCode.ResourceExhausted, "etcdserver: too many requests"), streams.Append(last).Select(s => s.Status));
         Assert.Equal(StatusCode.OK, (await client.Call(Put, new PutRequest { Key = Request.Key })).Status);
         await server.Stop();
@@ -281,7 +281,7 @@ public sealed class FramingTests
         messages.Enter(40, () => { }).Dispose();
 
         Assert.False(first.IsLate);
-        Assert.True(woken.Wait(TimeSpan.FromSeconds(10)));
+        Assert.True(woken.Wait(Wait.Limit));
         Assert.True(first.IsLate);
 
         first.Dispose();

@@ -172,7 +172,7 @@ public sealed class StreamTests
 
         server.Api.Watches.Stop(EtcdErrors.LeaderChanged);
 
-        Assert.Null(await stream.Receive(WatchResponse.Parser).WaitAsync(TimeSpan.FromSeconds(5)));
+        Assert.Null(await stream.Receive(WatchResponse.Parser).WaitAsync(Wait.Limit));
         Assert.Equal((StatusCode.Unavailable, "etcdserver: leader changed"), stream.Status);
     }
 

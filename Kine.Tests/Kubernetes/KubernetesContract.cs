@@ -67,7 +67,7 @@ public abstract class KubernetesContract : IAsyncLifetime
         var seen = new List<long>();
         foreach (var (prefix, cache) in caches)
         {
-            var content = await cache.ContentAt(last, TimeSpan.FromSeconds(20));
+            var content = await cache.ContentAt(last, Wait.Limit);
             var (_, items) = await _store.List(prefix, limit: 7);
             Assert.Equal(items, content.Values.OrderBy(kv => kv.Key.ToStringUtf8(), StringComparer.Ordinal));
             foreach (var change in cache.Events)
@@ -174,7 +174,7 @@ public abstract class KubernetesContract : IAsyncLifetime
     {
         using var cache = await WatchCache.Start(_store, Pods);
         var written = (await _channel.Put("/registry/elsewhere/1", "v")).Header.Revision;
-        var deadline = DateTime.UtcNow + TimeSpan.FromSeconds(20);
+        var deadline = DateTime.UtcNow + Wait.Limit;
         while (cache.Progress < written)
         {
             Assert.True(DateTime.UtcNow < deadline, "no periodic progress reply although progress_notify was asked for");
@@ -220,7 +220,7 @@ public abstract class KubernetesContract : IAsyncLifetime
         var lease = await _channel.Unary<LeaseGrantResponse>(EtcdMethods.LeaseGrant, new LeaseGrantRequest { TTL = 5 });
         await Task.WhenAll(Enumerable.Range(0, 100).Select(i => _store.Create($"/registry/events/ns/{i:000}", "v", lease.ID)));
         await _store.Create("/registry/events/ns/stays", "v");
-        var deadline = DateTime.UtcNow + TimeSpan.FromSeconds(20);
+        var deadline = DateTime.UtcNow + Wait.Limit;
         while (await _store.Count("/registry/events/") > 1)
         {
             Assert.True(DateTime.UtcNow < deadline, "the lease does not expire");

@@ -78,7 +78,7 @@ public sealed class DeactivationTests
         Assert.False(stop.IsCompleted);
         cluster.Log.Open("one", 1);
         Assert.Equal(1, await running);
-        await stop.WaitAsync(TimeSpan.FromSeconds(10));
+        await stop.WaitAsync(Wait.Limit);
         Assert.Equal(1, cluster.Log.CountOf("a gone ShuttingDown"));
         await Assert.ThrowsAnyAsync<Exception>(() => grain.Echo(1).WaitAsync(TimeSpan.FromSeconds(10)));
         Assert.Equal(1, cluster.Log.CountOf("a active"));

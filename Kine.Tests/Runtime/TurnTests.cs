@@ -88,7 +88,7 @@ public sealed class TurnTests
         {
             var continued = BlockAfter(grain.Pass($"gate {i}"));
             cluster.Log.Open($"gate {i}");
-            Assert.Equal(5, await grain.Echo(5).WaitAsync(TimeSpan.FromSeconds(5)));
+            Assert.Equal(5, await grain.Echo(5).WaitAsync(Wait.Limit));
             blocked.Set();
             await continued;
             blocked.Reset();
@@ -97,7 +97,7 @@ public sealed class TurnTests
         async Task BlockAfter(Task call)
         {
             await call.ConfigureAwait(false);
-            Assert.True(blocked.Wait(TimeSpan.FromSeconds(10)));
+            Assert.True(blocked.Wait(Wait.Limit));
         }
     }
 

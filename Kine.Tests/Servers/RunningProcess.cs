@@ -107,7 +107,7 @@ public sealed partial class RunningProcess : IDisposable
     /// <exception cref="TimeoutException">It did not print that in time, or ended before.</exception>
     public async Task<string> Printed(string text, TimeSpan? within = null)
     {
-        var deadline = DateTime.UtcNow + (within ?? TimeSpan.FromSeconds(30));
+        var deadline = DateTime.UtcNow + (within ?? Wait.Limit);
         while (true)
         {
             var ended = _process.HasExited;

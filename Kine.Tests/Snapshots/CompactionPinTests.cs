@@ -23,7 +23,7 @@ public sealed class CompactionPinTests
         }
 
         hold.Dispose();
-        await waiting.WaitAsync(TimeSpan.FromSeconds(30));
+        await waiting.WaitAsync(Wait.Limit);
     }
 
     [Fact]
@@ -42,7 +42,7 @@ public sealed class CompactionPinTests
             await Task.Delay(10);
         }
 
-        await waiting.WaitAsync(TimeSpan.FromSeconds(30));
+        await waiting.WaitAsync(Wait.Limit);
     }
 
     [Fact]
@@ -51,7 +51,7 @@ public sealed class CompactionPinTests
         using var at = _pins.Acquire(10);
         using var above = _pins.Acquire(11);
 
-        await _pins.WaitBelow(10, Limit, _time).WaitAsync(TimeSpan.FromSeconds(30));
+        await _pins.WaitBelow(10, Limit, _time).WaitAsync(Wait.Limit);
     }
 
     [Fact]
@@ -65,6 +65,6 @@ public sealed class CompactionPinTests
         Assert.False(waiting.IsCompleted);
         second.Dispose();
 
-        await waiting.WaitAsync(TimeSpan.FromSeconds(30));
+        await waiting.WaitAsync(Wait.Limit);
     }
 }

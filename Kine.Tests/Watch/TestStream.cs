@@ -10,8 +10,6 @@ namespace Kine.Tests.Watch;
 /// <summary>A client's end of a watch stream: sends requests, reads and decodes replies as fast as <see cref="Gate"/> lets it.</summary>
 internal sealed class TestStream : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-
     private readonly WatchStream _stream;
     private readonly Task _reading;
     private readonly BlockingCollection<WatchResponse> _replies = [];
@@ -63,7 +61,7 @@ internal sealed class TestStream : IAsyncDisposable
     /// <summary>The next reply.</summary>
     public async Task<WatchResponse> Next()
     {
-        if (!await _arrived.WaitAsync(Patience))
+        if (!await _arrived.WaitAsync(Wait.Limit))
             throw new TimeoutException(_reading.IsFaulted ? _reading.Exception!.ToString() : "no reply came");
 
         return _replies.Take();

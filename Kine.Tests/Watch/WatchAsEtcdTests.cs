@@ -182,7 +182,7 @@ public sealed class WatchAsEtcdTests
 
         private async Task<WatchResponse> Read()
         {
-            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+            using var limit = new CancellationTokenSource(Wait.Limit);
             return await call.Read(limit.Token) ?? throw new InvalidOperationException($"the stream ended after:\n{string.Join('\n', Replies)}");
         }
 

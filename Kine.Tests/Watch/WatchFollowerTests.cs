@@ -54,7 +54,7 @@ public sealed class WatchFollowerTests
         }
 
         fixture.Hub.Advance(fixture.History.PublishedRevision);
-        await fixture.Hub.WaitForRevision(fixture.History.PublishedRevision, default).WaitAsync(TimeSpan.FromSeconds(20));
+        await fixture.Hub.WaitForRevision(fixture.History.PublishedRevision, default).WaitAsync(Wait.Limit);
         foreach ((var stream, var start, var end, var from) in streams)
         {
             var expected = WatchSlowReaderTests.Expected(fixture, start, end, from);
@@ -102,7 +102,7 @@ public sealed class WatchFollowerTests
         fixture.Put("a", "came");
         var cancelled = await stream.Next();
         Assert.Equal((0, true, 15), (cancelled.WatchId, cancelled.Canceled, cancelled.CompactRevision));
-        await fixture.Hub.WaitForRevision(22, default).WaitAsync(TimeSpan.FromSeconds(10));
+        await fixture.Hub.WaitForRevision(22, default).WaitAsync(Wait.Limit);
         while (fixture.History.PublishedRevision < 30)
             fixture.Put("a", $"{fixture.History.PublishedRevision}");
 

@@ -169,7 +169,7 @@ public sealed class WatchLifecycleTests
         var two = fixture.Hub.WaitForRevision(2, default);
         var three = fixture.Hub.WaitForRevision(3, cancel.Token);
         fixture.Put("a", "1");
-        await two.WaitAsync(TimeSpan.FromSeconds(10));
+        await two.WaitAsync(Wait.Limit);
         await fixture.Hub.WaitForRevision(2, default);
         Assert.False(three.IsCompleted);
         await cancel.CancelAsync();
@@ -189,7 +189,7 @@ public sealed class WatchLifecycleTests
 
         Assert.InRange(asked, 8, 10);
         gate.SetResult();
-        await asking.WaitAsync(TimeSpan.FromSeconds(10));
+        await asking.WaitAsync(Wait.Limit);
         for (var i = 0; i < asked; i++)
             Assert.Equal(i, (await stream.Next()).WatchId);
     }

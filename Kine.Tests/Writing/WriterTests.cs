@@ -12,7 +12,6 @@ namespace Kine.Tests.Writing;
 /// <summary>The writer as a class: its batches, the states of its life and how it ends, without a silo.</summary>
 public sealed class WriterTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly WriterOptions Uncached = new() { CacheBytes = 1 };
 
     private readonly MemoryRevisionStore _log = new();
@@ -55,7 +54,7 @@ public sealed class WriterTests
             next = writer.Put("k", "2");
             Assert.False(givenUp.IsCompleted);
             await enough.CancelAsync();
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => givenUp.WaitAsync(Patience));
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => givenUp.WaitAsync(Wait.Limit));
             Assert.False(next.IsCompleted);
         }
 
@@ -74,7 +73,7 @@ public sealed class WriterTests
             await Task.Delay(50);
         }
 
-        var revisions = (await Task.WhenAll(puts).WaitAsync(Patience)).Select(put => put.Header.Revision).ToArray();
+        var revisions = (await Task.WhenAll(puts).WaitAsync(Wait.Limit)).Select(put => put.Header.Revision).ToArray();
         Assert.Equal(Enumerable.Range(2, 10_000).Select(revision => (long)revision), revisions);
         Assert.Equal(10_001, (await _log.ReadFence(default)).LastRevision);
     }
@@ -242,7 +241,7 @@ public sealed class WriterTests
         }
 
         Assert.Equal(2, (await accepted).Header.Revision);
-        await stopped.WaitAsync(Patience);
+        await stopped.WaitAsync(Wait.Limit);
         Assert.Equal(WriterLife.Ended, writer.Life);
         Assert.True((await _log.ReadFence(default)).Released);
         await AssertFails(EtcdErrors.ServerStopped, writer.Put("k", "3"));
@@ -262,8 +261,8 @@ public sealed class WriterTests
         await Task.Delay(50);
         Assert.False(stopped.IsCompleted);
         reads.SetResult();
-        Assert.True((await parked.WaitAsync(Patience)).Succeeded);
-        await stopped.WaitAsync(Patience);
+        Assert.True((await parked.WaitAsync(Wait.Limit)).Succeeded);
+        await stopped.WaitAsync(Wait.Limit);
         Assert.Equal(3, (await _log.ReadFence(default)).LastRevision);
     }
 
@@ -288,7 +287,7 @@ public sealed class WriterTests
         }
 
         await AssertFails(EtcdErrors.LeaderChanged, put);
-        await stopped.WaitAsync(Patience);
+        await stopped.WaitAsync(Wait.Limit);
         reads.SetResult();
         await AssertFails(EtcdErrors.LeaderChanged, parked);
     }
@@ -303,7 +302,7 @@ public sealed class WriterTests
         await writer.Reaches(WriterLife.OutcomeUnknown);
         var stopped = writer.Writer.Stop();
         await AssertFails(EtcdErrors.ServerStopped, lost);
-        await stopped.WaitAsync(Patience);
+        await stopped.WaitAsync(Wait.Limit);
     }
 
     [Fact]
@@ -322,12 +321,12 @@ public sealed class WriterTests
             await _log.TakeOver(await _log.ReadFence(default), Guid.NewGuid(), "elsewhere", TimeSpan.FromHours(1), default);
         }
 
-        await writer.Writer.Failed.WaitAsync(Patience);
+        await writer.Writer.Failed.WaitAsync(Wait.Limit);
         reads.SetResult();
         calls.AddRange(Enumerable.Range(0, 10).Select(i => writer.Put($"late{i}", "v")));
         var errors = new HashSet<Exception>(ReferenceEqualityComparer.Instance);
         foreach (var call in calls)
-            Assert.True(errors.Add(await Assert.ThrowsAsync<EtcdException>(() => call.WaitAsync(Patience))), "one exception for two callers");
+            Assert.True(errors.Add(await Assert.ThrowsAsync<EtcdException>(() => call.WaitAsync(Wait.Limit))), "one exception for two callers");
     }
 
     [Fact]
@@ -346,7 +345,7 @@ public sealed class WriterTests
         await writer.Writer.Compaction.Compact(new CompactionRequest { Revision = 500, Physical = true });
         await puts;
         Assert.Equal(2, (await _log.ReadRecords(new RecordId(0, 0), 501, 1000, long.MaxValue, default)).Count);
-        await writer.Writer.Stop().WaitAsync(Patience);
+        await writer.Writer.Stop().WaitAsync(Wait.Limit);
         await Assert.ThrowsAsync<EtcdException>(() => writer.Writer.Compaction.Compact(new CompactionRequest { Revision = 501 }));
     }
 
@@ -418,7 +417,7 @@ public sealed class WriterTests
 
     private static async Task AssertFails(EtcdException expected, Task call)
     {
-        var error = await Assert.ThrowsAsync<EtcdException>(() => call.WaitAsync(Patience));
+        var error = await Assert.ThrowsAsync<EtcdException>(() => call.WaitAsync(Wait.Limit));
         Assert.Equal((expected.Code, expected.Message), (error.Code, error.Message));
     }
 }
