@@ -36,7 +36,7 @@ internal static class GrpcHosting
             .Configure<SocketTransportOptions>(sockets => sockets.Backlog = Backlog)
             .AddSingleton<IConnectionListenerFactory>(provider => new LimitedListenerFactory(
                 ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider), settings.MetricsAddress?.EndPoint?.Port ?? 0,
-                provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>().CreateLogger("Kine.Grpc")))
+                provider.GetRequiredService<ILoggerFactory>().CreateLogger("Kine.Grpc")))
             .AddSingleton(kestrel)
             .AddSingleton<HealthServiceImpl>()
             .AddSingleton(provider => new ClientListener(

@@ -9,12 +9,10 @@ namespace Kine.Host.Grpc;
 /// Accepts no more connections than there are file descriptors to spare, as etcd does: the others wait in the operating system's queue until some have gone.
 /// The runtime ends the process when it gets no descriptor. Who asks for metrics and health on a port of its own is not kept waiting.
 /// </summary>
-internal sealed class LimitedListenerFactory(IConnectionListenerFactory sockets, int metricsPort, TimeProvider time, ILogger log) : IConnectionListenerFactory
+internal sealed class LimitedListenerFactory(IConnectionListenerFactory sockets, int metricsPort, ILogger log) : IConnectionListenerFactory
 {
     // For files, and for connections to the store: as many as etcd keeps.
     private const int ReservedDescriptors = 150;
-
-    private static readonly TimeSpan BetweenWarnings = TimeSpan.FromMinutes(1);
 
     // Read once: where no descriptor is left, a read fails, and a listener whose accept fails never accepts again.
     private static readonly long? MaxDescriptors = ProcessLimits.MaxDescriptors;
@@ -23,31 +21,13 @@ internal sealed class LimitedListenerFactory(IConnectionListenerFactory sockets,
     private readonly Lazy<SemaphoreSlim> _free = new(() => new SemaphoreSlim(
         (int)Math.Clamp((MaxDescriptors ?? int.MaxValue) - ProcessLimits.OpenDescriptors - ReservedDescriptors, 1, int.MaxValue)));
 
-    private readonly Lock _warning = new();
-    private long? _warnedAt; // under _warning
-
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
         var listener = await sockets.BindAsync(endpoint, cancellationToken);
-        return OperatingSystem.IsLinux() && (metricsPort == 0 || (endpoint as IPEndPoint)?.Port != metricsPort) ? new LimitedListener(listener, this) : listener;
+        return OperatingSystem.IsLinux() && (metricsPort == 0 || (endpoint as IPEndPoint)?.Port != metricsPort) ? new LimitedListener(listener, _free, log) : listener;
     }
 
-    private void WarnOfCrowd()
-    {
-        lock (_warning)
-        {
-            if (_warnedAt is { } before && time.GetElapsedTime(before) < BetweenWarnings)
-                return;
-
-            _warnedAt = time.GetTimestamp();
-        }
-
-        log.LogWarning(
-            "All connections are taken that {Limit} file descriptors (ulimit -n) allow: new clients wait until others have gone",
-            MaxDescriptors);
-    }
-
-    private sealed class LimitedListener(IConnectionListener listener, LimitedListenerFactory limits) : IConnectionListener
+    private sealed class LimitedListener(IConnectionListener listener, Lazy<SemaphoreSlim> places, ILogger log) : IConnectionListener
     {
         private readonly CancellationTokenSource _unbound = new();
 
@@ -55,12 +35,14 @@ internal sealed class LimitedListenerFactory(IConnectionListenerFactory sockets,
 
         public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
         {
-            var free = limits._free.Value;
+            var free = places.Value;
             try
             {
                 if (!free.Wait(0, CancellationToken.None))
                 {
-                    limits.WarnOfCrowd();
+                    log.LogWarning(
+                        "All connections are taken that {Limit} file descriptors (ulimit -n) allow: new clients wait until others have gone",
+                        MaxDescriptors);
                     await free.WaitAsync(_unbound.Token);
                 }
             }
