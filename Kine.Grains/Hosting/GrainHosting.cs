@@ -16,6 +16,7 @@ namespace Kine.Grains.Hosting;
 /// </summary>
 public static class GrainHosting
 {
+    private const int MostGrains = 16 * 1024; // that a silo remembers the place of; Orleans' own million takes 9 MB at the first call
     private const int MissedProbes = 3; // after which a silo is dead
     private static readonly TimeSpan ProbeTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Forever = TimeSpan.FromDays(20); // waits end at 24 days
@@ -36,6 +37,7 @@ public static class GrainHosting
             // The writer loads its index while it is activated: that takes as long as it takes.
             collection.ActivationTimeout = Timeout.InfiniteTimeSpan;
         });
+        silo.Configure<GrainDirectoryOptions>(directory => directory.CacheSize = MostGrains);
         silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = options.ResponseTimeout);
         silo.Services.AddSingleton<IEnvironmentStatisticsProvider, NoStatistics>();
         silo.Services.AddSingleton<PlacementStrategy, RandomPlacement>();

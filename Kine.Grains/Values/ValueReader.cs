@@ -15,6 +15,9 @@ public sealed class ValueReader(ValueCache cache, IRevisionStore store)
     /// <summary>Keeps a pair that was just written.</summary>
     public void Add(RecordId id, ReadOnlyMemory<byte> keyValue) => Volatile.Read(ref _cache).Add(id, keyValue);
 
+    /// <summary>Lets go of a pair that compaction deleted.</summary>
+    public void Remove(RecordId id) => Volatile.Read(ref _cache).Remove(id);
+
     /// <summary>Empties the cache: what it holds may contradict the store, because another process wrote to that in between.</summary>
     public void Forget() => Volatile.Write(ref _cache, new ValueCache(_cache.MaxBytes));
 

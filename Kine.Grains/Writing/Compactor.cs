@@ -2,6 +2,7 @@ using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains.Reads;
 using Kine.Grains.SideState;
+using Kine.Grains.Values;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Grains.Writing;
@@ -13,7 +14,8 @@ namespace Kine.Grains.Writing;
 /// Compact -> mark durable -> longer reads below it end -> index slice -> log slices -> index slice -> ... -> keys that are gone
 /// </code>
 /// </summary>
-internal sealed class Compactor(WriteLoop loop, IRevisionStore store, CompactionPins pins, WriterOptions options, TimeProvider time, ILogger log)
+internal sealed class Compactor(
+    WriteLoop loop, IRevisionStore store, CompactionPins pins, ValueReader values, WriterOptions options, TimeProvider time, ILogger log)
 {
     private const int SweepLeaves = 512;
     private const int Window = 8192; // records dropped from the index in one turn: a millisecond or two
@@ -116,6 +118,7 @@ internal sealed class Compactor(WriteLoop loop, IRevisionStore store, Compaction
                 // In log order neighbours share pages. It also keeps a tombstone behind the versions it ended, whatever a crash cuts off.
                 ids.Sort();
                 await DeleteInSlices(ids.ToArray());
+                ids.ForEach(values.Remove);
                 ids.Clear();
             }
 

@@ -22,6 +22,8 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
     /// <summary>The mark before any compaction, as in etcd, where a compaction to 0 is a compaction.</summary>
     public const long NotCompacted = -1;
 
+    private const int MostKept = 1 << 16; // places for records in flight; one DeleteRange may need a million
+
     private readonly Dictionary<RecordId, ReadOnlyMemory<byte>> _inFlight = [];
     private FenceToken _token;
     private int _sub;
@@ -172,6 +174,9 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
             if (!change.Version.IsTombstone)
                 values.Add(change.Version.Id, change.KeyValue);
         }
+
+        if (_inFlight.Count == 0 && _inFlight.Capacity > MostKept)
+            _inFlight.TrimExcess();
     }
 
     /// <summary>Takes back a batch that certainly did not land; the newest first when there are several.</summary>

@@ -37,7 +37,7 @@ internal sealed class Writer : IKeyspaceWriter
         Loop = new WriteLoop(local, _tenure, hub, options, time, log);
         _tenure.Lost = Loop.Lose;
         Leases = new WriterLeases(Loop, local.Proof, clocks, options);
-        Compaction = new Compactor(Loop, local.Store, local.Pins, options, time, log);
+        Compaction = new Compactor(Loop, local.Store, local.Pins, local.Values, options, time, log);
         Maintenance = new WriterMaintenance(Loop, local, options, log);
     }
 

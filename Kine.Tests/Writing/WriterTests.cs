@@ -330,6 +330,20 @@ public sealed class WriterTests
     }
 
     [Fact]
+    public async Task The_cache_lets_go_of_what_compaction_deletes()
+    {
+        await using var writer = await LoneWriter.Start(_log);
+        var first = (await writer.Put("k", "old")).Header.Revision;
+        var second = (await writer.Put("k", "new")).Header.Revision;
+        Assert.True(writer.Local.Values.TryGet(new RecordId(first, 0), out _));
+
+        await writer.Writer.Compaction.Compact(new CompactionRequest { Revision = second, Physical = true });
+
+        Assert.False(writer.Local.Values.TryGet(new RecordId(first, 0), out _));
+        Assert.True(writer.Local.Values.TryGet(new RecordId(second, 0), out _));
+    }
+
+    [Fact]
     public async Task Compaction_deletes_between_the_requests_and_stops_with_the_writer()
     {
         var options = new WriterOptions { CompactBatchSize = 10 };
