@@ -19,6 +19,7 @@ internal sealed class ClientListener(IServer kestrel, GrpcServerSettings setting
     private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(2);
 
     private readonly CancellationTokenSource _stopping = new();
+    private string? _socketPath; // of the file that this process made
 
     /// <summary>Fires when the server begins to stop; streams end then.</summary>
     public CancellationToken Stopping => _stopping.Token;
@@ -37,10 +38,8 @@ internal sealed class ClientListener(IServer kestrel, GrpcServerSettings setting
     {
         try
         {
-            if (settings.Address.SocketPath is { } left)
-            {
-                File.Delete(left); // by a process that was killed
-            }
+            if (settings.Address.SocketPath is { } path)
+                DeleteLeftOver(path);
 
             await kestrel.StartAsync(application, cancellationToken);
         }
@@ -50,8 +49,9 @@ internal sealed class ClientListener(IServer kestrel, GrpcServerSettings setting
             throw new StartException($"cannot listen on {settings.Address}{metrics}: {error.Message.TrimEnd('.')}", wrongSettings: false, error);
         }
 
-        if (settings.Address.SocketPath is { } path && !OperatingSystem.IsWindows())
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        _socketPath = settings.Address.SocketPath;
+        if (_socketPath is not null && !OperatingSystem.IsWindows())
+            File.SetUnixFileMode(_socketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
 
         health.SetStatus(string.Empty, HealthCheckResponse.Types.ServingStatus.Serving);
     }
@@ -64,9 +64,26 @@ internal sealed class ClientListener(IServer kestrel, GrpcServerSettings setting
         using var drain = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         drain.CancelAfter(DrainTime);
         await kestrel.StopAsync(drain.Token);
-        if (settings.Address.SocketPath is { } path)
-            File.Delete(path);
+        if (_socketPath is not null)
+            File.Delete(_socketPath);
     }
 
     public void Dispose() => _stopping.Dispose();
+
+    // A socket that nobody listens on was left by a process that was killed. What is served, or is no socket, stays, and cannot be listened on.
+    private static void DeleteLeftOver(string path)
+    {
+        if (new FileInfo(path) is not { Exists: true, Length: 0 })
+            return;
+
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(path));
+        }
+        catch (SocketException refused) when (refused.SocketErrorCode == SocketError.ConnectionRefused)
+        {
+            File.Delete(path);
+        }
+    }
 }

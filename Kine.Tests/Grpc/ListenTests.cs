@@ -77,7 +77,12 @@ public sealed class ListenTests : IDisposable
     public async Task A_unix_socket_serves_its_owner_alone_and_is_gone_after_the_stop()
     {
         var path = Path.Combine(_folder.FullName, "kine.sock");
-        await File.WriteAllTextAsync(path, "left behind");
+        using (var killed = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            killed.Bind(new UnixDomainSocketEndPoint(path + "0"));
+            File.Move(path + "0", path); // else closing it deletes the file
+        }
+
         await using var server = await TestServer.Start(TestServer.Options with { ListenAddress = $"unix://{path}" });
         using var handler = new SocketsHttpHandler
         {
@@ -96,6 +101,30 @@ public sealed class ListenTests : IDisposable
 
         await server.Stop();
         Assert.False(File.Exists(path));
+    }
+
+    [Fact]
+    public async Task A_unix_socket_that_is_served_is_neither_taken_nor_deleted()
+    {
+        var path = Path.Combine(_folder.FullName, "kine.sock");
+        var options = TestServer.Options with { ListenAddress = $"unix://{path}" };
+        await using var first = await TestServer.Start(options);
+
+        await Assert.ThrowsAsync<StartException>(() => TestServer.Start(options));
+
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(path));
+    }
+
+    [Fact]
+    public async Task A_file_that_is_no_socket_is_not_deleted_for_one()
+    {
+        var path = Path.Combine(_folder.FullName, "precious");
+        await File.WriteAllTextAsync(path, "text");
+
+        await Assert.ThrowsAsync<StartException>(() => TestServer.Start(TestServer.Options with { ListenAddress = $"unix://{path}" }));
+
+        Assert.Equal("text", await File.ReadAllTextAsync(path));
     }
 
     [Fact]
