@@ -63,13 +63,13 @@ internal sealed class KineHost(WebApplication app, ILogger logger)
         using var told = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, app.Lifetime.ApplicationStopping);
 
         // What answers clients needs nothing that the silo starts, and takes a good part of its time.
-        var starting = Task.WhenAll(Task.Run(Services.GetRequiredService<GrpcMiddleware>, CancellationToken.None), app.StartAsync(told.Token));
+        var starting = Task.WhenAll(app.StartAsync(told.Token), Task.Run(Services.GetRequiredService<GrpcMiddleware>, CancellationToken.None));
         try
         {
             await starting.WaitAsync(told.Token);
             return true;
         }
-        catch (OperationCanceledException) when (told.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested || app.Lifetime.ApplicationStopping.IsCancellationRequested)
         {
             if (await Task.WhenAny(starting, Task.Delay(GiveUpTime, CancellationToken.None)) == starting)
                 await PutBack();

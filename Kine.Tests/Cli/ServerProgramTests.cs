@@ -54,6 +54,16 @@ public sealed class ServerProgramTests
         Assert.EndsWith(" fatal   the disk failed", Assert.Single(log.All), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_start_that_is_told_to_stop_is_no_failure()
+    {
+        using var log = new Lines(_ => { });
+
+        Assert.Equal(0, await Run(new FakeBackend(new FakeEtcdApi()) { StopsAtStart = true }, log, CancellationToken.None));
+
+        Assert.Empty(log.ToString());
+    }
+
     [Theory]
     [InlineData(true, 2)]
     [InlineData(false, 1)]

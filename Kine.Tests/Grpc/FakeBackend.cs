@@ -9,6 +9,7 @@ namespace Kine.Tests.Grpc;
 internal sealed class FakeBackend(IEtcdApi api) : IHostedService, IStoreStatus
 {
     private ProcessFailure? _failure;
+    private IHostApplicationLifetime? _lifetime;
 
     public string StoreDescription => "fake";
 
@@ -20,6 +21,9 @@ internal sealed class FakeBackend(IEtcdApi api) : IHostedService, IStoreStatus
     /// <summary>Why it breaks before it has started, when set.</summary>
     public string? BreaksAtStart { get; init; }
 
+    /// <summary>True has the process told to stop while it starts; it gives up on the spot then.</summary>
+    public bool StopsAtStart { get; init; }
+
     /// <summary>True once it was stopped.</summary>
     public bool Stopped { get; private set; }
 
@@ -30,6 +34,7 @@ internal sealed class FakeBackend(IEtcdApi api) : IHostedService, IStoreStatus
         .AddHostedService(provider =>
         {
             _failure = provider.GetRequiredService<ProcessFailure>();
+            _lifetime = provider.GetRequiredService<IHostApplicationLifetime>();
             return this;
         });
 
@@ -39,6 +44,14 @@ internal sealed class FakeBackend(IEtcdApi api) : IHostedService, IStoreStatus
         {
             Break(reason);
             return Task.Delay(Timeout.Infinite, cancellationToken);
+        }
+
+        if (StopsAtStart)
+        {
+            var waiting = new TaskCompletionSource();
+            cancellationToken.Register(() => waiting.SetCanceled(cancellationToken));
+            Task.Run(_lifetime!.StopApplication, CancellationToken.None);
+            return waiting.Task;
         }
 
         return StartError is { } error ? Task.FromException(error) : Task.CompletedTask;
