@@ -16,7 +16,8 @@ internal sealed class StoreService(IRevisionStore store, Candidacy candidacy, Ti
         try
         {
             var opening = store.Open(cancellationToken);
-            if (await Task.WhenAny(opening, Task.Delay(SilentWait, time, cancellationToken)) != opening)
+            var silence = Task.Delay(SilentWait, time, cancellationToken);
+            if (await Task.WhenAny(opening, silence) == silence && silence.IsCompletedSuccessfully)
                 log.LogWarning("Waiting for {Store}", store.Description);
 
             await opening;
