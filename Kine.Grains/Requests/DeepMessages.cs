@@ -22,8 +22,14 @@ public static class DeepMessages
         }
         catch (InvalidProtocolBufferException)
         {
+            // As one message in another, which has a length: the library makes sure that it ends there.
+            var field = new MemoryStream();
+            using (var output = new CodedOutputStream(field, leaveOpen: true))
+                output.WriteBytes(UnsafeByteOperations.UnsafeWrap(bytes.ToArray()));
+
+            field.Position = 0;
             var message = create();
-            message.MergeFrom(CodedInputStream.CreateWithLimits(new MemoryStream(bytes.ToArray(), writable: false), int.MaxValue, MaxDepth));
+            CodedInputStream.CreateWithLimits(field, int.MaxValue, MaxDepth).ReadMessage(message);
             return message;
         }
     }

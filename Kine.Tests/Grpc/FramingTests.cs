@@ -271,6 +271,19 @@ public sealed class FramingTests
         Assert.Equal(StatusCode.OK, (await client.Call(Range, GrpcClient.Frame([.. Request.ToByteArray(), .. groups]))).Status);
     }
 
+    [Theory]
+    [InlineData("0C")]
+    [InlineData("0A 01 6B 0C")]
+    [InlineData("0A 01 6B 0C 12 01 76")]
+    [InlineData("0A 01 6B 0C FF FF")]
+    public async Task A_message_that_ends_before_its_end_is_refused_as_in_etcd(string body)
+    {
+        await using var server = await TestServer.Start();
+        using var client = new GrpcClient(server.Server.Port);
+
+        Assert.Equal(StatusCode.Internal, (await client.Call(Put, GrpcClient.Frame(Convert.FromHexString(body.Replace(" ", "", StringComparison.Ordinal))))).Status);
+    }
+
     [Fact]
     public void Room_for_partial_messages_is_given_back_and_its_time_is_limited()
     {
