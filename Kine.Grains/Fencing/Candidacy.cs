@@ -21,7 +21,6 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
     private long _askedAt;
     private bool _waiting;
     private string? _standsByFor;
-    private string? _unreachable; // the reason that was logged
 
     /// <summary>The address that the present holder gave, while another process holds the store.</summary>
     public string HolderAddress => _seen?.Address ?? "";
@@ -40,7 +39,6 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
         _waiting = false; // also when the store does not answer: then nobody hurries
         var fence = await store.ReadFence(cancellationToken);
         _askedAt = time.GetTimestamp();
-        _unreachable = null;
         if (store.IsExclusive || fence.Released || IsOwn(fence.Holder))
         {
             _standsByFor = null;
@@ -68,15 +66,11 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
         return null;
     }
 
-    /// <summary>Logs that the store could not be reached: once, until it was reached again or the reason is another.</summary>
+    /// <summary>Logs that the store could not be reached.</summary>
     public void LogUnreachable(string reason)
     {
         _standsByFor = null;
-        if (_unreachable != reason)
-        {
-            _unreachable = reason;
-            log.LogWarning("The store cannot be loaded: {Reason}", reason);
-        }
+        log.LogWarning("The store cannot be loaded: {Reason}", reason);
     }
 
     /// <summary>True for the id of an activation of this process.</summary>

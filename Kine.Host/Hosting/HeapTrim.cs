@@ -11,13 +11,13 @@ namespace Kine.Host.Hosting;
 ///                               some 200 ms for a million keys
 /// quiet                         trimmed
 /// quiet a minute later          trimmed once more: pools give back what they did not need for a minute
-/// quiet after some more work    trimmed: what was freed meanwhile, by a compaction for example, shows nowhere
+/// quiet, as much allocated again as it has    trimmed: what was freed meanwhile, by a compaction for example, shows nowhere
 /// </code>
 /// </summary>
 internal sealed class HeapTrim(TimeProvider time, ILogger log) : BackgroundService
 {
     private const long MinGrowth = 16 << 20; // bytes
-    private const int GrowthShare = 8; // of the memory has to be new, or allocated again
+    private const int GrowthShare = 8; // of the memory has to be new
     private const int QuietShare = 256; // of the memory is allocated in a period at most: some ten small requests a second
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(75);
@@ -51,7 +51,7 @@ internal sealed class HeapTrim(TimeProvider time, ILogger log) : BackgroundServi
 
         if (resident - _resident >= Math.Max(MinGrowth, _resident / GrowthShare))
             Trim(resident, again: true);
-        else if ((_again || _allocated - _allocatedThen >= resident / GrowthShare) && time.GetElapsedTime(_trimmedAt) >= Pause)
+        else if ((_again || _allocated - _allocatedThen >= resident) && time.GetElapsedTime(_trimmedAt) >= Pause)
             Trim(resident, again: false);
     }
 
