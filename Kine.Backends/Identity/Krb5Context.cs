@@ -15,9 +15,7 @@ internal sealed unsafe class Krb5Context : IDisposable
         {
             var code = Krb5.CreateContext(out _context);
             if (code != 0)
-            {
                 throw Error(code); // The library takes a null context for messages.
-            }
         }
         catch (DllNotFoundException)
         {

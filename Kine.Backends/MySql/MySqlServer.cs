@@ -153,9 +153,7 @@ internal sealed class MySqlServer : ISqlServer
         catch (Exception error)
         {
             if (pooled && connection.State == ConnectionState.Open)
-            {
                 Lost(); // the pool must not keep a session without the store's settings
-            }
 
             await connection.DisposeAsync().ConfigureAwait(false);
             if (error is MySqlException { InnerException: StoreUnavailableException none })

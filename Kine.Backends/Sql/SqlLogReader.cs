@@ -9,7 +9,7 @@ internal abstract class SqlLogReader : IDisposable
     /// <summary>Columns of the fence row, as <see cref="FenceOf"/> expects them.</summary>
     public const string FenceColumns = "epoch, holder, address, lease_ms, counter, last_revision";
 
-    private const int RecordsPerQuery = 8192;
+    private const int RecordsPerQuery = 65_536;
     private const int LengthsPerQuery = 1024;
     private const int ValuesPerQuery = 512; // longer lists make MariaDB build a temporary table
     private readonly string _metadata;

@@ -68,9 +68,7 @@ internal static class SqliteSchema
             return;
         }
         if (HasUpstreamTable(database) && !tables.Intersect(["fence", "log", "side"]).Any())
-        {
             return; // ours come beside it
-        }
 
         if (tables.Count > 0)
             throw new StoreRefusedException($"{path} is a database of some other program (table \"{tables[0]}\"); name another file");

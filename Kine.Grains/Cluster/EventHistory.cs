@@ -36,9 +36,7 @@ public sealed class EventHistory(ProcessState local, IGrainFactory grains) : IEv
             var batch = await writer.Pull(from - 1);
             local.Advance(new PublishedState(batch.LastRevision, batch.CompactRevision, 0));
             if (batch.LastRevision < from)
-            {
                 throw EtcdErrors.NoLeader; // it will have it once it is loaded; the hub tries again
-            }
 
             // The writer may be further than the caller: what is above its revision comes to the watches another way.
             return batch.LastRevision <= to ? new EventPage(batch.Events, batch.LastRevision) : new EventPage(UpTo(batch.Events, to), to);

@@ -52,9 +52,7 @@ public sealed class FollowerFeed(ProcessState local, WatchHub hub, Candidacy can
     public void Apply(EventBatch batch)
     {
         if (local.Writer is not null)
-        {
             return; // the writer came here: it feeds the watches itself
-        }
 
         local.Advance(new PublishedState(batch.LastRevision, batch.CompactRevision, local.Remote.Term));
         hub.Publish(batch);
@@ -78,6 +76,9 @@ public sealed class FollowerFeed(ProcessState local, WatchHub hub, Candidacy can
 
     private async Task RenewAlways()
     {
+        if (local.Writer is null) // it may have to write next
+            await LogLoader.Rehearse(local.Store, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
         while (!_stopping.IsCancellationRequested)
         {
             // Sooner when the writer's time runs out: this process may be the next one.

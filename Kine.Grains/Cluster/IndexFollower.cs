@@ -87,9 +87,7 @@ public sealed class IndexFollower(byte[] prefix, IFollowedWriter writer, ValueRe
 
         var same = _buffered.TryGetValue(batch.PreviousRevision, out var known);
         if (same ? known!.LastRevision < batch.LastRevision : _buffered.Count < MaxBuffered)
-        {
             _buffered[batch.PreviousRevision] = batch; // what finds no room is pulled when somebody needs it
-        }
     }
 
     /// <summary>

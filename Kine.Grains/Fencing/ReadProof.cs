@@ -55,9 +55,7 @@ public sealed class ReadProof(ProofClock clock, bool always)
             }
 
             if (IsValid)
-            {
                 return; // renewed between the two looks
-            }
 
             var left = limit - time.GetElapsedTime(start);
             if (left <= TimeSpan.Zero)

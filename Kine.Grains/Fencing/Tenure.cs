@@ -56,9 +56,7 @@ internal sealed class Tenure(
             if (await Claim(seen, cancellationToken) is { } taken)
             {
                 if (!candidacy.IsOwn(seen.Holder))
-                {
                     values.Forget(); // what another writer did to the store may contradict what was seen here earlier
-                }
 
                 return taken;
             }

@@ -14,8 +14,6 @@ public sealed class ProcessFailure(IHostApplicationLifetime lifetime)
     public void Report(string reason)
     {
         if (Interlocked.CompareExchange(ref _reason, reason, null) is null)
-        {
             Task.Run(lifetime.StopApplication); // what ends with the process does so on the thread that stops it
-        }
     }
 }

@@ -3,11 +3,12 @@ using Google.Protobuf.Collections;
 using Kine.Etcd;
 using Kine.Grains.Index;
 using Kine.Grains.Reads;
+using Kind = Kine.Etcd.RequestOp.RequestOneofCase;
 
 namespace Kine.Grains.Requests;
 
 /// <summary>What makes a write wrong whatever the state (etcd v3 API, KV).</summary>
-internal static class RequestRules
+public static class RequestRules
 {
     /// <summary>Most operations of one kind at the top level of a transaction.</summary>
     public const int MaxOperations = 128;
@@ -41,17 +42,20 @@ internal static class RequestRules
     }
 
     /// <summary>True when either branch may put, which takes space.</summary>
-    public static bool Puts(TxnRequest request) => Puts(request.Success) || Puts(request.Failure);
+    public static bool Puts(TxnRequest request) => Has(request, deletes: false);
 
-    private static bool Puts(RepeatedField<RequestOp> operations)
+    /// <summary>True when either branch may change something.</summary>
+    public static bool MayWrite(TxnRequest request) => Has(request, deletes: true);
+
+    private static bool Has(TxnRequest request, bool deletes) => Has(request.Success, deletes) || Has(request.Failure, deletes);
+
+    private static bool Has(RepeatedField<RequestOp> operations, bool deletes)
     {
         foreach (var operation in operations)
         {
-            if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut ||
-                (operation.RequestCase == RequestOp.RequestOneofCase.RequestTxn && Puts(operation.RequestTxn)))
-            {
+            var kind = operation.RequestCase;
+            if (kind == Kind.RequestPut || (deletes && kind == Kind.RequestDeleteRange) || (kind == Kind.RequestTxn && Has(operation.RequestTxn, deletes)))
                 return true;
-            }
         }
 
         return false;
@@ -79,16 +83,16 @@ internal static class RequestRules
         {
             switch (operation.RequestCase)
             {
-                case RequestOp.RequestOneofCase.RequestRange:
+                case Kind.RequestRange:
                     RangeRules.Check(operation.RequestRange);
                     break;
-                case RequestOp.RequestOneofCase.RequestPut:
+                case Kind.RequestPut:
                     Check(operation.RequestPut);
                     break;
-                case RequestOp.RequestOneofCase.RequestDeleteRange:
+                case Kind.RequestDeleteRange:
                     Check(operation.RequestDeleteRange);
                     break;
-                case RequestOp.RequestOneofCase.RequestTxn:
+                case Kind.RequestTxn:
                     Check(operation.RequestTxn, most);
                     break;
                 default:
@@ -104,7 +108,7 @@ internal static class RequestRules
         Writes writes = default;
         foreach (var operation in operations)
         {
-            if (operation.RequestCase == RequestOp.RequestOneofCase.RequestDeleteRange)
+            if (operation.RequestCase == Kind.RequestDeleteRange)
             {
                 var delete = operation.RequestDeleteRange;
                 (writes.Deletes ??= []).Add(new KeyRange(delete.Key.Memory, delete.RangeEnd.Memory));
@@ -113,7 +117,7 @@ internal static class RequestRules
 
         foreach (var operation in operations)
         {
-            if (operation.RequestCase == RequestOp.RequestOneofCase.RequestTxn)
+            if (operation.RequestCase == Kind.RequestTxn)
             {
                 var then = CheckOverlap(operation.RequestTxn.Success);
                 var otherwise = CheckOverlap(operation.RequestTxn.Failure);
@@ -126,7 +130,7 @@ internal static class RequestRules
 
         foreach (var operation in operations)
         {
-            if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
+            if (operation.RequestCase == Kind.RequestPut)
                 writes.AddPut(operation.RequestPut.Key, safe: false);
         }
 

@@ -93,8 +93,6 @@ internal sealed class WatchGroup(byte[] start, byte[]? end, bool isKey, EventFil
     {
         Matched.Clear();
         if (Matched.Capacity > 1024)
-        {
             Matched.Capacity = 0; // one huge transaction must not leave its list with every group
-        }
     }
 }

@@ -82,9 +82,7 @@ public sealed partial class WatchHub
                 if (!inMemory)
                 {
                     if (from < CompactRevision)
-                    {
                         continue; // part of the page may be gone; who waits below the mark is cancelled at the next turn
-                    }
 
                     _pages.Add(from, through, page);
                 }

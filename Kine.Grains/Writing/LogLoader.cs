@@ -17,10 +17,21 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
     /// <summary>Bytes of them.</summary>
     public const int TailBytes = 8 << 20;
 
-    private const int ScanRecords = 10_000;
+    private const int ScanRecords = 65_536;
     private const long RevisionsAfterLoss = 1_000_000;
 
     private readonly IRevisionStore _store = local.Store;
+
+    /// <summary>Loads the first records for nothing: the load that counts finds its code compiled, and the store's pages in memory.</summary>
+    public static async Task Rehearse(IRevisionStore store, CancellationToken cancellationToken)
+    {
+        var index = new KeyIndex();
+        index.BeginLoad();
+        await using var loader = new IndexLoader((in RecordMetadata record, ReadOnlySpan<byte> key) => index.Apply(key, KeyVersion.Of(record)));
+        var fence = await store.ReadFence(cancellationToken);
+        await store.ScanMetadata(new RecordId(0, 0), fence.LastRevision, ScanRecords, loader.Add, cancellationToken);
+        await loader.Finish();
+    }
 
     /// <summary>
     /// Reads everything up to the fence's last revision. <paramref name="published"/> is the last revision that this process has published: a log that ends before

@@ -79,9 +79,7 @@ internal sealed class Writer : IKeyspaceWriter
         {
             Loop.End(EtcdErrors.NoLeader);
             if (error is OperationCanceledException)
-            {
                 await _tenure.Release(); // told to stop while it loaded what it had taken over
-            }
 
             throw error switch
             {
@@ -140,9 +138,7 @@ internal sealed class Writer : IKeyspaceWriter
         Leases.Restart(state);
         _tenure.Regained = Regained;
         if (state.CompactRevision > 0)
-        {
             Compaction.Start(state.CompactRevision); // what the last writer did not finish goes on
-        }
 
         _ = _clocks.Watch(_ending.Token);
         _ = Compaction.CompactByInterval(state.Revision);

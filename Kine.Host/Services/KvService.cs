@@ -3,6 +3,7 @@ using Grpc.Core;
 using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Cluster;
+using Kine.Grains.Requests;
 using Kine.Host.Grpc;
 
 namespace Kine.Host.Services;
@@ -41,7 +42,7 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
     public override Task<TxnResponse> Txn(TxnRequest request, ServerCallContext context)
     {
         // etcd bounds what goes through its log; a transaction that only reads does not.
-        if (Writes(request))
+        if (RequestRules.MayWrite(request))
             CheckWrite(request);
 
         return api.Txn(request, context.CancellationToken);
@@ -58,15 +59,6 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
         if (request.CalculateSize() > GrpcLimits.MaxWriteLength)
             throw EtcdErrors.RequestTooLarge;
     }
-
-    private static bool Writes(TxnRequest txn) => txn.Success.Any(Writes) || txn.Failure.Any(Writes);
-
-    private static bool Writes(RequestOp operation) => operation.RequestCase switch
-    {
-        RequestOp.RequestOneofCase.RequestPut or RequestOp.RequestOneofCase.RequestDeleteRange => true,
-        RequestOp.RequestOneofCase.RequestTxn => Writes(operation.RequestTxn),
-        _ => false,
-    };
 
     // The length of the reply is known beforehand, so its pairs are copied once, into the response, and a large list waits for its client instead of lying in
     // memory.
