@@ -29,6 +29,8 @@ public static class EtcdErrors
 
     public static EtcdException TooManyRequests => new(StatusCode.ResourceExhausted, "etcdserver: too many requests");
 
+    public static EtcdException ReplyTooLarge => new(StatusCode.ResourceExhausted, "etcdserver: the reply would be too large");
+
     public static EtcdException LeaseNotFound => new(StatusCode.NotFound, "etcdserver: requested lease not found");
 
     public static EtcdException LeaseExists => new(StatusCode.FailedPrecondition, "etcdserver: lease already exists");

@@ -84,10 +84,8 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
             }
 
             var chunk = new RangeResponse();
-            await foreach (var pair in Pairs(reply, cancellationToken))
-            {
-                chunk.Kvs.Add(pair);
-            }
+            await foreach (var piece in reply.Pieces())
+                chunk.Kvs.Add(piece.Select(static pair => KeyValue.Parser.ParseFrom(pair.Span)));
 
             left -= chunk.Kvs.Count;
             var last = !reply.More || left <= 0;
@@ -123,12 +121,26 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
             : Until(_writer.DeleteRange(request), cancellationToken);
     }
 
-    public Task<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken)
+    public async Task<TxnReply> Txn(TxnRequest request, CancellationToken cancellationToken)
     {
         RequestRules.Check(request);
-        return local.Writer?.Changes is { } changes
-            ? changes.Txn(request, cancellationToken)
-            : Until(_writer.Txn(request), cancellationToken);
+        if (local.Writer is not { Changes: { } changes } view)
+            return new TxnReply(await Until(_writer.Txn(request), cancellationToken));
+
+        var reply = await changes.Txn(request, cancellationToken);
+        if (reply.Late.Count == 0)
+            return reply;
+
+        try
+        {
+            await reply.Measure(view, cancellationToken);
+            return reply;
+        }
+        catch
+        {
+            reply.Dispose();
+            throw;
+        }
     }
 
     public async Task<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken)
@@ -201,21 +213,6 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
 
     public Task<AuthStatusResponse> AuthStatus(AuthStatusRequest request, CancellationToken cancellationToken) =>
         Task.FromResult(new AuthStatusResponse { Header = Header(), AuthRevision = 1 });
-
-    private static async IAsyncEnumerable<KeyValue> Pairs(RangeReply reply, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        foreach (var pair in reply.First)
-            yield return KeyValue.Parser.ParseFrom(pair.Span);
-
-        if (reply.Rest is not null)
-        {
-            await foreach (var piece in reply.Rest.WithCancellation(cancellationToken))
-            {
-                foreach (var pair in piece)
-                    yield return KeyValue.Parser.ParseFrom(pair.Span);
-            }
-        }
-    }
 
     private ILeaseGrain Clocks(long lease) => grains.GetGrain<ILeaseGrain>(LeaseRun.ShareOf(lease));
 

@@ -28,8 +28,8 @@ public interface IEtcdApi
     /// <summary>etcd v3 API, KV.DeleteRange.</summary>
     Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken);
 
-    /// <summary>etcd v3 API, KV.Txn.</summary>
-    Task<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken);
+    /// <summary>etcd v3 API, KV.Txn. Dispose of the reply.</summary>
+    Task<TxnReply> Txn(TxnRequest request, CancellationToken cancellationToken);
 
     /// <summary>etcd v3 API, KV.Compact.</summary>
     Task<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken);

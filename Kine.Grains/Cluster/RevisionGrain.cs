@@ -65,7 +65,13 @@ public sealed class RevisionGrain(
 
     public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request) => _writer.DeleteRange(request, CancellationToken.None);
 
-    public Task<TxnResponse> Txn(TxnRequest request) => _writer.Txn(request, CancellationToken.None);
+    public async Task<TxnResponse> Txn(TxnRequest request)
+    {
+        var view = View;
+        using var reply = await _writer.Txn(request, CancellationToken.None);
+        await reply.Join(view, CancellationToken.None);
+        return reply.Response;
+    }
 
     public Task<CompactionResponse> Compact(CompactionRequest request) => _writer.Compaction.Compact(request);
 

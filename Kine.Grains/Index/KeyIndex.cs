@@ -88,6 +88,9 @@ public sealed partial class KeyIndex
     /// <summary>Any thread: walks the keys of <paramref name="range"/> that exist at <paramref name="revision"/>, in order.</summary>
     public RangeCursor Range(KeyRange range, long revision) => new(this, range, revision);
 
+    /// <summary>Any thread: the version at <paramref name="revision"/> of the key at a place that a cursor gave; false when it is compacted away.</summary>
+    public bool TryGet(KeyPlace place, long revision, out KeyVersion version) => place.TryRead(this, revision, out version);
+
     /// <summary>The tree as last published.</summary>
     internal IndexNode Root => Volatile.Read(ref _root);
 

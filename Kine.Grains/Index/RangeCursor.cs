@@ -58,6 +58,9 @@ public sealed class RangeCursor
     /// <summary>Bytes of the current key.</summary>
     public int KeyLength => _leaf.Keys.KeyLength(_next - 1);
 
+    /// <summary>Where the current key is.</summary>
+    public KeyPlace Place => new(_leaf, _next - 1);
+
     /// <summary>Goes to the next key that exists; false at the end of the range.</summary>
     public bool MoveNext()
     {

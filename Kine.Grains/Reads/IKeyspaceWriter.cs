@@ -14,6 +14,6 @@ public interface IKeyspaceWriter
     /// <summary>etcd v3 API, KV.DeleteRange.</summary>
     Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken);
 
-    /// <summary>etcd v3 API, KV.Txn.</summary>
-    Task<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken);
+    /// <summary>etcd v3 API, KV.Txn. Dispose of the reply.</summary>
+    Task<TxnReply> Txn(TxnRequest request, CancellationToken cancellationToken);
 }

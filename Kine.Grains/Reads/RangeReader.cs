@@ -14,8 +14,6 @@ public static class RangeReader
 {
     private const int GatherEntries = 8192;
     private const long GatherBytes = 8 << 20; // larger lists are read and sent in pieces
-    private const int PieceEntries = 1024;
-    private const long PieceBytes = 1 << 20;
 
     /// <summary>Reads what <paramref name="request"/> asks, after <see cref="RangeRules.Check"/>.</summary>
     public static ValueTask<RangeReply> Range(KeyspaceView view, RangeRequest request, CancellationToken cancellationToken)
@@ -26,7 +24,7 @@ public static class RangeReader
             var revision = ReadRevision(state, request.Revision);
             var range = new KeyRange(request.Key.Memory, request.RangeEnd.Memory);
             if (range.IsSingle && TryCached(view, request, revision, out var keyValue) && StillReadable(view, request, revision))
-                return ValueTask.FromResult(Reply(state, 1, more: false, keyValue));
+                return ValueTask.FromResult(Reply(state, 1, more: false, room: null, keyValue));
 
             var count = view.Index.Count(range, revision);
             if (request.CountOnly || count == 0)
@@ -37,26 +35,18 @@ public static class RangeReader
                 continue;
             }
 
-            if (RangeRules.IsKeyOrder(request) && !RangeRules.HasFilters(request))
-            {
-                var wanted = request.Limit > 0 ? Math.Min(request.Limit, count) : count;
-                if (TryGather(view, range, revision, wanted, request.KeysOnly, out var entries, out var whole))
-                {
-                    if (whole)
-                    {
-                        if (StillReadable(view, request, revision))
-                            return ValueTask.FromResult(Reply(state, count, count > wanted, entries));
+            if (!RangeRules.IsKeyOrder(request) || RangeRules.HasFilters(request))
+                return Long(view, request, state, revision, cancellationToken);
 
-                        continue;
-                    }
+            var wanted = request.Limit > 0 ? Math.Min(request.Limit, count) : count;
+            if (!TryGather(view, range, revision, wanted, request.KeysOnly, out var entries, out var missing))
+                return Long(view, request, state, revision, cancellationToken);
 
-                    return ReadThenReply(view, request, state, revision, count, count > wanted, entries, cancellationToken);
-                }
+            if (missing > 0)
+                return ReadThenReply(view, request, state, revision, count, entries, missing, cancellationToken);
 
-                return Large(view, request, range, state, revision, wanted, cancellationToken);
-            }
-
-            return Sorted(view, request, range, state, revision, count, cancellationToken);
+            if (StillReadable(view, request, revision))
+                return ValueTask.FromResult(Reply(state, count, count > wanted, entries));
         }
     }
 
@@ -89,12 +79,12 @@ public static class RangeReader
             && view.Index.TryGet(request.Key.Span, revision, out var version) && view.Values.TryGet(version.Id, out keyValue);
     }
 
-    // Whole = the cache had all of their values. False = they are too many to be held.
+    // Missing = bytes of values that the cache did not have. False = they are too many to be held.
     private static bool TryGather(
-        KeyspaceView view, KeyRange range, long revision, long wanted, bool keysOnly, out List<Entry> entries, out bool whole)
+        KeyspaceView view, KeyRange range, long revision, long wanted, bool keysOnly, out List<PairEntry> entries, out long missing)
     {
-        entries = new List<Entry>((int)Math.Min(wanted, GatherEntries));
-        whole = true;
+        entries = new List<PairEntry>((int)Math.Min(wanted, GatherEntries));
+        missing = 0;
         if (wanted > GatherEntries)
             return false;
 
@@ -107,199 +97,100 @@ public static class RangeReader
             if (bytes > GatherBytes && entries.Count > 0)
                 return false;
 
-            var entry = Find(view, cursor.Key, version, keysOnly);
-            whole &= !entry.KeyValue.IsEmpty;
+            var entry = PairEntry.Find(view, cursor.Key, version, keysOnly);
+            if (entry.KeyValue.IsEmpty)
+                missing += KeyValueWire.EncodedLength(entry.Key.Length, version, keysOnly);
+
             entries.Add(entry);
         }
 
         return true;
     }
 
-    private static Entry Find(KeyspaceView view, ReadOnlySpan<byte> key, in KeyVersion version, bool keysOnly)
-    {
-        if (keysOnly)
-            return new Entry(default, version, KeyValueWire.EncodeKeysOnly(key, version));
-
-        return view.Values.TryGet(version.Id, out var keyValue)
-            ? new Entry(default, version, keyValue)
-            : new Entry(key.ToArray(), version, default);
-    }
-
-    // Reads what the cache did not pin. False = a value is gone: compaction passed this revision.
-    private static async ValueTask<bool> Fill(KeyspaceView view, List<Entry> entries, CancellationToken cancellationToken)
-    {
-        var missing = new List<int>();
-        var versions = new List<VersionedKey>();
-        for (var i = 0; i < entries.Count; i++)
-        {
-            if (entries[i].KeyValue.IsEmpty)
-            {
-                missing.Add(i);
-                versions.Add(new VersionedKey(entries[i].Key, entries[i].Version));
-            }
-        }
-
-        if (missing.Count == 0)
-            return true;
-
-        var found = await view.Values.Read(versions, cancellationToken);
-        for (var i = 0; i < missing.Count; i++)
-        {
-            if (found[i] is not { } keyValue)
-                return false;
-
-            entries[missing[i]] = entries[missing[i]] with { KeyValue = keyValue };
-        }
-
-        return true;
-    }
-
     private static async ValueTask<RangeReply> ReadThenReply(
-        KeyspaceView view, RangeRequest request, PublishedState state, long revision, long count, bool more, List<Entry> entries, CancellationToken cancellationToken)
+        KeyspaceView view, RangeRequest request, PublishedState state, long revision, long count, List<PairEntry> entries, long missing, CancellationToken cancellationToken)
     {
-        var whole = await Fill(view, entries, cancellationToken);
-        if (StillReadable(view, request, revision))
-            return whole ? Reply(state, count, more, entries) : throw new MissingValueException(revision);
+        if (!view.Values.Room.TryTake(missing, out var room))
+            return await Long(view, request, state, revision, cancellationToken);
 
+        try
+        {
+            var whole = await PairEntry.Fill(view, entries, cancellationToken);
+            if (StillReadable(view, request, revision))
+                return whole ? Reply(state, count, count > entries.Count, entries, room) : throw new MissingValueException(revision);
+        }
+        catch
+        {
+            room.Dispose();
+            throw;
+        }
+
+        room.Dispose();
         return await Range(view, request, cancellationToken);
     }
 
-    private static RangeReply Reply(PublishedState state, long count, bool more, List<Entry> entries)
+    private static RangeReply Reply(PublishedState state, long count, bool more, List<PairEntry> entries, IDisposable? room = null)
     {
         var pairs = new ReadOnlyMemory<byte>[entries.Count];
         for (var i = 0; i < pairs.Length; i++)
             pairs[i] = entries[i].KeyValue;
 
-        return Reply(state, count, more, pairs);
+        return Reply(state, count, more, room, pairs);
     }
 
-    private static RangeReply Reply(PublishedState state, long count, bool more, params ReadOnlyMemory<byte>[] pairs)
+    private static RangeReply Reply(PublishedState state, long count, bool more, IDisposable? room, params ReadOnlyMemory<byte>[] pairs)
     {
         long length = 0;
         foreach (var pair in pairs)
             length += KeyValueWire.FieldLength(pair.Length);
 
-        return new RangeReply { Revision = state.Revision, Count = count, More = more, KvsLength = length, First = pairs };
+        return new RangeReply { Revision = state.Revision, Count = count, Pairs = pairs.Length, More = more, KvsLength = length, First = pairs, Held = room };
     }
 
-    private static async ValueTask<RangeReply> Sorted(
-        KeyspaceView view, RangeRequest request, KeyRange range, PublishedState state, long revision, long count, CancellationToken cancellationToken)
+    // What is too long to be held, or not in key order.
+    private static async ValueTask<RangeReply> Long(
+        KeyspaceView view, RangeRequest request, PublishedState state, long revision, CancellationToken cancellationToken)
     {
-        var byValue = request.SortTarget == RangeRequest.Types.SortTarget.Value;
-        var entries = GatherSorted(view, request, range, revision);
-        var whole = !byValue || await Fill(view, entries, cancellationToken);
-        if (whole)
-        {
-            RangeRules.Sort(request, entries, entry => entry.Version, entry => KeyValueWire.Value(entry.KeyValue));
-            var more = request.Limit > 0 && entries.Count > request.Limit;
-            if (more)
-                entries.RemoveRange((int)request.Limit, entries.Count - (int)request.Limit);
-
-            whole = request.KeysOnly || await Fill(view, entries, cancellationToken);
-            if (whole && StillReadable(view, request, revision))
-                return Reply(state, count, more, request.KeysOnly ? WithoutValues(entries) : entries);
-        }
-
-        if (StillReadable(view, request, revision))
-            throw new MissingValueException(revision);
-
-        return await Range(view, request, cancellationToken);
-    }
-
-    private static List<Entry> GatherSorted(KeyspaceView view, RangeRequest request, KeyRange range, long revision)
-    {
-        var entries = new List<Entry>();
-        var fetch = RangeRules.Fetch(request);
-        var cursor = view.Index.Range(range, revision);
-        while ((fetch == 0 || entries.Count < fetch) && cursor.MoveNext())
-        {
-            var version = cursor.Current;
-            if (RangeRules.Passes(request, version))
-                entries.Add(new Entry(cursor.Key.ToArray(), version, default));
-        }
-
-        return entries;
-    }
-
-    private static List<Entry> WithoutValues(List<Entry> entries) =>
-        entries.ConvertAll(entry => entry with { KeyValue = KeyValueWire.EncodeKeysOnly(entry.Key.Span, entry.Version) });
-
-    private static async ValueTask<RangeReply> Large(
-        KeyspaceView view, RangeRequest request, KeyRange range, PublishedState state, long revision, long wanted, CancellationToken cancellationToken)
-    {
-        IDisposable pin = view.Pins.Acquire(revision);
+        var held = new HeldRange(view.Pins.Acquire(revision), new RangeAt(view, request, revision));
         try
         {
             if (!StillReadable(view, request, revision))
             {
-                pin.Dispose();
+                held.Dispose();
                 return await Range(view, request, cancellationToken);
             }
 
-            (var count, var length) = await Task.Run(() => Measure(view, range, revision, wanted, request.KeysOnly), cancellationToken);
-            var pieces =
-                Pieces(view, range, revision, wanted, request.KeysOnly, cancellationToken).GetAsyncEnumerator(cancellationToken);
+            var range = held.Range;
+            await range.Measure(cancellationToken);
+            var pieces = range.Pieces(cancellationToken).GetAsyncEnumerator(cancellationToken);
             var first = await pieces.MoveNextAsync() ? pieces.Current : [];
             return new RangeReply
             {
                 Revision = state.Revision,
-                Count = count,
-                More = count > wanted,
-                KvsLength = length,
+                Count = range.Count,
+                Pairs = range.Pairs,
+                More = range.More,
+                KvsLength = range.KvsLength,
                 First = first,
-                Rest = new RestOf<IReadOnlyList<ReadOnlyMemory<byte>>>(pieces),
-                Pin = pin,
+                Rest = first.Count < range.Pairs ? new RestOf<IReadOnlyList<ReadOnlyMemory<byte>>>(pieces) : null,
+                Held = held,
             };
         }
         catch
         {
-            pin.Dispose();
+            held.Dispose();
             throw;
         }
     }
 
-    private static (long Count, long Length) Measure(KeyspaceView view, KeyRange range, long revision, long wanted, bool keysOnly)
+    private sealed record HeldRange(IDisposable Pin, RangeAt Range) : IDisposable
     {
-        long taken = 0;
-        long length = 0;
-        var cursor = view.Index.Range(range, revision);
-        while (taken < wanted && cursor.MoveNext())
+        public void Dispose()
         {
-            var version = cursor.Current;
-            length += KeyValueWire.FieldLength(KeyValueWire.EncodedLength(cursor.KeyLength, version, keysOnly));
-            taken++;
-        }
-
-        return (view.Index.Count(range, revision), length);
-    }
-
-    private static async IAsyncEnumerable<IReadOnlyList<ReadOnlyMemory<byte>>> Pieces(
-        KeyspaceView view, KeyRange range, long revision, long wanted, bool keysOnly, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        var cursor = view.Index.Range(range, revision);
-        long taken = 0;
-        while (taken < wanted)
-        {
-            var entries = new List<Entry>(PieceEntries);
-            long bytes = 0;
-            while (entries.Count < PieceEntries && bytes < PieceBytes && taken < wanted && cursor.MoveNext())
-            {
-                entries.Add(Find(view, cursor.Key, cursor.Current, keysOnly));
-                bytes += keysOnly ? 0 : cursor.Current.ValueLength;
-                taken++;
-            }
-
-            if (entries.Count == 0)
-                throw EtcdErrors.Compacted;
-
-            if (!keysOnly && !await Fill(view, entries, cancellationToken))
-                throw view.State.CompactRevision > revision ? EtcdErrors.Compacted : new MissingValueException(revision);
-
-            yield return entries.ConvertAll(entry => entry.KeyValue);
+            Range.Dispose();
+            Pin.Dispose();
         }
     }
-
-    private readonly record struct Entry(ReadOnlyMemory<byte> Key, KeyVersion Version, ReadOnlyMemory<byte> KeyValue);
 
     // What an enumerator has left, as an enumerable that is walked once.
     private sealed class RestOf<T>(IAsyncEnumerator<T> rest) : IAsyncEnumerable<T>

@@ -12,6 +12,9 @@ public sealed class RangeReply : IDisposable
     /// <summary>Keys of the range at the revision read, before limit and filters.</summary>
     public required long Count { get; init; }
 
+    /// <summary>Pairs of the reply, those to come included.</summary>
+    public long Pairs { get; init; }
+
     /// <summary>True when the limit cut the list.</summary>
     public bool More { get; init; }
 
@@ -27,9 +30,20 @@ public sealed class RangeReply : IDisposable
     /// </summary>
     public IAsyncEnumerable<IReadOnlyList<ReadOnlyMemory<byte>>>? Rest { get; init; }
 
-    /// <summary>What keeps compaction from deleting what <see cref="Rest"/> has yet to read.</summary>
-    public IDisposable? Pin { private get; init; }
+    /// <summary>What keeps compaction from deleting what <see cref="Rest"/> has yet to read, and the memory it takes.</summary>
+    public IDisposable? Held { private get; init; }
 
-    /// <summary>Lets compaction go on; call it once the reply is written or given up.</summary>
-    public void Dispose() => Pin?.Dispose();
+    /// <summary>All pieces, once.</summary>
+    public async IAsyncEnumerable<IReadOnlyList<ReadOnlyMemory<byte>>> Pieces()
+    {
+        yield return First;
+        if (Rest is null)
+            yield break;
+
+        await foreach (var piece in Rest)
+            yield return piece;
+    }
+
+    /// <summary>Lets go of both; call it once the reply is written or given up.</summary>
+    public void Dispose() => Held?.Dispose();
 }

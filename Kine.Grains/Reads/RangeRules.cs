@@ -41,8 +41,20 @@ public static class RangeRules
     public static long Fetch(RangeRequest request) =>
         request.SortOrder != RangeRequest.Types.SortOrder.None || HasFilters(request) || request.Limit <= 0 ? 0 : request.Limit + 1;
 
-    /// <summary>Sorts by the request's order and target; <paramref name="value"/> gives an entry's value bytes and is only asked for the VALUE target.</summary>
-    public static void Sort<T>(RangeRequest request, List<T> entries, Func<T, KeyVersion> version, Func<T, ReadOnlyMemory<byte>> value)
+    /// <summary>What a version is sorted by, when that is a number of its own; else 0.</summary>
+    public static long SortNumber(RangeRequest request, in KeyVersion version) => request.SortTarget switch
+    {
+        RangeRequest.Types.SortTarget.Version => version.Version,
+        RangeRequest.Types.SortTarget.Create => version.Create,
+        RangeRequest.Types.SortTarget.Mod => version.Mod,
+        _ => 0,
+    };
+
+    /// <summary>
+    /// Sorts entries in key order by the request's order and target; <paramref name="number"/> gives an entry's <see cref="SortNumber"/>,
+    /// <paramref name="value"/> its value, which is only asked for the VALUE target.
+    /// </summary>
+    public static void Sort<T>(RangeRequest request, List<T> entries, Func<T, long> number, Func<T, ReadOnlyMemory<byte>> value)
     {
         if (IsKeyOrder(request))
             return;
@@ -53,13 +65,9 @@ public static class RangeRules
             return;
         }
 
-        Comparison<T> ascending = request.SortTarget switch
-        {
-            RangeRequest.Types.SortTarget.Version => (a, b) => version(a).Version.CompareTo(version(b).Version),
-            RangeRequest.Types.SortTarget.Create => (a, b) => version(a).Create.CompareTo(version(b).Create),
-            RangeRequest.Types.SortTarget.Mod => (a, b) => version(a).Mod.CompareTo(version(b).Mod),
-            _ => (a, b) => value(a).Span.SequenceCompareTo(value(b).Span),
-        };
+        Comparison<T> ascending = request.SortTarget == RangeRequest.Types.SortTarget.Value
+            ? (a, b) => value(a).Span.SequenceCompareTo(value(b).Span)
+            : (a, b) => number(a).CompareTo(number(b));
         entries.Sort(request.SortOrder == RangeRequest.Types.SortOrder.Descend ? (a, b) => ascending(b, a) : ascending);
     }
 }

@@ -25,18 +25,22 @@ public sealed record WireRangeReply(
         using var reply = await RangeReader.Range(view, request, CancellationToken.None);
         var pairs = new List<ReadOnlyMemory<byte>>();
         long bytes = 0;
-        foreach (var pair in reply.First)
+        await foreach (var piece in reply.Pieces())
         {
+            foreach (var pair in piece)
+            {
+                if (bytes > MaxBytes)
+                    break;
+
+                pairs.Add(pair);
+                bytes += pair.Length;
+            }
+
             if (bytes > MaxBytes)
                 break;
-
-            pairs.Add(pair);
-            bytes += pair.Length;
         }
 
-        // A reply that could be longer than its first piece has neither filter nor order: it ends where the limit or the range ends.
-        var wanted = reply.Rest is null ? reply.First.Count : request.Limit > 0 ? Math.Min(request.Limit, reply.Count) : reply.Count;
         var readRevision = request.Revision > 0 ? request.Revision : reply.Revision;
-        return new WireRangeReply(reply.Revision, readRevision, reply.Count, reply.More, pairs.Count < wanted, reply.KvsLength, pairs);
+        return new WireRangeReply(reply.Revision, readRevision, reply.Count, reply.More, pairs.Count < reply.Pairs, reply.KvsLength, pairs);
     }
 }

@@ -10,6 +10,9 @@ namespace Kine.Grains.Values;
 /// </summary>
 public static class KeyValueWire
 {
+    /// <summary>Most bytes of a varint.</summary>
+    public const int MaxVarint = 10;
+
     private const byte KeyTag = 1 << 3 | 2;
     private const byte CreateTag = 2 << 3;
     private const byte ModTag = 3 << 3;

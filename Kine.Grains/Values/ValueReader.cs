@@ -9,6 +9,9 @@ public sealed class ValueReader(ValueCache cache, IRevisionStore store)
 
     private ValueCache _cache = cache;
 
+    /// <summary>What long reads share.</summary>
+    public ReadRoom Room { get; init; } = new();
+
     /// <summary>The pair as a marshaled mvccpb.KeyValue when the cache holds it.</summary>
     public bool TryGet(RecordId id, out ReadOnlyMemory<byte> keyValue) => Volatile.Read(ref _cache).TryGet(id, out keyValue);
 

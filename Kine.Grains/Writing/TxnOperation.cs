@@ -12,11 +12,25 @@ namespace Kine.Grains.Writing;
 /// etcd v3 API, KV.Txn. All compares, nested ones included, look at the state before the transaction and decide which branches are taken; what can
 /// fail in those is checked next; only then is anything written.
 /// </summary>
-internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnResponse>
+/// <remarks>
+/// Ranges over many keys are not read in the writer's turn. What they see stays: before the first write the revision before, behind the last one the
+/// transaction's own. Only those between two writes see what no revision shows; they are read at once, and bounded.
+/// </remarks>
+internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnReply>
 {
+    private const int KeysInTurn = 16; // of a range
+    private const int MaxKeysInTurn = 1024; // of all of them
+    private const int MaxKeysBetween = 100_000; // of all ranges between writes
+    private const long MaxKeys = 50_000_000; // of all ranges: more do not go into a message
+
     private readonly List<bool> _path = [];
     private List<(RangeRequest Request, RangeResponse Reply)>? _sortLate;
     private int _next;
+    private int _operation; // number of it in the walk
+    private int _firstWrite;
+    private int _lastWrite;
+    private long _keys;
+    private long _keysBetween;
 
     public override int Size { get; } = request.CalculateSize();
 
@@ -31,16 +45,26 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         if (Needs is not null)
             return;
 
-        Walk(request, operation => CheckPut(operation, state));
+        (_firstWrite, _lastWrite) = (int.MaxValue, -1);
+        Walk(request, operation => CheckWrite(operation, state));
+        (_keys, _keysBetween) = (0, 0);
         Walk(request, operation => CheckRange(operation, state));
         if (Needs is not null)
             return;
 
         state.Begin();
-        _next = 0;
-        Reply = Execute(request, state);
+        (_next, _operation, _keys) = (0, 0, 0);
+        var response = new TxnResponse();
+        Reply = new TxnReply(response);
+        Execute(request, response, state);
         state.End();
-        Reply.Header = state.Header();
+        response.Header = state.Header();
+    }
+
+    public override void Release()
+    {
+        base.Release();
+        Reply?.Dispose();
     }
 
     protected override void Filled()
@@ -147,7 +171,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
 
     private void Walk(TxnRequest txn, Action<RequestOp> visit)
     {
-        _next = 0;
+        (_next, _operation) = (0, 0);
         WalkTaken(txn, visit);
     }
 
@@ -156,16 +180,24 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         foreach (var operation in Taken(txn))
         {
             if (operation.RequestCase == RequestOp.RequestOneofCase.RequestTxn)
+            {
                 WalkTaken(operation.RequestTxn, visit);
-            else
-                visit(operation);
+                continue;
+            }
+
+            visit(operation);
+            _operation++;
         }
     }
 
     private RepeatedField<RequestOp> Taken(TxnRequest txn) => _path[_next++] ? txn.Success : txn.Failure;
 
-    private void CheckPut(RequestOp operation, WriteState state)
+    private void CheckWrite(RequestOp operation, WriteState state)
     {
+        if (operation.RequestCase is not (RequestOp.RequestOneofCase.RequestPut or RequestOp.RequestOneofCase.RequestDeleteRange))
+            return;
+
+        (_firstWrite, _lastWrite) = (Math.Min(_firstWrite, _operation), _operation);
         if (operation.RequestCase == RequestOp.RequestOneofCase.RequestPut)
         {
             var put = operation.RequestPut;
@@ -177,24 +209,44 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         }
     }
 
-    private static void CheckRange(RequestOp operation, WriteState state)
+    private void CheckRange(RequestOp operation, WriteState state)
     {
-        if (operation.RequestCase == RequestOp.RequestOneofCase.RequestRange && operation.RequestRange.Revision != 0)
-        {
-            if (operation.RequestRange.Revision > state.Revision)
-                throw EtcdErrors.FutureRevision;
+        if (operation.RequestCase != RequestOp.RequestOneofCase.RequestRange)
+            return;
 
-            if (operation.RequestRange.Revision < state.CompactRevision)
-                throw EtcdErrors.Compacted;
-        }
+        var range = operation.RequestRange;
+        if (range.Revision > state.Revision)
+            throw EtcdErrors.FutureRevision;
+
+        if (range.Revision != 0 && range.Revision < state.CompactRevision)
+            throw EtcdErrors.Compacted;
+
+        if (range.RangeEnd.IsEmpty || range.CountOnly)
+            return;
+
+        var keys = state.Index.Count(new KeyRange(range.Key.Memory, range.RangeEnd.Memory), state.Revision);
+        _keys += range.Limit > 0 ? Math.Min(range.Limit, keys) : keys;
+        _keysBetween += IsBetweenWrites ? keys : 0;
+        if (_keys > MaxKeys || _keysBetween > MaxKeysBetween)
+            throw EtcdErrors.ReplyTooLarge;
     }
 
-    private TxnResponse Execute(TxnRequest txn, WriteState state)
+    private bool IsBetweenWrites => _operation > _firstWrite && _operation < _lastWrite;
+
+    private void Execute(TxnRequest txn, TxnResponse reply, WriteState state)
     {
-        var reply = new TxnResponse { Header = new ResponseHeader(), Succeeded = _path[_next] };
+        reply.Succeeded = _path[_next];
         foreach (var operation in Taken(txn))
         {
             var response = new ResponseOp();
+            reply.Responses.Add(response);
+            if (operation.RequestCase == RequestOp.RequestOneofCase.RequestTxn)
+            {
+                response.ResponseTxn = new TxnResponse { Header = new ResponseHeader() };
+                Execute(operation.RequestTxn, response.ResponseTxn, state);
+                continue;
+            }
+
             switch (operation.RequestCase)
             {
                 case RequestOp.RequestOneofCase.RequestRange:
@@ -204,30 +256,28 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
                     response.ResponsePut = PutEvaluation.Execute(operation.RequestPut, state, this);
                     response.ResponsePut.Header = new ResponseHeader { Revision = state.ReadRevision };
                     break;
-                case RequestOp.RequestOneofCase.RequestDeleteRange:
+                default:
                     response.ResponseDeleteRange = DeleteRangeOperation.Execute(operation.RequestDeleteRange, state, this);
                     response.ResponseDeleteRange.Header = new ResponseHeader { Revision = state.ReadRevision };
                     break;
-                default:
-                    response.ResponseTxn = Execute(operation.RequestTxn, state);
-                    break;
             }
 
-            reply.Responses.Add(response);
+            _operation++;
         }
-
-        return reply;
     }
 
     private RangeResponse ExecuteRange(RangeRequest range, WriteState state)
     {
         var revision = range.Revision > 0 ? range.Revision : state.ReadRevision;
         var keys = new KeyRange(range.Key.Memory, range.RangeEnd.Memory);
-        var reply = new RangeResponse
+        var reply = new RangeResponse { Header = new ResponseHeader { Revision = state.ReadRevision } };
+        if (!keys.IsSingle && !IsBetweenWrites && IsLate(range, keys, state))
         {
-            Header = new ResponseHeader { Revision = state.ReadRevision },
-            Count = state.Index.Count(keys, revision),
-        };
+            Reply!.Add(new LateRange(range, revision, reply), state.Pin);
+            return reply;
+        }
+
+        reply.Count = state.Index.Count(keys, revision);
         if (range.CountOnly)
             return reply;
 
@@ -248,6 +298,23 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
         return reply;
     }
 
+    // The newest revision is counted quickly; any other may take a walk.
+    private bool IsLate(RangeRequest range, KeyRange keys, WriteState state)
+    {
+        if (range.Revision > 0 && range.Revision != state.ReadRevision)
+            return true;
+
+        if (range.CountOnly)
+            return false;
+
+        var count = state.Index.Count(keys, state.ReadRevision);
+        if (count > KeysInTurn || _keys + count > MaxKeysInTurn)
+            return true;
+
+        _keys += count;
+        return false;
+    }
+
     private static void SortAndCut(RangeRequest range, RangeResponse reply)
     {
         if (!RangeRules.IsKeyOrder(range))
@@ -256,7 +323,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnRespo
             RangeRules.Sort(
                 range,
                 pairs,
-                pair => new KeyVersion(pair.ModRevision, 0, pair.CreateRevision, pair.Version, pair.Lease, pair.Value.Length),
+                pair => RangeRules.SortNumber(range, new KeyVersion(pair.ModRevision, 0, pair.CreateRevision, pair.Version, pair.Lease, pair.Value.Length)),
                 pair => pair.Value.Memory);
             reply.Kvs.Clear();
             reply.Kvs.Add(pairs);

@@ -60,7 +60,7 @@ internal abstract class WriteOperation : WriterItem
     }
 
     /// <summary>Lets go of what it keeps from compaction, when it will not be answered.</summary>
-    public void Release() => _pin?.Dispose();
+    public virtual void Release() => _pin?.Dispose();
 
     /// <summary>Forgets its evaluation, which was taken back.</summary>
     public void Reset()
@@ -143,11 +143,13 @@ internal abstract class WriteOperation : WriterItem
         catch (TimeoutException)
         {
             // As any request whose outcome its caller may not learn.
+            Release();
             Fail(EtcdErrors.TimedOut);
         }
         catch (Exception error)
         {
             // The write itself is done and durable; only its answer could not be put together.
+            Release();
             Fail(error as EtcdException ?? new EtcdException(StatusCode.Unavailable, $"etcdserver: the reply could not be read: {error.Message}"));
         }
         finally
@@ -190,6 +192,7 @@ internal abstract class WriteOperation<TReply> : WriteOperation
     protected override void Succeed()
     {
         _givenUp.Unregister();
-        _answered.TrySetResult(Reply!);
+        if (!_answered.TrySetResult(Reply!))
+            Release(); // nobody waits any more
     }
 }

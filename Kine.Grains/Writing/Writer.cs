@@ -61,7 +61,7 @@ internal sealed class Writer : IKeyspaceWriter
     public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken) =>
         Loop.Submit(new DeleteRangeOperation(request), cancellationToken);
 
-    public Task<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken) => Loop.Submit(new TxnOperation(request), cancellationToken);
+    public Task<TxnReply> Txn(TxnRequest request, CancellationToken cancellationToken) => Loop.Submit(new TxnOperation(request), cancellationToken);
 
     /// <summary>
     /// Takes the store over, lets <paramref name="moveIn"/> fill it when it is new, loads it and begins to answer, on the task scheduler of the caller. Throws "no

@@ -16,6 +16,7 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
     {
         var service = new KvService(api);
         binder.AddInPieces<RangeRequest, RangeMessage>("etcdserverpb.KV", "Range", service.Range);
+        binder.AddInPieces<TxnRequest, TxnMessage>("etcdserverpb.KV", "Txn", service.Txn);
         KV.BindService(binder, service);
     }
 
@@ -39,15 +40,6 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
         return api.DeleteRange(request, context.CancellationToken);
     }
 
-    public override Task<TxnResponse> Txn(TxnRequest request, ServerCallContext context)
-    {
-        // etcd bounds what goes through its log; a transaction that only reads does not.
-        if (RequestRules.MayWrite(request))
-            CheckWrite(request);
-
-        return api.Txn(request, context.CancellationToken);
-    }
-
     public override Task<CompactionResponse> Compact(CompactionRequest request, ServerCallContext context)
     {
         CheckWrite(request);
@@ -58,6 +50,33 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
     {
         if (request.CalculateSize() > GrpcLimits.MaxWriteLength)
             throw EtcdErrors.RequestTooLarge;
+    }
+
+    private async Task Txn(TxnRequest request, PieceWriter<TxnMessage> writer, ServerCallContext context)
+    {
+        // etcd bounds what goes through its log; a transaction that only reads does not.
+        if (RequestRules.MayWrite(request))
+            CheckWrite(request);
+
+        using var reply = await api.Txn(request, context.CancellationToken);
+        await using var message = new TxnMessage(reply);
+        if (reply.Late.Count > 0 && writer.Compresses(message.Length))
+            await message.ReadAll(context.CancellationToken);
+
+        try
+        {
+            await writer.Write(message);
+            while (await message.Read(context.CancellationToken))
+                await writer.Continue(message);
+
+            if (message.Written != message.Length)
+                throw new InvalidOperationException($"A reply of {message.Length} bytes was announced, and {message.Written} were given.");
+        }
+        catch when (message.Written != 0)
+        {
+            writer.Break();
+            throw;
+        }
     }
 
     // The length of the reply is known beforehand, so its pairs are copied once, into the response, and a large list waits for its client instead of lying in

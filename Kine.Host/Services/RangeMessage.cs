@@ -18,7 +18,6 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
     private const byte KvsTag = 0x12; // field 2, length-delimited
     private const byte MoreTag = 0x18; // field 3, varint
     private const byte CountTag = 0x20; // field 4, varint
-    private const int MaxVarint = 10; // bytes
 
     private readonly int _headerLength = header.CalculateSize();
     private IReadOnlyList<ReadOnlyMemory<byte>> _pairs = pairs;
@@ -46,18 +45,14 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
         var before = Written;
         if (_next < 0)
         {
-            WriteStart(output, HeaderTag, _headerLength);
+            Written += WriteStart(output, HeaderTag, _headerLength) + _headerLength;
             header.WriteTo(output);
-            Written += _headerLength;
             _next = 0;
         }
 
         while (_next < _pairs.Count && Written - before < Enough)
         {
-            var pair = _pairs[_next++].Span;
-            WriteStart(output, KvsTag, pair.Length);
-            output.Write(pair);
-            Written += pair.Length;
+            Written += WritePair(output, _pairs[_next++].Span);
         }
 
         if (IsWritten && isWhole)
@@ -67,7 +62,7 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
     /// <summary>Writes what comes after the pairs.</summary>
     public void WriteEnd(IBufferWriter<byte> output)
     {
-        var span = output.GetSpan(2 + 1 + MaxVarint);
+        var span = output.GetSpan(2 + 1 + KeyValueWire.MaxVarint);
         var length = 0;
         if (reply.More)
         {
@@ -85,12 +80,20 @@ internal sealed class RangeMessage(RangeReply reply, ResponseHeader header, IRea
         Written += length;
     }
 
-    private void WriteStart(IBufferWriter<byte> output, byte tag, int length)
+    /// <summary>Writes one of the <c>kvs</c>, and tells how many bytes that took.</summary>
+    public static int WritePair(IBufferWriter<byte> output, ReadOnlySpan<byte> pair)
     {
-        var span = output.GetSpan(1 + MaxVarint);
+        var start = WriteStart(output, KvsTag, pair.Length);
+        output.Write(pair);
+        return start + pair.Length;
+    }
+
+    private static int WriteStart(IBufferWriter<byte> output, byte tag, int length)
+    {
+        var span = output.GetSpan(1 + KeyValueWire.MaxVarint);
         span[0] = tag;
         var start = KeyValueWire.WriteVarint(span, 1, (ulong)length);
         output.Advance(start);
-        Written += start;
+        return start;
     }
 }

@@ -29,7 +29,7 @@ public sealed class HangingReadTests
         hangs.SetResult();
         Assert.Equal("value", await server.Get("k"));
         Assert.Equal(4, (await server.Put("other", "again")).Header.Revision);
-        Assert.True((await server.Api.Txn(txn, CancellationToken.None)).Succeeded);
+        Assert.True((await server.Api.Txn(txn, CancellationToken.None)).Response.Succeeded);
         Assert.Equal("late", await server.Get("k"));
     }
 

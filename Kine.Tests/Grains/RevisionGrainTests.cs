@@ -5,6 +5,7 @@ using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Cluster;
 using Kine.Grains.Hosting;
+using Kine.Grains.Reads;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans;
 
@@ -65,8 +66,7 @@ public sealed class RevisionGrainTests
     {
         await using var server = await GrainServer.Start(new MemoryRevisionStore());
         var replies = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => server.Api.Txn(Create("k", $"{i}"), CancellationToken.None)));
-        Assert.Single(replies, reply => reply.Succeeded);
-        Assert.Equal(2, replies.Single(reply => reply.Succeeded).Header.Revision);
+        Assert.Equal(2, Assert.Single(replies, reply => reply.Response.Succeeded).Response.Header.Revision);
         Assert.Equal(2, (await server.Range(new RangeRequest { Key = GrainServer.Bytes("k") })).Reply.Revision);
     }
 
@@ -96,7 +96,7 @@ public sealed class RevisionGrainTests
         var store = new FaultyStore(new MemoryRevisionStore());
         await using var server = await GrainServer.Start(store);
         Task<PutResponse> put;
-        Task<TxnResponse> txn;
+        Task<TxnReply> txn;
         using (await store.HoldAppends())
         {
             put = server.Put("k", "v");
@@ -106,7 +106,7 @@ public sealed class RevisionGrainTests
         }
 
         await put;
-        Assert.False((await txn).Succeeded);
+        Assert.False((await txn).Response.Succeeded);
     }
 
     [Fact]
@@ -237,7 +237,7 @@ public sealed class RevisionGrainTests
                 new RequestOp { RequestRange = new RangeRequest { Key = GrainServer.Bytes("k") } },
             },
         };
-        var reply = await server.Api.Txn(txn, CancellationToken.None);
+        var reply = (await server.Api.Txn(txn, CancellationToken.None)).Response;
         Assert.True(reply.Succeeded);
         Assert.Equal("value", reply.Responses[0].ResponsePut.PrevKv.Value.ToStringUtf8());
         Assert.Equal("value", Assert.Single(reply.Responses[1].ResponseRange.Kvs).Value.ToStringUtf8());

@@ -82,10 +82,10 @@ internal sealed class FakeEtcdApi : IEtcdApi
     public Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, CancellationToken cancellationToken) =>
         Task.FromResult(new DeleteRangeResponse { Header = Header() });
 
-    public Task<TxnResponse> Txn(TxnRequest request, CancellationToken cancellationToken)
+    public Task<TxnReply> Txn(TxnRequest request, CancellationToken cancellationToken)
     {
         Transactions.Enqueue(request);
-        return Task.FromResult(new TxnResponse { Header = Header(), Succeeded = true });
+        return Task.FromResult(new TxnReply(new TxnResponse { Header = Header(), Succeeded = true }));
     }
 
     public Task<CompactionResponse> Compact(CompactionRequest request, CancellationToken cancellationToken) =>

@@ -33,7 +33,7 @@ public sealed class WebTests
         await using var server = await TestServer.Start();
         using var web = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{server.Server.Port}") };
         var released = new Released();
-        server.Api.OnRange = (_, _) => new(new RangeReply { Revision = 1, Count = 0, Pin = released });
+        server.Api.OnRange = (_, _) => new(new RangeReply { Revision = 1, Count = 0, Held = released });
 
         Assert.Equal(HttpStatusCode.OK, (await Get(web, "/health")).Status);
         Assert.Equal(1, released.Count);

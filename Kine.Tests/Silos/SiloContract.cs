@@ -111,7 +111,7 @@ public abstract class SiloContract(int silos) : IAsyncLifetime
                 Failure = { new RequestOp { RequestRange = new RangeRequest { Key = Key("/registry/kind1/k") } } },
             },
             CancellationToken.None)));
-        Assert.Single(replies, reply => reply.Succeeded);
+        Assert.Single(replies, reply => reply.Response.Succeeded);
     }
 
     [Fact]
@@ -291,7 +291,7 @@ public abstract class SiloContract(int silos) : IAsyncLifetime
                     Success = { new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = Key(key), PrevKv = true } } },
                     Failure = { new RequestOp { RequestPut = new PutRequest { Key = Key(key), Value = Key(value) } } },
                 };
-                return (await silo.Api.Txn(txn, CancellationToken.None)).Header.Revision;
+                return (await silo.Api.Txn(txn, CancellationToken.None)).Response.Header.Revision;
             default:
                 return (await silo.Put(key, value)).Header.Revision;
         }

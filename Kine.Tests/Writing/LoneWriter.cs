@@ -3,6 +3,7 @@ using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Fencing;
+using Kine.Grains.Reads;
 using Kine.Grains.Watch;
 using Kine.Grains.Writing;
 using Kine.Tests.Grpc;
@@ -42,7 +43,7 @@ internal sealed class LoneWriter : IAsyncDisposable
         Writer.Put(new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value) }, cancellationToken);
 
     /// <summary>Puts if the key has that value, which is fetched from the store when no cache holds it.</summary>
-    public Task<TxnResponse> Replace(string key, string old, string value) => Writer.Txn(
+    public Task<TxnReply> Replace(string key, string old, string value) => Writer.Txn(
         new TxnRequest
         {
             Compare =

@@ -198,7 +198,7 @@ public sealed class WriterTests
         };
         for (var i = 0; i < 20; i++)
         {
-            Assert.False((await writer.Writer.Txn(never, default)).Succeeded);
+            Assert.False((await writer.Writer.Txn(never, default)).Response.Succeeded);
             await AssertFails(EtcdErrors.LeaseNotFound, writer.Writer.Put(new PutRequest(put) { Lease = 404 }, default));
         }
 
@@ -261,7 +261,7 @@ public sealed class WriterTests
         await Task.Delay(50);
         Assert.False(stopped.IsCompleted);
         reads.SetResult();
-        Assert.True((await parked.WaitAsync(Wait.Limit)).Succeeded);
+        Assert.True((await parked.WaitAsync(Wait.Limit)).Response.Succeeded);
         await stopped.WaitAsync(Wait.Limit);
         Assert.Equal(3, (await _log.ReadFence(default)).LastRevision);
     }
