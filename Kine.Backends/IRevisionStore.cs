@@ -64,6 +64,12 @@ public interface IRevisionStore : IAsyncDisposable
     /// <summary>Deletes records that compaction made unreachable; ids that are already gone are ignored. Keep the lists small: it shares the appender's connection.</summary>
     Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Bytes that deletions have removed so far, by any process: what was read between two equal answers had nothing deleted from it. Null where only the holder of
+    /// the fence can delete.
+    /// </summary>
+    Task<long?> RemovedBytes(CancellationToken cancellationToken) => Task.FromResult<long?>(null);
+
     /// <summary>All rows of side state.</summary>
     Task<List<SideRow>> ReadSide(CancellationToken cancellationToken);
 

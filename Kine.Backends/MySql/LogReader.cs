@@ -13,6 +13,8 @@ internal sealed class LogReader(MySqlServer server, Queries queries)
 
     protected override string BytesInUseQuery => "SELECT appended_bytes - (SELECT removed_bytes FROM kine_size WHERE one = 1) FROM kine_fence WHERE one = 1";
 
+    protected override string RemovedBytesQuery => "SELECT removed_bytes FROM kine_size WHERE one = 1";
+
     protected override string BytesOnDiskQuery =>
         """
         SELECT SUM(data_length + index_length + data_free) FROM information_schema.tables

@@ -17,6 +17,8 @@ internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_l
 
     protected override string BytesInUseQuery => "SELECT (SELECT bytes FROM kine_fence) - (SELECT bytes FROM kine_freed) + pg_relation_size('kine_side')";
 
+    protected override string RemovedBytesQuery => "SELECT bytes FROM kine_freed";
+
     protected override string BytesOnDiskQuery =>
         "SELECT pg_total_relation_size('kine_log') + pg_total_relation_size('kine_side') + pg_total_relation_size('kine_fence')";
 

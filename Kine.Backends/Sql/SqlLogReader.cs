@@ -38,6 +38,9 @@ internal abstract class SqlLogReader : IDisposable
     /// <summary>Query for the bytes of what the log holds, by the accounts that appends and deletions keep.</summary>
     protected abstract string BytesInUseQuery { get; }
 
+    /// <summary>Query for the bytes that deletions have removed.</summary>
+    protected abstract string RemovedBytesQuery { get; }
+
     /// <summary>Query for the bytes that the tables take in their files.</summary>
     protected abstract string BytesOnDiskQuery { get; }
 
@@ -197,6 +200,10 @@ internal abstract class SqlLogReader : IDisposable
 
     /// <summary>Bytes of what the log holds.</summary>
     public Task<long> BytesInUse(CancellationToken cancellationToken) => Number("a look at the size", BytesInUseQuery, cancellationToken);
+
+    /// <summary>See <see cref="IRevisionStore.RemovedBytes"/>.</summary>
+    public async Task<long?> RemovedBytes(CancellationToken cancellationToken) =>
+        await Number("a look at what was deleted", RemovedBytesQuery, cancellationToken).ConfigureAwait(false);
 
     /// <summary>Bytes that the tables take in their files, as the server last counted them.</summary>
     public Task<long> BytesOnDisk(CancellationToken cancellationToken) => Number("a look at the size", BytesOnDiskQuery, cancellationToken);

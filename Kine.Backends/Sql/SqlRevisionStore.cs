@@ -81,6 +81,8 @@ public abstract class SqlRevisionStore : IRevisionStore, IUpstreamTable
         }
     }
 
+    public Task<long?> RemovedBytes(CancellationToken cancellationToken) => _reader.RemovedBytes(cancellationToken);
+
     public Task<List<SideRow>> ReadSide(CancellationToken cancellationToken) => _reader.ReadSide(cancellationToken);
 
     public ValueTask<StoreSize> Size(CancellationToken cancellationToken) => _size.Get(cancellationToken);

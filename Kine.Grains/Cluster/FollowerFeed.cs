@@ -76,11 +76,10 @@ public sealed class FollowerFeed(ProcessState local, WatchHub hub, Candidacy can
 
     private async Task RenewAlways()
     {
-        if (local.Writer is null) // it may have to write next
-            await LogLoader.Rehearse(local.Store, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-
         while (!_stopping.IsCancellationRequested)
         {
+            local.HeadStart.Follow(local.Writer is null && hub.IsLeaderless ? candidacy.Still : null, log);
+
             // Sooner when the writer's time runs out: this process may be the next one.
             var left = hub.IsLeaderless ? candidacy.TimeLeft : _renewal;
             var wait = left >= _renewal ? _renewal : left > ShortestRenewal ? left : ShortestRenewal;

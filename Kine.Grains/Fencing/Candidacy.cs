@@ -28,6 +28,9 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
     /// <summary>What is left of the time after which a holder that shows no sign of life may be replaced, while another process holds the store.</summary>
     public TimeSpan TimeLeft => _waiting && _seen is { } seen ? LeftOf(seen) : TimeSpan.MaxValue;
 
+    /// <summary>The fence row of a holder that gives no sign of life, though its time is not over; else null.</summary>
+    public Fence? Still => _waiting && _seen is { } seen && time.GetElapsedTime(_seenAt) > options.RenewTime ? seen : null;
+
     /// <summary>
     /// The fence row, when it may be taken over now; null while another holder stands. Asks the store at most once a renewal time. One call at a time.
     /// </summary>

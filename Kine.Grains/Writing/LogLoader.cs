@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Security.Cryptography;
 using Kine.Backends;
 using Kine.Grains.Index;
@@ -11,27 +10,9 @@ namespace Kine.Grains.Writing;
 /// <summary>From the rows of a store that was taken over to the state that a writer begins with.</summary>
 internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOptions options, ILogger log)
 {
-    /// <summary>Events of the log's tail that watches keep in memory.</summary>
-    public const int TailEvents = 4096;
-
-    /// <summary>Bytes of them.</summary>
-    public const int TailBytes = 8 << 20;
-
-    private const int ScanRecords = 65_536;
     private const long RevisionsAfterLoss = 1_000_000;
 
     private readonly IRevisionStore _store = local.Store;
-
-    /// <summary>Loads the first records for nothing: the load that counts finds its code compiled, and the store's pages in memory.</summary>
-    public static async Task Rehearse(IRevisionStore store, CancellationToken cancellationToken)
-    {
-        var index = new KeyIndex();
-        index.BeginLoad();
-        await using var loader = new IndexLoader((in RecordMetadata record, ReadOnlySpan<byte> key) => index.Apply(key, KeyVersion.Of(record)));
-        var fence = await store.ReadFence(cancellationToken);
-        await store.ScanMetadata(new RecordId(0, 0), fence.LastRevision, ScanRecords, loader.Add, cancellationToken);
-        await loader.Finish();
-    }
 
     /// <summary>
     /// Reads everything up to the fence's last revision. <paramref name="published"/> is the last revision that this process has published: a log that ends before
@@ -46,11 +27,13 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
             last = compacted = await GoOnAboveLoss(fence, published);
 
         var identity = await ReadIdentity(side, last);
-        var index = new KeyIndex();
-        var tailFrom = await LoadIndex(index, last, cancellationToken);
+        var loaded = await local.HeadStart.Take(fence, last).WaitAsync(cancellationToken);
+        if (loaded is null || !await IsWhole(loaded, cancellationToken))
+            loaded = await LoadWhole(last, cancellationToken);
+
         var quota = new SpaceQuota(_store, options.QuotaBackendBytes, log);
         await quota.Measure(cancellationToken);
-        var state = new WriteState(index, local.Values, local.Pins, new LeaseTable())
+        var state = new WriteState(loaded.Index, local.Values, local.Pins, new LeaseTable())
         {
             Identity = identity,
             Quota = quota,
@@ -59,7 +42,7 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
         state.Begin(token, last);
         LoadSide(state, side);
         AttachKeys(state);
-        return new LoadedLog(state, Math.Max(tailFrom, compacted + 1));
+        return new LoadedLog(state, Math.Max(loaded.TailFrom, compacted + 1));
     }
 
     // A log that ends before what was published here: the store lost what it had confirmed. Going on far above it lets nobody mistake new revisions for those
@@ -76,43 +59,21 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
         return last;
     }
 
-    // Returns the revision from which on the log's tail is small enough to be kept in memory for watches.
-    private async Task<long> LoadIndex(KeyIndex index, long lastRevision, CancellationToken cancellationToken)
+    // An earlier writer that was cut off may be deleting still. Where that took a tombstone which the scan had yet to come to, a deleted key would be back.
+    private async Task<LoadedIndex> LoadWhole(long last, CancellationToken cancellationToken)
     {
-        var tail = new Queue<(long Revision, int Bytes)>();
-        long tailBytes = 0;
-        var watch = Stopwatch.StartNew();
-        var nextReport = TimeSpan.FromSeconds(1);
-        long count = 0;
-        var after = new RecordId(0, 0);
-        MetadataVisitor visit = (in RecordMetadata record, ReadOnlySpan<byte> key) =>
+        while (true)
         {
-            count++;
-            tail.Enqueue((record.Revision, key.Length + record.ValueLength));
-            tailBytes += key.Length + record.ValueLength;
-            while (tail.Count > TailEvents || tailBytes > TailBytes)
-                tailBytes -= tail.Dequeue().Bytes;
+            var loaded = await LoadedIndex.Load(_store, last, log, cancellationToken);
+            if (await IsWhole(loaded, cancellationToken))
+                return loaded;
 
-            index.Apply(key, KeyVersion.Of(record));
-        };
-        index.BeginLoad();
-        await using var loader = new IndexLoader(visit);
-        while (await _store.ScanMetadata(after, lastRevision, ScanRecords, loader.Add, cancellationToken) is { } last)
-        {
-            after = last;
-            if (watch.Elapsed > nextReport)
-            {
-                log.LogInformation("Loading the index: {Count} records, revision {Revision} of {Last}", Volatile.Read(ref count), last.Revision, lastRevision);
-                nextReport = watch.Elapsed + TimeSpan.FromSeconds(1);
-            }
+            log.LogInformation("Another process deleted records meanwhile; loading the index again");
         }
-
-        await loader.Finish();
-        index.FinishLoad();
-
-        // Its first revision may have lost records to the bounds.
-        return tail.Count > 0 ? tail.Peek().Revision + 1 : lastRevision + 1;
     }
+
+    private async Task<bool> IsWhole(LoadedIndex loaded, CancellationToken cancellationToken) =>
+        await _store.RemovedBytes(cancellationToken) == loaded.RemovedBytes;
 
     private static void LoadSide(WriteState state, List<SideRow> side)
     {

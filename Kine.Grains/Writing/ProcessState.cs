@@ -23,6 +23,9 @@ public sealed class ProcessState(IRevisionStore store, WriterOptions options, Pr
     /// <summary>Reads that compaction waits for.</summary>
     public CompactionPins Pins { get; } = new();
 
+    /// <summary>What is loaded before this process may write.</summary>
+    public HeadStart HeadStart { get; } = new(store);
+
     /// <summary>Ids for headers, known once a writer was heard of.</summary>
     public ClusterIdentity Identity { get; set; } = new(0, 0);
 

@@ -153,7 +153,7 @@ internal sealed class Writer : IKeyspaceWriter
         for (var next = from; next <= view.State.Revision;)
         {
             var page = await LogEvents.Read(
-                _local.Store, view.Index, next, view.State.Revision, LogLoader.TailEvents, LogLoader.TailBytes, cancellationToken);
+                _local.Store, view.Index, next, view.State.Revision, LoadedIndex.TailEvents, LoadedIndex.TailBytes, cancellationToken);
             events.AddRange(page.Events);
             next = page.Through + 1;
         }

@@ -77,6 +77,8 @@ internal sealed class SharedStore(IRevisionStore log) : IRevisionStore
 
     public Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => Reached.Delete(ids, cancellationToken);
 
+    public Task<long?> RemovedBytes(CancellationToken cancellationToken) => Log.RemovedBytes(cancellationToken);
+
     public Task<List<SideRow>> ReadSide(CancellationToken cancellationToken) => Reached.ReadSide(cancellationToken);
 
     public ValueTask<StoreSize> Size(CancellationToken cancellationToken) => Reached.Size(cancellationToken);

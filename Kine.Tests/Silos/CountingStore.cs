@@ -49,6 +49,8 @@ internal sealed class CountingStore(IRevisionStore inner) : IRevisionStore
 
     public Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => inner.Delete(ids, cancellationToken);
 
+    public Task<long?> RemovedBytes(CancellationToken cancellationToken) => inner.RemovedBytes(cancellationToken);
+
     public Task<List<SideRow>> ReadSide(CancellationToken cancellationToken) => inner.ReadSide(cancellationToken);
 
     public ValueTask<StoreSize> Size(CancellationToken cancellationToken) => inner.Size(cancellationToken);

@@ -135,8 +135,12 @@ public abstract partial class StoreContract
         var odd = Enumerable.Range(2, 1000).Where(revision => revision % 2 == 1).Select(revision => new RecordId(revision, 0)).ToArray();
         Random.Shared.Shuffle(odd);
 
+        var removed = await Store.RemovedBytes(default);
         await Store.Delete(odd, default);
+        var removedThen = await Store.RemovedBytes(default);
+        Assert.True(removedThen > removed || (removed is null && removedThen is null), $"{removed} and {removedThen}");
         await Store.Delete(odd, default);
+        Assert.Equal(removedThen, await Store.RemovedBytes(default));
         await Store.Delete(new RecordId[] { new(5000, 0), new(long.MaxValue, 0) }, default);
 
         Assert.Equal(Enumerable.Range(2, 1000).Where(revision => revision % 2 == 0), (await ScanAll()).Select(record => (int)record.Metadata.Revision));

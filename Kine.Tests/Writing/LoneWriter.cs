@@ -32,9 +32,11 @@ internal sealed class LoneWriter : IAsyncDisposable
 
     public WriterLife Life => Writer.Loop.Life;
 
-    public static async Task<LoneWriter> Start(IRevisionStore store, WriterOptions? options = null, ProofClock? clock = null)
+    public static async Task<LoneWriter> Start(
+        IRevisionStore store, WriterOptions? options = null, ProofClock? clock = null, Action<ProcessState>? before = null)
     {
         var writer = new LoneWriter(store, options ?? new WriterOptions(), clock ?? new ProofClock());
+        before?.Invoke(writer.Local);
         await writer.Writer.Start(static (fence, _) => Task.FromResult(fence), CancellationToken.None);
         return writer;
     }
