@@ -22,6 +22,7 @@ internal sealed class Checkpointer : IDisposable
     private readonly AutoResetEvent _wake = new(false);
     private readonly Thread _thread;
     private long _pagesAtLastPass;
+    private TaskCompletionSource? _truncated; // of those who wait for it
     private volatile bool _stopping;
 
     /// <summary>Starts the thread.</summary>
@@ -44,19 +45,28 @@ internal sealed class Checkpointer : IDisposable
             _wake.Set();
     }
 
+    /// <summary>Completes when an attempt was made to copy all of the WAL and give its file's space back; readers that are in the way keep it as it is.</summary>
+    public Task Truncate()
+    {
+        var mine = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var waiting = Interlocked.CompareExchange(ref _truncated, mine, null) ?? mine;
+        _wake.Set();
+        if (_stopping)
+            waiting.TrySetResult();
+
+        return waiting.Task;
+    }
+
     private void Run()
     {
-        while (true)
+        while (!_stopping)
         {
             _wake.WaitOne();
-            if (_stopping)
-                return;
-
+            var truncated = Interlocked.Exchange(ref _truncated, null);
             try
             {
-                (var frames, var copied) = Pass();
-                if (frames >= _frameLimit)
-                    StartOver(frames, copied);
+                if (!_stopping)
+                    Copy(truncate: truncated is not null);
             }
             catch (SqliteError error)
             {
@@ -64,7 +74,18 @@ internal sealed class Checkpointer : IDisposable
                 if (error.ForCaller(_path) is StoreBrokenException broken)
                     _writer.Break(broken);
             }
+            finally
+            {
+                truncated?.TrySetResult();
+            }
         }
+    }
+
+    private void Copy(bool truncate)
+    {
+        (var frames, var copied) = Pass();
+        if (frames >= _frameLimit || truncate)
+            StartOver(frames, copied, truncate);
     }
 
     private (int Frames, int Copied) Pass()
@@ -73,12 +94,12 @@ internal sealed class Checkpointer : IDisposable
         return _database.CheckpointPassive();
     }
 
-    private void StartOver(int frames, int copied)
+    private void StartOver(int frames, int copied, bool truncate)
     {
         for (var pass = 0; pass < MaxApproach && !_stopping && (frames - copied > CloseEnoughFrames || HasMoved(CloseEnoughFrames)); pass++)
             (frames, copied) = Pass();
 
-        _database.CheckpointRestart(ReaderPatience);
+        _database.CheckpointRestart(ReaderPatience, truncate);
     }
 
     private bool HasMoved(int frames) => _log.PagesWritten - _pagesAtLastPass > frames;

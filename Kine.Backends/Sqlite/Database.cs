@@ -101,12 +101,14 @@ internal sealed class Database : IDisposable
     }
 
     /// <summary>
-    /// Copies all of the WAL while it keeps others from writing, so that the next commit starts it over. Fails as busy when it has waited so long for readers.
+    /// Copies all of the WAL while it keeps others from writing, so that the next commit starts it over, or so that it is empty now. Fails as busy when it has
+    /// waited so long for readers.
     /// </summary>
-    public void CheckpointRestart(TimeSpan patience)
+    public void CheckpointRestart(TimeSpan patience, bool truncate)
     {
+        var mode = truncate ? raw.SQLITE_CHECKPOINT_TRUNCATE : raw.SQLITE_CHECKPOINT_RESTART;
         Check(raw.sqlite3_busy_timeout(_handle, (int)patience.TotalMilliseconds));
-        Check(raw.sqlite3_wal_checkpoint_v2(_handle, "main", raw.SQLITE_CHECKPOINT_RESTART, out _, out _));
+        Check(raw.sqlite3_wal_checkpoint_v2(_handle, "main", mode, out _, out _));
     }
 
     /// <summary>Throws for a result code other than SQLITE_OK.</summary>

@@ -17,16 +17,6 @@ internal sealed class SqliteFile : IDisposable
     /// <summary>Absolute path of the database file, symbolic links resolved, so that two names of one file share one lock.</summary>
     public string Path { get; }
 
-    /// <summary>Bytes of the write-ahead log as it lies on disk; 0 when there is none.</summary>
-    public long WalLength
-    {
-        get
-        {
-            var wal = new FileInfo(Path + "-wal");
-            return wal.Exists ? wal.Length : 0;
-        }
-    }
-
     /// <summary>Makes what is missing and locks the file. Throws <see cref="StoreRefusedException"/>.</summary>
     public static SqliteFile Claim(SqliteOptions options)
     {

@@ -143,9 +143,9 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
     private async Task<StoreSize> Ask(long commits, CancellationToken cancellationToken) =>
         Remember(commits, await Readers.Run(static reader => reader.Size(), cancellationToken).ConfigureAwait(false));
 
-    private StoreSize Remember(long commits, StoreSize pages)
+    // The WAL does not count: its frames are pages that are counted, and it is as long as it is, however little is stored.
+    private StoreSize Remember(long commits, StoreSize size)
     {
-        var size = pages with { Total = pages.Total + Opened.File.WalLength };
         Volatile.Write(ref _size, new SizeSample(commits, size));
         return size;
     }
@@ -158,6 +158,9 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
             free = await Background(static log => log.Vacuum(), cancellationToken).ConfigureAwait(false);
         }
         while (free > 0);
+
+        if (Opened.Checkpointer is { } checkpointer)
+            await checkpointer.Truncate().WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Lets the file grow to that many pages and no further, as a full disk would, for tests.</summary>

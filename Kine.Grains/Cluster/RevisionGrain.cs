@@ -69,7 +69,9 @@ public sealed class RevisionGrain(
     {
         var view = View;
         using var reply = await _writer.Txn(request, CancellationToken.None);
-        await reply.Join(view, CancellationToken.None);
+        if (reply.Late.Count > 0)
+            await Task.Run(() => reply.Join(view, CancellationToken.None)); // not in the writer's turns
+
         return reply.Response;
     }
 

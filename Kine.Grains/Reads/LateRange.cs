@@ -18,6 +18,9 @@ public sealed record LateRange(RangeRequest Request, long Revision, RangeRespons
         try
         {
             await Range.Measure(cancellationToken);
+            if (Range.IsGone)
+                throw EtcdErrors.Compacted;
+
             (Response.Count, Response.More) = (Range.Count, Range.More);
             return Range.KvsLength;
         }

@@ -42,10 +42,17 @@ public sealed class RangeAt(KeyspaceView view, RangeRequest request, long revisi
 
     private bool IsByValue => request.SortTarget == RangeRequest.Types.SortTarget.Value;
 
+    /// <summary>True when compaction did not wait any longer: what was measured may be too little.</summary>
+    public bool IsGone => view.Index.CompactedRevision > revision;
+
     /// <summary>Finds out everything but the pairs. Once.</summary>
     public async Task Measure(CancellationToken cancellationToken)
     {
-        Count = view.Index.Count(_range, revision);
+        if (request.Revision > 0)
+            await view.Values.Room.Walk(() => Count = view.Index.Count(_range, revision), cancellationToken); // an old one takes a walk
+        else
+            Count = view.Index.Count(_range, revision);
+
         if (request.CountOnly || Count == 0)
             return;
 
@@ -70,7 +77,7 @@ public sealed class RangeAt(KeyspaceView view, RangeRequest request, long revisi
             while (entries.Count < PieceEntries && bytes < view.Values.Room.PieceBytes && taken < Pairs && walk.MoveNext())
             {
                 entries.Add(walk.Entry());
-                bytes += request.KeysOnly ? 0 : walk.Version.ValueLength;
+                bytes += walk.KeyLength + (request.KeysOnly ? 0 : walk.Version.ValueLength);
                 taken++;
             }
 

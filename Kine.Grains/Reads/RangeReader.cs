@@ -162,6 +162,12 @@ public static class RangeReader
 
             var range = held.Range;
             await range.Measure(cancellationToken);
+            if (range.IsGone && !StillReadable(view, request, revision))
+            {
+                held.Dispose();
+                return await Range(view, request, cancellationToken);
+            }
+
             var pieces = range.Pieces(cancellationToken).GetAsyncEnumerator(cancellationToken);
             var first = await pieces.MoveNextAsync() ? pieces.Current : [];
             return new RangeReply

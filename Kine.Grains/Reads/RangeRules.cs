@@ -39,7 +39,10 @@ public static class RangeRules
     /// shows when a sort target is given without an order). 0 = all.
     /// </summary>
     public static long Fetch(RangeRequest request) =>
-        request.SortOrder != RangeRequest.Types.SortOrder.None || HasFilters(request) || request.Limit <= 0 ? 0 : request.Limit + 1;
+        request.SortOrder != RangeRequest.Types.SortOrder.None || HasFilters(request) ? 0 : OnePastLimit(request);
+
+    /// <summary>The pairs that tell whether the limit cuts the list; 0 = all.</summary>
+    public static long OnePastLimit(RangeRequest request) => request.Limit is <= 0 or long.MaxValue ? 0 : request.Limit + 1;
 
     /// <summary>What a version is sorted by, when that is a number of its own; else 0.</summary>
     public static long SortNumber(RangeRequest request, in KeyVersion version) => request.SortTarget switch

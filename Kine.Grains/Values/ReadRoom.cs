@@ -20,8 +20,14 @@ public sealed class ReadRoom
     /// <summary>Bytes for all of them together: an eighth of what the process may use.</summary>
     public long Limit { get; init; } = Math.Max(LeastBytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / PartOfMemory);
 
+    /// <summary>Bytes that are taken now.</summary>
+    public long Taken => Volatile.Read(ref _taken);
+
+    /// <summary>Replies that are being sent now.</summary>
+    public int Senders => Volatile.Read(ref _senders);
+
     /// <summary>Bytes of values that one reply should have at hand at a time: the fewer, the more are being sent.</summary>
-    public long PieceBytes => Math.Clamp(Limit / 2 / Math.Max(1, Volatile.Read(ref _senders)), SmallestPiece, LargestPiece);
+    public long PieceBytes => Math.Clamp(Limit / 2 / Math.Max(1, Senders), SmallestPiece, LargestPiece);
 
     /// <summary>Takes bytes until the result is disposed of; ResourceExhausted "etcdserver: too many requests" when they are not there.</summary>
     public IDisposable Take(long bytes) => TryTake(bytes, out var part) ? part : throw EtcdErrors.TooManyRequests;

@@ -20,7 +20,9 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnReply
 {
     private const int KeysInTurn = 16; // of a range
     private const int MaxKeysInTurn = 1024; // of all of them
+    private const long MaxBytesInTurn = 1 << 20; // after which all that can be late is
     private const int MaxKeysBetween = 100_000; // of all ranges between writes
+    private const long MaxBytesBetween = 32 << 20;
     private const long MaxKeys = 50_000_000; // of all ranges: more do not go into a message
 
     private readonly List<bool> _path = [];
@@ -31,6 +33,8 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnReply
     private int _lastWrite;
     private long _keys;
     private long _keysBetween;
+    private long _bytesBetween;
+    private long _bytes; // of the pairs in the turn
 
     public override int Size { get; } = request.CalculateSize();
 
@@ -47,16 +51,17 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnReply
 
         (_firstWrite, _lastWrite) = (int.MaxValue, -1);
         Walk(request, operation => CheckWrite(operation, state));
-        (_keys, _keysBetween) = (0, 0);
+        (_keys, _keysBetween, _bytesBetween) = (0, 0, 0);
         Walk(request, operation => CheckRange(operation, state));
         if (Needs is not null)
             return;
 
         state.Begin();
-        (_next, _operation, _keys) = (0, 0, 0);
+        (_next, _operation, _keys, _bytes) = (0, 0, 0, 0);
         var response = new TxnResponse();
         Reply = new TxnReply(response);
         Execute(request, response, state);
+        Reply.HasWritten = state.ReadRevision > state.Revision;
         state.End();
         response.Header = state.Header();
     }
@@ -221,14 +226,37 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnReply
         if (range.Revision != 0 && range.Revision < state.CompactRevision)
             throw EtcdErrors.Compacted;
 
-        if (range.RangeEnd.IsEmpty || range.CountOnly)
-            return;
+        // At a revision of its own it sees the same wherever it stands.
+        if (IsBetweenWrites && range.Revision <= 0 && !range.CountOnly)
+            CheckBetween(range, state);
+        else if (!range.RangeEnd.IsEmpty && (range.Revision > 0 || !range.CountOnly))
+            CheckLate(range, state);
+    }
 
+    // Bounds the work: what is sorted, filtered or of an old revision is walked whole.
+    private void CheckLate(RangeRequest range, WriteState state)
+    {
         var keys = state.Index.Count(new KeyRange(range.Key.Memory, range.RangeEnd.Memory), state.Revision);
-        _keys += range.Limit > 0 ? Math.Min(range.Limit, keys) : keys;
-        _keysBetween += IsBetweenWrites ? keys : 0;
-        if (_keys > MaxKeys || _keysBetween > MaxKeysBetween)
+        var walked = range.Limit > 0 && range.Revision <= 0 && RangeRules.IsKeyOrder(range) && !RangeRules.HasFilters(range) ? Math.Min(range.Limit, keys) : keys;
+        _keys += walked;
+        if (_keys > MaxKeys)
             throw EtcdErrors.ReplyTooLarge;
+    }
+
+    // Bounds what is read in the writer's turn.
+    private void CheckBetween(RangeRequest range, WriteState state)
+    {
+        var most = RangeRules.IsKeyOrder(range) && !RangeRules.HasFilters(range) ? RangeRules.OnePastLimit(range) : 0;
+        long keys = 0;
+        var cursor = state.Index.Range(new KeyRange(range.Key.Memory, range.RangeEnd.Memory), state.Revision);
+        while ((most == 0 || keys < most) && cursor.MoveNext())
+        {
+            keys++;
+            _keysBetween++;
+            _bytesBetween += cursor.KeyLength + (range.KeysOnly ? 0 : cursor.Current.ValueLength);
+            if (_keysBetween > MaxKeysBetween || _bytesBetween > MaxBytesBetween)
+                throw EtcdErrors.ReplyTooLarge;
+        }
     }
 
     private bool IsBetweenWrites => _operation > _firstWrite && _operation < _lastWrite;
@@ -271,7 +299,7 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnReply
         var revision = range.Revision > 0 ? range.Revision : state.ReadRevision;
         var keys = new KeyRange(range.Key.Memory, range.RangeEnd.Memory);
         var reply = new RangeResponse { Header = new ResponseHeader { Revision = state.ReadRevision } };
-        if (!keys.IsSingle && !IsBetweenWrites && IsLate(range, keys, state))
+        if (range.Revision > 0 ? !keys.IsSingle || _bytes > MaxBytesInTurn : !IsBetweenWrites && IsLate(range, keys, state))
         {
             Reply!.Add(new LateRange(range, revision, reply), state.Pin);
             return reply;
@@ -281,13 +309,16 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnReply
         if (range.CountOnly)
             return reply;
 
-        var fetch = RangeRules.IsKeyOrder(range) && !RangeRules.HasFilters(range) && range.Limit > 0 ? range.Limit + 1 : RangeRules.Fetch(range);
+        var fetch = RangeRules.IsKeyOrder(range) && !RangeRules.HasFilters(range) ? RangeRules.OnePastLimit(range) : RangeRules.Fetch(range);
         var byValue = range.SortTarget == RangeRequest.Types.SortTarget.Value;
         var cursor = state.Index.Range(keys, revision);
         while ((fetch == 0 || reply.Kvs.Count < fetch) && cursor.MoveNext())
         {
-            if (RangeRules.Passes(range, cursor.Current))
-                reply.Kvs.Add(Pair(state, cursor.Key.ToArray(), cursor.Current, range.KeysOnly && !byValue));
+            if (!RangeRules.Passes(range, cursor.Current))
+                continue;
+
+            reply.Kvs.Add(Pair(state, cursor.Key.ToArray(), cursor.Current, range.KeysOnly && !byValue));
+            _bytes += cursor.KeyLength + cursor.Current.ValueLength;
         }
 
         if (byValue)
@@ -298,13 +329,15 @@ internal sealed class TxnOperation(TxnRequest request) : WriteOperation<TxnReply
         return reply;
     }
 
-    // The newest revision is counted quickly; any other may take a walk.
     private bool IsLate(RangeRequest range, KeyRange keys, WriteState state)
     {
-        if (range.Revision > 0 && range.Revision != state.ReadRevision)
+        if (range.CountOnly)
+            return false;
+
+        if (_bytes > MaxBytesInTurn)
             return true;
 
-        if (range.CountOnly)
+        if (keys.IsSingle)
             return false;
 
         var count = state.Index.Count(keys, state.ReadRevision);

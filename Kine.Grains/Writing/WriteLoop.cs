@@ -188,6 +188,7 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
         catch (Exception error)
         {
             // A transaction may have stopped half-way: what is in memory can't be trusted, what is in the store can.
+            operation.Release();
             operation.Fail(EtcdErrors.LeaderChanged);
             End(EtcdErrors.LeaderChanged, error, "Evaluating a request failed");
             return;
@@ -209,6 +210,7 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
     {
         if (HasEnded)
         {
+            operation.Release();
             operation.Fail(_reason!);
             return;
         }

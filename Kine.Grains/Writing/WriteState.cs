@@ -120,7 +120,10 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
     }
 
     /// <summary>Keeps compaction from deleting any version that can be read now.</summary>
-    public IDisposable Pin() => pins.Acquire(Math.Max(CompactRevision, 0));
+    public IDisposable Pin() => Pin(Math.Max(CompactRevision, 0));
+
+    /// <summary>Keeps compaction from deleting what can be read at a revision.</summary>
+    public IDisposable Pin(long revision) => pins.Acquire(revision);
 
     /// <summary>Begins a transaction: its writes share the next revision.</summary>
     public void Begin() => _sub = 0;

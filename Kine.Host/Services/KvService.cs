@@ -60,7 +60,7 @@ internal sealed class KvService(IEtcdApi api) : KV.KVBase
 
         using var reply = await api.Txn(request, context.CancellationToken);
         await using var message = new TxnMessage(reply);
-        if (reply.Late.Count > 0 && writer.Compresses(message.Length))
+        if (message.IsInParts && writer.Compresses(message.Length))
             await message.ReadAll(context.CancellationToken);
 
         try

@@ -31,21 +31,25 @@ internal sealed class TxnMessage : PieceReply, IAsyncDisposable
     /// <summary>The message of a reply that was measured.</summary>
     public TxnMessage(TxnReply reply)
     {
-        if (reply.Late.Count > 0)
+        _length = reply.Response.CalculateSize();
+        if (reply.Late.Count > 0 || _length > GrpcLimits.FlushThreshold)
         {
+            _length = 0;
             var late = reply.Late.Count;
             Prepend(reply.Response, reply.Late, ref late);
             return;
         }
 
         _whole = reply.Response;
-        _length = _whole.CalculateSize();
     }
 
     public override long Length => _length;
 
     /// <summary>Bytes written so far.</summary>
     public long Written { get; private set; }
+
+    /// <summary>True when it may take several writes.</summary>
+    public bool IsInParts => _whole is null;
 
     public override bool IsWritten => _isWritten;
 

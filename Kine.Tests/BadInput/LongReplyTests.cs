@@ -39,6 +39,10 @@ public sealed class LongReplyTests : IAsyncLifetime
             Txn(With(all, range => (range.MinModRevision, range.Limit) = (4, 20)), With(all, range => (range.MaxCreateRevision, range.KeysOnly) = (3, true))),
             Txn(With(all, range => range.Limit = 250), With(all, range => range.Revision = 100), all),
             Txn(With(all, range => range.Revision = 1), all),
+            Txn(Put("k/0001"), With(all, range => range.Limit = 1), With(all, range => range.Revision = 3), With(all, range => (range.Revision, range.CountOnly) = (4, true)), Put("k/z")),
+            Txn(With(all, range => range.Limit = long.MaxValue), With(Ordered(Order.Descend, Target.Key), range => range.Limit = long.MaxValue)),
+            Txn(Put("k/0001"), With(Range("k/00"), range => range.Limit = long.MaxValue), With(Range("k/000"), range => range.Limit = long.MaxValue), Put("k/z")),
+            Txn(With(Range("k/000"), range => range.Limit = long.MaxValue), Get("k/0007"), With(Get("k/0007"), range => range.Revision = 3), Get("k/none")),
             Txn(all, Put("k/0001"), Put("k/0002"), With(all, range => range.CountOnly = true), Put("k/0003"), Ordered(Order.Descend, Target.Mod)),
         ];
         foreach (var channel in new[] { reference, _server.Channel })
@@ -72,6 +76,11 @@ public sealed class LongReplyTests : IAsyncLifetime
         var options = new CallOptions { AcceptGzip = true };
         var compressed = await _server.Channel.Unary<TxnResponse>(EtcdMethods.Txn, small, options);
         Assert.Equal(plain, compressed);
+        request = Txn([.. Enumerable.Range(0, 100).SelectMany(i => new[] { Get($"large/{i:0000}"), With(Get($"large/{i:0000}"), range => range.Revision = 41) })]);
+        reply = await _server.Channel.Txn(new TxnRequest { Success = { Nested([.. request.Success.Take(100)]), Nested([.. request.Success.Skip(100)]) } });
+        Assert.All(
+            reply.Responses.SelectMany(half => half.ResponseTxn.Responses).Select((got, i) => (got, i)),
+            item => Assert.Equal(Value(5_000, item.i / 2), Assert.Single(item.got.ResponseRange.Kvs).Value));
         await _server.IsFine();
     }
 
@@ -100,17 +109,46 @@ public sealed class LongReplyTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Thousands_of_gets_of_one_large_value_are_sent_one_after_the_other()
+    {
+        await _server.Channel.Put(new PutRequest { Key = ByteString.CopyFromUtf8("one"), Value = Value(1 << 20, 1) });
+        var request = Many(Get("one"), 10);
+        var reply = await _server.Channel.Txn(new TxnRequest { Success = { request.Success[0].Clone() } });
+        Assert.All(reply.Responses[0].ResponseTxn.Responses.SelectMany(inner => inner.ResponseTxn.Responses), got => Assert.Equal(1 << 20, got.ResponseRange.Kvs[0].Value.Length));
+        var connection = await RawHttp2.Open(_server.Address);
+        for (var stream = 1; stream < 10; stream += 2)
+        {
+            await connection.Request(stream, EtcdMethods.Txn);
+            await connection.Frame(RawHttp2.Data, RawHttp2.EndStream, stream, GrpcFrame.Encode(request));
+        }
+
+        for (var i = 0; i < 10; i++)
+        {
+            await _server.IsFine();
+            await Task.Delay(100);
+        }
+
+        var error = await Assert.ThrowsAsync<RpcError>(() => _server.Channel.Txn(Many(Get("one"), 13)));
+        Assert.Equal(StatusCode.ResourceExhausted, error.Code);
+        error = await Assert.ThrowsAsync<RpcError>(() => _server.Channel.Txn(Txn(Put("a"), request.Success[0], Put("z"))));
+        Assert.Equal(StatusCode.ResourceExhausted, error.Code);
+        Assert.Null(await _server.Channel.Get("a"));
+        connection.Dispose();
+        await _server.IsFine();
+    }
+
+    [Fact]
     public async Task Nested_ranges_over_few_keys_are_not_all_held_at_once()
     {
         await Fill(_server.Channel, "some/", 2_000, i => Value(100, i));
-        var request = Many(Range("some/"), 12);
-        var connection = await RawHttp2.Open(_server.Address);
-        await connection.Frame(RawHttp2.WindowUpdate, 0, 0, [0x7f, 0, 0, 0]);
-        for (var stream = 1; stream < 40; stream += 2)
+        var connections = new List<RawHttp2>();
+        for (var i = 0; i < 20; i++)
         {
-            // Replies of over 400 MB each, of which 64 KiB are taken.
-            await connection.Request(stream, EtcdMethods.Txn);
-            await connection.Frame(RawHttp2.Data, RawHttp2.EndStream, stream, GrpcFrame.Encode(request));
+            // Replies of over 150 MB each, of which 64 KiB are taken.
+            var connection = await RawHttp2.Open(_server.Address);
+            await connection.Request(1, EtcdMethods.Txn);
+            await connection.Frame(RawHttp2.Data, RawHttp2.EndStream, 1, GrpcFrame.Encode(Many(Range("some/"), 9)));
+            connections.Add(connection);
         }
 
         for (var i = 0; i < 20; i++)
@@ -119,7 +157,7 @@ public sealed class LongReplyTests : IAsyncLifetime
             await Task.Delay(100);
         }
 
-        connection.Dispose();
+        connections.ForEach(static connection => connection.Dispose());
         await _server.IsFine();
     }
 
@@ -204,6 +242,8 @@ public sealed class LongReplyTests : IAsyncLifetime
     private static RequestOp Put(string key) => new() { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8("put") } };
 
     private static RequestOp Delete(string key) => new() { RequestDeleteRange = new DeleteRangeRequest { Key = ByteString.CopyFromUtf8(key) } };
+
+    private static RequestOp Get(string key) => new() { RequestRange = new RangeRequest { Key = ByteString.CopyFromUtf8(key) } };
 
     private static RequestOp Range(string prefix) => new()
     {

@@ -7,6 +7,8 @@ using Kine.Grains.Cluster;
 using Kine.Grains.Fencing;
 using Kine.Grains.Reads;
 using Kine.Grains.Values;
+using Kine.Grains.Writing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Kine.Tests.Grains;
 
@@ -18,6 +20,8 @@ internal sealed class GrainServer : IAsyncDisposable
     private GrainServer(GrainHost host) => _host = host;
 
     public IEtcdApi Api => _host.Api;
+
+    public ProcessState Process => _host.Services.GetRequiredService<ProcessState>();
 
     public static async Task<GrainServer> Start(IRevisionStore store, WriterOptions? options = null, TimeProvider? time = null, ProofClock? clock = null) =>
         new(await GrainHost.Start(store, options, time: time, clock: clock));

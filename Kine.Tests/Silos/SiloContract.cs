@@ -101,6 +101,32 @@ public abstract class SiloContract(int silos) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_transactions_long_ranges_come_whole_through_both_silos_or_are_refused()
+    {
+        for (var i = 0; i < 100; i++)
+            await _first.Put($"/registry/kind1/{i:000}", new string('v', 100_000));
+
+        var prefix = new RequestOp { RequestRange = new RangeRequest { Key = Key("/registry/kind1/"), RangeEnd = Key("/registry/kind10") } };
+        var some = prefix.Clone();
+        some.RequestRange.Limit = 90;
+        foreach (var silo in new[] { _first, _second })
+        {
+            using var reply = await silo.Api.Txn(new TxnRequest { Success = { prefix, some } }, CancellationToken.None);
+            Assert.Equal([(100, false), (100, true)], reply.Response.Responses.Select(response => (response.ResponseRange.Count, response.ResponseRange.More)));
+            Assert.Equal(190, reply.Response.Responses.Sum(response => response.ResponseRange.Kvs.Count) + reply.Late.Sum(late => late.Range!.Pairs));
+            try
+            {
+                using var large = await silo.Api.Txn(new TxnRequest { Success = { Enumerable.Repeat(prefix, 10) } }, CancellationToken.None);
+                Assert.Equal(1_000, large.Late.Sum(late => late.Range!.Pairs));
+            }
+            catch (EtcdException error)
+            {
+                Assert.Equal(StatusCode.ResourceExhausted, error.Code);
+            }
+        }
+    }
+
+    [Fact]
     public async Task Concurrent_creates_of_one_key_through_both_silos_have_one_winner()
     {
         var replies = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => (i % 2 == 0 ? _first : _second).Api.Txn(
