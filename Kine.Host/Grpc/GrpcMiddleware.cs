@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Globalization;
 using Grpc.Core;
+using Kine.Grains;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
@@ -29,6 +30,9 @@ internal sealed class GrpcMiddleware(
     private const int LeastNanoseconds = 100; // the library takes less for no timeout at all
 
     private readonly HashSet<string> _services = methods.Keys.Select(path => path[1..path.LastIndexOf('/')]).ToHashSet(StringComparer.Ordinal);
+
+    private int _streams;
+    private int _unary; // apart: streams that idle leave room for these
 
     /// <summary>Where the status of a call goes: behind its messages, or into the headers when it has none.</summary>
     public static IHeaderDictionary Trailers(HttpResponse response) =>
@@ -65,6 +69,12 @@ internal sealed class GrpcMiddleware(
         stats.Begin();
         try
         {
+            if (Interlocked.Increment(ref stats.IsStream ? ref _streams : ref _unary) > GrpcLimits.MaxCalls)
+            {
+                await Refuse(context, GrpcErrors.Of(EtcdErrors.TooManyRequests));
+                return;
+            }
+
             if (isOver)
             {
                 await Refuse(context, GrpcErrors.DeadlineExceeded);
@@ -107,6 +117,7 @@ internal sealed class GrpcMiddleware(
         }
         finally
         {
+            Interlocked.Decrement(ref stats.IsStream ? ref _streams : ref _unary);
             var code = int.TryParse(Trailers(context.Response).GrpcStatus.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
                 ? (StatusCode)number
                 : StatusCode.Unknown;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Kine.Grains.Cluster;
 using Kine.Grains.Hosting;
 using Kine.Host.Cli;
@@ -20,8 +21,19 @@ internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, IL
     /// <summary>Serves until SIGTERM or SIGINT, and gives the exit code.</summary>
     public async Task<int> Run(ServerOptions options)
     {
-        using var logging = Log.Create(options, output, error, time);
-        return await Run(options, logging, CancellationToken.None);
+        // The host, too, hears of signals, but not before it starts; the first process of a container would never.
+        using var ended = new CancellationTokenSource();
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
+        OutOfMemory.EndsTheProcess();
+        using var logging = Log.Create(options, output, error, time, ended.Token);
+        return await Run(options, logging, ended.Token);
+
+        void End(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            _ = ended.CancelAsync();
+        }
     }
 
     /// <summary>Serves until a signal comes or the token fires, and gives the exit code.</summary>
@@ -32,6 +44,7 @@ internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, IL
         try
         {
             var start = time.GetTimestamp();
+            logger.LogDebug("kine {Version} starts", KineCommand.Version);
             _ = Task.Run(WarmUp.Run, CancellationToken.None);
             var host = KineHost.Build(options, services => backend(services, options, logging), logging, time);
             var failure = host.Services.GetRequiredService<ProcessFailure>();
