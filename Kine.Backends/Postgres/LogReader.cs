@@ -7,6 +7,9 @@ namespace Kine.Backends.Postgres;
 /// <summary>The queries in PostgreSQL's words. Lengths are in a row, or in its pointer to a value stored apart, which is not read.</summary>
 internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_log log", "octet_length(log.value)", "log.id = ANY($1)")
 {
+    private const long MostRewritten = 64 << 20; // bytes alive, which takes a second or two
+    private const long LeastGain = 1 << 20;
+
     // A crash may undo it, and nobody would miss it: it waits for no disk.
     private const string DeleteQuery =
         $"""
@@ -53,18 +56,41 @@ internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_l
         await command.ExecuteNonQueryAsync(given).ConfigureAwait(false);
     }, cancellationToken);
 
-    // Marks free space as such and cuts it off where it is at a table's end; VACUUM FULL would give back more, but hold up writes for its
-    // whole time.
+    // Marks free space as such and cuts it off where it is at a table's end. A rewrite gives all of it back, but holds up writes for its whole time: it is done where
+    // that is short, and given up where others are in its way.
     public override async Task GiveSpaceBack(CancellationToken cancellationToken)
     {
         foreach (var table in PostgresSchema.Tables)
         {
-            await Queries.Run("a vacuum", async (connection, given) =>
-            {
-                await using var command = Command(connection, $"VACUUM {table}", []);
-                command.CommandTimeout = 0;
-                await command.ExecuteNonQueryAsync(given).ConfigureAwait(false);
-            }, cancellationToken).ConfigureAwait(false);
+            await Queries.Run(
+                "a vacuum", (connection, given) => Execute(connection, $"VACUUM {table}", given), cancellationToken).ConfigureAwait(false);
         }
+
+        var used = await BytesInUse(cancellationToken).ConfigureAwait(false);
+        if (used <= MostRewritten && await BytesOnDisk(cancellationToken).ConfigureAwait(false) > (used * 2) + LeastGain)
+            await Queries.Run("a rewrite", Rewrite, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task Rewrite(DbConnection connection, CancellationToken cancellationToken)
+    {
+        await Execute(connection, "SET lock_timeout = '500ms'", cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await Execute(connection, "VACUUM FULL kine_log", cancellationToken).ConfigureAwait(false);
+        }
+        catch (PostgresException error) when (error.SqlState == PostgresErrorCodes.LockNotAvailable)
+        {
+        }
+        finally
+        {
+            await Execute(connection, "SET lock_timeout = '5s'", cancellationToken).ConfigureAwait(false); // as every connection has it
+        }
+    }
+
+    private async Task Execute(DbConnection connection, string statement, CancellationToken cancellationToken)
+    {
+        await using var command = Command(connection, statement, []);
+        command.CommandTimeout = 0;
+        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 }

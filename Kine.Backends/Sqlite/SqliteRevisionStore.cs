@@ -10,8 +10,8 @@ namespace Kine.Backends.Sqlite;
 public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore, IUpstreamTable
 {
     // 61 MiB in all; DESIGN's budget for SQLite is 64.
-    private const int WriterCacheKib = 24 << 10;
-    private const int ReaderCacheKib = 12 << 10;
+    private const int WriterCacheKib = 16 << 10;
+    private const int ReaderCacheKib = 6 << 10;
     private const int CheckpointerCacheKib = 1 << 10;
     private const int ReaderCount = 3;
     private readonly List<string> _warnings = [];

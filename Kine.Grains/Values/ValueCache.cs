@@ -12,9 +12,12 @@ public sealed class ValueCache
 {
     private const long StripeBytes = 2 << 20;
     private const int MaxStripes = 4096;
+    private const int LargeValue = 8 << 10; // bytes
+    private const int GarbageShare = 4; // of the cache may be large values that it has let go of
 
     private readonly ValueCacheStripe[] _stripes;
     private readonly int _maxValue;
+    private long _large; // bytes of large values added since the last time that garbage was collected for them
 
     /// <summary>A cache of up to <paramref name="maxBytes"/> bytes; 0 keeps nothing.</summary>
     public ValueCache(long maxBytes)
@@ -61,6 +64,8 @@ public sealed class ValueCache
             ? segment.Array
             : value.ToArray();
         Stripe(hash).Add(hash, id, bytes);
+        if (bytes.Length >= LargeValue)
+            CountLarge(bytes.Length);
     }
 
     /// <summary>Lets go of a record that compaction deleted.</summary>
@@ -68,6 +73,14 @@ public sealed class ValueCache
     {
         var hash = ValueCacheStripe.Hash(id);
         Stripe(hash).Remove(hash, id);
+    }
+
+    // What was long in the cache is old to the collector, which lets as much of it lie about as there is memory in use. Few large values are marked in no time,
+    // so that it is worth to have them collected.
+    private void CountLarge(int length)
+    {
+        if (Interlocked.Add(ref _large, length) > MaxBytes / GarbageShare && Interlocked.Exchange(ref _large, 0) > 0)
+            ThreadPool.UnsafeQueueUserWorkItem(static _ => GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false), null);
     }
 
     // The top bits choose the stripe, the low ones the bucket in it.

@@ -188,6 +188,27 @@ public abstract partial class StoreContract
         var deleted = await Store.Size(default);
         Assert.True(deleted.InUse < full.InUse - 3_500_000, $"{full} -> {deleted}");
         await Store.Defragment(default);
-        Assert.True((await Store.Size(default)).InUse <= deleted.InUse);
+        var defragmented = await Store.Size(default);
+        Assert.True(defragmented.InUse <= deleted.InUse && defragmented.Total < defragmented.InUse + 300_000, $"{deleted} -> {defragmented}");
+    }
+
+    [Fact]
+    public async Task Appends_go_on_while_the_store_is_defragmented()
+    {
+        var last = await AppendPuts(1, 2000, valueLength: 4000);
+        await Store.Delete(Enumerable.Range(2, (int)last - 2).Select(revision => new RecordId(revision, 0)).ToArray(), default);
+        using var ended = new CancellationTokenSource();
+        var appends = Task.Run(async () =>
+        {
+            while (!ended.IsCancellationRequested)
+                last = await AppendPuts(last, 1);
+        });
+        for (var i = 0; i < 3; i++)
+            await Store.Defragment(default);
+
+        await ended.CancelAsync();
+        await appends;
+        Assert.Equal(last, (await Store.ReadFence(default)).LastRevision);
+        Assert.Equal(last, (await ReadAll())[^1].Revision);
     }
 }
