@@ -61,8 +61,7 @@ public sealed class HeadStart(IRevisionStore store)
     {
         try
         {
-            var loaded = await LoadedIndex.Load(store, fence.LastRevision, log, cancellationToken);
-            return loaded.RemovedBytes is null ? null : loaded;
+            return await store.RemovedBytes(cancellationToken) is null ? null : await LoadedIndex.Load(store, fence.LastRevision, log, cancellationToken);
         }
         catch (Exception)
         {
