@@ -20,6 +20,12 @@ public interface IRevisionStore : IAsyncDisposable
     /// <summary>True when the open store itself keeps every other process out for life (SQLite's side file), so that holding it is proof.</summary>
     bool IsExclusive { get; }
 
+    /// <summary>
+    /// True from when space ran out until there is some again, which the store finds out by itself. What is appended meanwhile should make room (tombstones, a
+    /// compaction mark): it may use a reserve, where the store keeps one.
+    /// </summary>
+    bool IsFull => false;
+
     /// <summary>Sentences for the log at start where settings give up what an acknowledged write promises; known once open.</summary>
     IReadOnlyList<string> Warnings => [];
 

@@ -10,7 +10,10 @@ public sealed class FencedException(string message) : Exception(message);
 public sealed class OutcomeUnknownException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>The store could not be reached or refused for now; nothing was written.</summary>
-public sealed class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
+public class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>There is no space for what was to be written, and nothing was. What makes room may be taken all the same: see <see cref="IRevisionStore.IsFull"/>.</summary>
+public sealed class StoreFullException(string message, Exception? inner = null) : StoreUnavailableException(message, inner);
 
 /// <summary>
 /// The store's disk or file failed in a way that leaves open what is on it (an I/O error, a failed fsync, a corrupt page). Reading back proves

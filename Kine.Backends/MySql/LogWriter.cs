@@ -134,7 +134,7 @@ internal sealed class LogWriter(MySqlServer server, SlowStatements slow) : SqlLo
             if (MySqlError.Code(error) == MySqlError.DuplicateKey)
                 throw new StoreBrokenException($"{server.Description} holds records that its fence knows nothing of: {MySqlError.Text(error)}", error);
 
-            if (MySqlError.Classify(error) is SqlFailure.Conflict or SqlFailure.ReadOnly)
+            if (MySqlError.Classify(error) is SqlFailure.Conflict or SqlFailure.ReadOnly or SqlFailure.Full)
                 throw;
 
             throw new StoreUnavailableException($"{server.Description} is not available: {MySqlError.Text(error)}", error);

@@ -37,6 +37,7 @@ internal static class MySqlError
         // Deadlock, or a certification that failed: Galera says 1213 too, group replication 3101.
         1213 or 3101 or 1020 => SqlFailure.Conflict,
         1290 or 1792 or 1836 => SqlFailure.ReadOnly,
+        1021 or 1114 => SqlFailure.Full,
         _ when IsPassing(code) => SqlFailure.Lost,
         _ => SqlFailure.Refused,
     };

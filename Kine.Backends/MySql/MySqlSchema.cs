@@ -101,7 +101,7 @@ internal static class MySqlSchema
                     await RunStep(connection, step).ConfigureAwait(false);
             }
         }
-        catch (MySqlException error) when (MySqlError.Classify(error) is SqlFailure.Refused or SqlFailure.ReadOnly)
+        catch (MySqlException error) when (MySqlError.Classify(error) is SqlFailure.Refused or SqlFailure.Full or SqlFailure.ReadOnly)
         {
             throw new StoreRefusedException(
                 MySqlError.Classify(error) == SqlFailure.ReadOnly

@@ -16,6 +16,7 @@ internal static class PostgresError
     public static SqlFailure Classify(Exception error) => error switch
     {
         PostgresException { SqlState: "40001" or "40P01" } => SqlFailure.Conflict,
+        PostgresException { SqlState: "53100" } => SqlFailure.Full,
         PostgresException { SqlState: "25006" } => SqlFailure.ReadOnly, // a standby, or default_transaction_read_only
         PostgresException { SqlState: "57014" } or NpgsqlException { InnerException: TimeoutException } => SqlFailure.TimedOut,
         // Not what ends the session, nor an operator's intervention (class 57), which may come after the commit, nor what a pooler says of a lost

@@ -49,6 +49,10 @@ internal sealed class FencedWriter<TConnection>(
                 // The session may be older than the server's present role or settings.
                 await Drop().ConfigureAwait(false);
             }
+            catch (Exception error) when (server.Classify(error) == SqlFailure.Full)
+            {
+                throw new StoreFullException($"{server.Description} has no space for {what}: {server.Text(error)}", error);
+            }
             catch (Exception error) when (server.Classify(error) is SqlFailure.Refused or SqlFailure.Conflict or SqlFailure.ReadOnly)
             {
                 if (server.Classify(error) == SqlFailure.ReadOnly)

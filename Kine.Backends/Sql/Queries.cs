@@ -36,7 +36,7 @@ internal sealed class Queries(ISqlServer server, int most, SlowStatements slow) 
                 if (failure is SqlFailure.Lost or SqlFailure.TimedOut or SqlFailure.ReadOnly)
                     server.Lost();
 
-                if (attempt == Attempts || failure is SqlFailure.Refused or SqlFailure.TimedOut)
+                if (attempt == Attempts || failure is SqlFailure.Refused or SqlFailure.Full or SqlFailure.TimedOut)
                     throw new StoreUnavailableException($"{server.Description} failed at {what}: {server.Text(error)}", error);
             }
             finally

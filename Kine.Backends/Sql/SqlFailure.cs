@@ -9,6 +9,9 @@ internal enum SqlFailure
     /// <summary>The server refused, before anything was committed.</summary>
     Refused,
 
+    /// <summary>The same, for want of space.</summary>
+    Full,
+
     /// <summary>The server rolled back because of others' transactions: the same statement may succeed at once.</summary>
     Conflict,
 

@@ -10,10 +10,12 @@ namespace Kine.Backends.Sql;
 public abstract class SqlRevisionStore : IRevisionStore, IUpstreamTable
 {
     private const int DeletesAtOnce = 500;
+    private const int FullMilliseconds = 5000;
     private readonly ISqlServer _server;
     private readonly SqlLogReader _reader;
     private readonly SqlLogWriter _writer;
     private readonly SizeSample _size;
+    private long _fullUntil; // of Environment.TickCount64
 
     private protected SqlRevisionStore(ISqlServer server, SqlLogReader reader, SqlLogWriter writer)
     {
@@ -24,6 +26,10 @@ public abstract class SqlRevisionStore : IRevisionStore, IUpstreamTable
     public string Description => _server.Description;
 
     public bool IsExclusive => false;
+
+    /// <inheritdoc/>
+    /// <remarks>The space is the server's: whether there is some again, the next append finds out.</remarks>
+    public bool IsFull => Environment.TickCount64 < Volatile.Read(ref _fullUntil);
 
     public IReadOnlyList<string> Warnings { get; private protected set; } = [];
 
@@ -51,7 +57,15 @@ public abstract class SqlRevisionStore : IRevisionStore, IUpstreamTable
 
     public async Task Append(AppendBatch batch)
     {
-        await _writer.Append(batch).ConfigureAwait(false);
+        try
+        {
+            await _writer.Append(batch).ConfigureAwait(false);
+        }
+        catch (StoreFullException)
+        {
+            Volatile.Write(ref _fullUntil, Environment.TickCount64 + FullMilliseconds);
+            throw;
+        }
         _size.Changed();
     }
 

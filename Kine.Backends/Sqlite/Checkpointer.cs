@@ -14,7 +14,7 @@ internal sealed class Checkpointer : IDisposable
     private const int MaxApproach = 6; // passes; a writer faster than the disk never lets them catch up
     private static readonly TimeSpan ReaderPatience = TimeSpan.FromMilliseconds(20); // for which the writer waits, too
     private readonly Database _database;
-    private readonly string _path;
+    private readonly SqliteFile _file;
     private readonly LogWriter _log;
     private readonly WriterThread _writer;
     private readonly long _pagesBetween;
@@ -26,10 +26,10 @@ internal sealed class Checkpointer : IDisposable
     private volatile bool _stopping;
 
     /// <summary>Starts the thread.</summary>
-    public Checkpointer(Database database, string path, SqliteOptions options, LogWriter log, WriterThread writer)
+    public Checkpointer(Database database, SqliteFile file, SqliteOptions options, LogWriter log, WriterThread writer)
     {
         _database = database;
-        _path = path;
+        _file = file;
         _log = log;
         _writer = writer;
         _pagesBetween = Math.Max(1, options.CheckpointBytes / PageSize);
@@ -38,12 +38,18 @@ internal sealed class Checkpointer : IDisposable
         _thread.Start();
     }
 
+    /// <summary>Called on its thread when the database file could not grow.</summary>
+    public Action NoSpace { get; init; } = static () => { };
+
     /// <summary>Called by the writer after each commit: wakes the thread when enough was written.</summary>
     public void Committed()
     {
         if (_log.PagesWritten - Volatile.Read(ref _pagesAtLastPass) >= _pagesBetween)
             _wake.Set();
     }
+
+    /// <summary>Copies what there is, soon.</summary>
+    public void Copy() => _wake.Set();
 
     /// <summary>Completes when an attempt was made to copy all of the WAL and give its file's space back; readers that are in the way keep it as it is.</summary>
     public Task Truncate()
@@ -66,12 +72,14 @@ internal sealed class Checkpointer : IDisposable
             try
             {
                 if (!_stopping)
-                    Copy(truncate: truncated is not null);
+                    CopyNow(truncate: truncated is not null);
             }
             catch (SqliteError error)
             {
                 // No space, a long query or a lock of others: the frames stay in the WAL, and the next pass begins with them.
-                if (error.ForCaller(_path) is StoreBrokenException broken)
+                if (error.IsFull)
+                    NoSpace();
+                else if (error.ForCaller(_file.Path) is StoreBrokenException broken)
                     _writer.Break(broken);
             }
             finally
@@ -81,7 +89,7 @@ internal sealed class Checkpointer : IDisposable
         }
     }
 
-    private void Copy(bool truncate)
+    private void CopyNow(bool truncate)
     {
         (var frames, var copied) = Pass();
         if (frames >= _frameLimit || truncate)
@@ -91,7 +99,12 @@ internal sealed class Checkpointer : IDisposable
     private (int Frames, int Copied) Pass()
     {
         Volatile.Write(ref _pagesAtLastPass, _log.PagesWritten);
-        return _database.CheckpointPassive();
+        var counter = _log.FenceCounter;
+        (var frames, var copied) = _database.CheckpointPassive();
+        if (copied == frames)
+            _file.NoteCopied(counter);
+
+        return (frames, copied);
     }
 
     private void StartOver(int frames, int copied, bool truncate)
@@ -99,7 +112,9 @@ internal sealed class Checkpointer : IDisposable
         for (var pass = 0; pass < MaxApproach && !_stopping && (frames - copied > CloseEnoughFrames || HasMoved(CloseEnoughFrames)); pass++)
             (frames, copied) = Pass();
 
+        var counter = _log.FenceCounter;
         _database.CheckpointRestart(ReaderPatience, truncate);
+        _file.NoteCopied(counter);
     }
 
     private bool HasMoved(int frames) => _log.PagesWritten - _pagesAtLastPass > frames;

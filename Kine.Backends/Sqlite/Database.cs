@@ -23,8 +23,13 @@ internal sealed class Database : IDisposable
     /// <param name="path">Absolute path of the database file.</param>
     /// <param name="readOnly">True for connections that only read.</param>
     public Database(string path, bool readOnly)
+        : this(path, readOnly ? raw.SQLITE_OPEN_READONLY : raw.SQLITE_OPEN_READWRITE)
     {
-        var flags = (readOnly ? raw.SQLITE_OPEN_READONLY : raw.SQLITE_OPEN_READWRITE) | raw.SQLITE_OPEN_NOMUTEX;
+    }
+
+    private Database(string path, int flags)
+    {
+        flags |= raw.SQLITE_OPEN_NOMUTEX;
         var code = raw.sqlite3_open_v2(path, out _handle, flags, null);
         if (code != raw.SQLITE_OK)
         {
@@ -33,6 +38,10 @@ internal sealed class Database : IDisposable
             throw error;
         }
     }
+
+    /// <summary>Opens the file as it is without its write-ahead log, which stays as it is. Nobody may write to it meanwhile.</summary>
+    public static Database WithoutLog(string path) =>
+        new($"file:{Uri.EscapeDataString(path)}?immutable=1", raw.SQLITE_OPEN_READONLY | raw.SQLITE_OPEN_URI);
 
     /// <summary>True outside a transaction.</summary>
     public bool IsAutoCommit => raw.sqlite3_get_autocommit(_handle) != 0;

@@ -46,6 +46,7 @@ internal sealed class LogWriter(Database database, string path, SqliteOptions op
 
     private readonly Statement _deleteSide = database.Prepare("DELETE FROM side WHERE kind = ?1 AND key = ?2");
     private readonly Statement _freePages = database.Prepare("PRAGMA freelist_count");
+    private long _fenceCounter;
     private long _commits;
     private long _pagesWritten;
 
@@ -55,8 +56,11 @@ internal sealed class LogWriter(Database database, string path, SqliteOptions op
     /// <summary>Pages written to the WAL since the start; read by other threads.</summary>
     public long PagesWritten => Volatile.Read(ref _pagesWritten);
 
+    /// <summary>The fence row's counter as this connection last moved it, 0 before that; read by other threads.</summary>
+    public long FenceCounter => Volatile.Read(ref _fenceCounter);
+
     /// <summary>See <see cref="IRevisionStore.Append"/>.</summary>
-    public void Append(AppendBatch batch) => Transact(() =>
+    public void Append(AppendBatch batch) => MoveFence(() =>
     {
         _moveFence.Bind(1, batch.LastRevision);
         Bind(_moveFence, 2, batch.Token);
@@ -70,12 +74,19 @@ internal sealed class LogWriter(Database database, string path, SqliteOptions op
 
         foreach (ref readonly var row in CollectionsMarshal.AsSpan(batch.Side))
             Write(in row);
-
-        return true;
     });
 
     /// <summary>See <see cref="IRevisionStore.TakeOver"/>.</summary>
-    public Fence? TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime) => Transact(() =>
+    public Fence? TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime)
+    {
+        var taken = Transact(() => TakeFence(seen, holder, address, leaseTime));
+        if (taken is not null)
+            Volatile.Write(ref _fenceCounter, taken.Counter);
+
+        return taken;
+    }
+
+    private Fence? TakeFence(Fence seen, Guid holder, string address, TimeSpan leaseTime)
     {
         _takeFence.Bind(1, holder.ToByteArray(bigEndian: true));
         _takeFence.Bind(2, address);
@@ -84,7 +95,7 @@ internal sealed class LogWriter(Database database, string path, SqliteOptions op
         _takeFence.Bind(5, seen.Counter);
         _takeFence.Run();
         return database.Changes == 1 ? FenceRow.Read(_readFence) : null;
-    });
+    }
 
     /// <summary>See <see cref="IRevisionStore.Renew"/>.</summary>
     public void Renew(FenceToken token) => ChangeFence(_renewFence, token, "a renewal");
@@ -149,12 +160,25 @@ internal sealed class LogWriter(Database database, string path, SqliteOptions op
     /// <summary>Most pages the file may have.</summary>
     public void LimitPages(int pages) => database.Execute($"PRAGMA max_page_count = {pages}");
 
-    private void ChangeFence(Statement statement, FenceToken token, string what) => Transact(() =>
+    private void ChangeFence(Statement statement, FenceToken token, string what) => MoveFence(() =>
     {
         Bind(statement, 1, token);
         statement.Run();
-        return database.Changes == 1 ? true : throw Fenced($"{what} of epoch {token.Epoch}");
+        if (database.Changes != 1)
+            throw Fenced($"{what} of epoch {token.Epoch}");
     });
+
+    // The body moves the fence's counter by one.
+    private void MoveFence(Action body)
+    {
+        Transact(() =>
+        {
+            body();
+            return true;
+        });
+        if (_fenceCounter > 0)
+            Volatile.Write(ref _fenceCounter, _fenceCounter + 1);
+    }
 
     private void Insert(in LogRecord record)
     {

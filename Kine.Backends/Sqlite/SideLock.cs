@@ -7,20 +7,45 @@ namespace Kine.Backends.Sqlite;
 
 /// <summary>
 /// Keeps every other process out of a database for as long as this one lives, by a lock on a file beside it. The kernel drops the lock with
-/// the process, however that ends. The file itself stays: removing it would let two processes lock two files of the same name.
+/// the process, however that ends. The file itself stays: removing it would let two processes lock two files of the same name. It holds the process's id and
+/// what was last noted, a line each.
 /// </summary>
-internal static partial class SideLock
+internal sealed partial class SideLock : IDisposable
 {
     private const int Exclusive = 2;
     private const int NonBlocking = 4;
     private const int WouldBlockLinux = 11;
     private const int WouldBlockMac = 35;
     private const int SharingViolationWindows = unchecked((int)0x80070020);
+    private const int MostBytes = 64;
+    private readonly SafeFileHandle _handle;
+
+    private SideLock(SafeFileHandle handle)
+    {
+        _handle = handle;
+        Span<byte> text = stackalloc byte[MostBytes];
+        var lines = Encoding.ASCII.GetString(text[..RandomAccess.Read(handle, text, 0)]).Split('\n');
+        Noted = lines.Length > 1 && long.TryParse(lines[1], CultureInfo.InvariantCulture, out var noted) ? noted : 0;
+        Note(Noted);
+    }
+
+    /// <summary>The number that was noted last, by this process or one before it; 0 when none was.</summary>
+    public long Noted { get; private set; }
+
+    /// <summary>Notes a number for who takes the lock next. It survives the process, not a loss of power.</summary>
+    public void Note(long number)
+    {
+        // Over what is there, and cut afterwards: this has to succeed on a full disk.
+        var text = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId}\n{number}\n"));
+        RandomAccess.Write(_handle, text, 0);
+        RandomAccess.SetLength(_handle, text.Length);
+        Noted = number;
+    }
 
     /// <summary>Takes the lock, which goes when it is disposed of, or says who has it (<see cref="StoreRefusedException"/>).</summary>
     /// <param name="path">The lock file; created with mode 0600.</param>
     /// <param name="databasePath">What the lock stands for, for the message.</param>
-    public static IDisposable Take(string path, string databasePath)
+    public static SideLock Take(string path, string databasePath)
     {
         SafeFileHandle? handle = null;
         try
@@ -29,10 +54,7 @@ internal static partial class SideLock
             if (handle is null || !TryLock(handle))
                 throw new StoreRefusedException($"{databasePath} is in use by another kine process{Owner(path)}: it holds the lock on {path}");
 
-            var pid = Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n");
-            RandomAccess.SetLength(handle, 0);
-            RandomAccess.Write(handle, pid, 0);
-            return handle;
+            return new SideLock(handle);
         }
         catch
         {
@@ -40,6 +62,9 @@ internal static partial class SideLock
             throw;
         }
     }
+
+    /// <summary>Gives the lock up.</summary>
+    public void Dispose() => _handle.Dispose();
 
     // Share mode None is a lock already: the only one on Windows, flock elsewhere. Null when somebody else has it.
     private static SafeFileHandle? TryOpen(string path)
@@ -86,8 +111,8 @@ internal static partial class SideLock
             return "";
 
         using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
-        Span<byte> text = stackalloc byte[20];
-        var pid = Encoding.ASCII.GetString(text[..RandomAccess.Read(handle, text, 0)]).Trim();
+        Span<byte> text = stackalloc byte[MostBytes];
+        var pid = Encoding.ASCII.GetString(text[..RandomAccess.Read(handle, text, 0)]).Split('\n')[0].Trim();
         return pid.Length > 0 && pid.All(char.IsAsciiDigit) ? $" (pid {pid})" : "";
     }
 

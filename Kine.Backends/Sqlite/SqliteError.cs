@@ -6,11 +6,16 @@ namespace Kine.Backends.Sqlite;
 /// <param name="message">SQLite's words.</param>
 internal sealed class SqliteError(int code, int extendedCode, string message) : Exception($"SQLite: {message} (code {extendedCode})")
 {
+    private const int SharedMemorySize = 4874; // SQLITE_IOERR_SHMSIZE: the WAL's index could not grow
+
     /// <summary>Primary result code.</summary>
     public int Code => code;
 
     /// <summary>True when another process holds the lock that was asked for.</summary>
     public bool IsBusy => Code is SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED;
+
+    /// <summary>True when there is no space on the file system.</summary>
+    public bool IsFull => Code == SQLitePCL.raw.SQLITE_FULL || extendedCode == SharedMemorySize;
 
     /// <summary>
     /// What the code means to the store's caller, once the transaction is rolled back. Busy, disk full and out of memory leave the file as it
@@ -18,7 +23,7 @@ internal sealed class SqliteError(int code, int extendedCode, string message) : 
     /// </summary>
     public Exception ForCaller(string path) => Code switch
     {
-        SQLitePCL.raw.SQLITE_FULL => new StoreUnavailableException($"no space left for {path}", this),
+        _ when IsFull => new StoreFullException($"no space left for {path}", this),
         SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED => new StoreUnavailableException($"another process has {path} locked", this),
         SQLitePCL.raw.SQLITE_NOMEM => new StoreUnavailableException($"no memory left to work on {path}", this),
         _ => new StoreBrokenException($"{path} failed: {Message}", this),

@@ -5,17 +5,21 @@ internal sealed class SqliteFile : IDisposable
 {
     private const int PageSize = 8192;
     private readonly SqliteOptions _options;
-    private readonly IDisposable _lock;
+    private readonly SideLock _lock;
 
-    private SqliteFile(SqliteOptions options, string path, IDisposable sideLock)
+    private SqliteFile(SqliteOptions options, string path, SideLock sideLock)
     {
         _options = options;
         Path = path;
         _lock = sideLock;
+        Reserve = SpaceReserve.Open(path);
     }
 
     /// <summary>Absolute path of the database file, symbolic links resolved, so that two names of one file share one lock.</summary>
     public string Path { get; }
+
+    /// <summary>Room for what has to go on when the disk is full.</summary>
+    public SpaceReserve Reserve { get; }
 
     /// <summary>Makes what is missing and locks the file. Throws <see cref="StoreRefusedException"/>.</summary>
     public static SqliteFile Claim(SqliteOptions options)
@@ -35,13 +39,13 @@ internal sealed class SqliteFile : IDisposable
             try
             {
                 CreateFile(path);
+                return new SqliteFile(options, path, sideLock);
             }
             catch
             {
                 sideLock.Dispose();
                 throw;
             }
-            return new SqliteFile(options, path, sideLock);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -54,6 +58,7 @@ internal sealed class SqliteFile : IDisposable
     /// </summary>
     public Database OpenWriter(int cacheKib)
     {
+        CheckLog();
         var database = new Database(Path, readOnly: false);
         try
         {
@@ -95,6 +100,39 @@ internal sealed class SqliteFile : IDisposable
         {
             database.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Notes beside the file that it holds everything up to this value of the fence's counter, without the write-ahead log.</summary>
+    public void NoteCopied(long counter)
+    {
+        // Without a sync the note could outlive a loss of power that the copy did not.
+        if (_options.Synchronous != SqliteSynchronous.Off && counter > _lock.Noted)
+            _lock.Note(counter);
+    }
+
+    // SQLite would replay a log of a newer file onto an older one that was put in its place: pages of both, or the newer state that was to be undone.
+    private void CheckLog()
+    {
+        if (_lock.Noted == 0 || new FileInfo(Path + "-wal") is not { Exists: true, Length: > 0 })
+            return;
+
+        long counter;
+        try
+        {
+            using var alone = Database.WithoutLog(Path);
+            counter = alone.QueryLong("SELECT counter FROM fence WHERE one = 1");
+        }
+        catch (SqliteError)
+        {
+            return; // not ours, or not whole: that is found out with more words
+        }
+
+        if (counter < _lock.Noted)
+        {
+            throw new StoreRefusedException(
+                $"{Path} is older than the write-ahead log beside it, {Path}-wal. To go on from this older file, remove {Path}-wal and {Path}-shm; "
+                + "to keep the newer data, put the newer file back");
         }
     }
 

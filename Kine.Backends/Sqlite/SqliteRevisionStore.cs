@@ -14,13 +14,18 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
     private const int ReaderCacheKib = 6 << 10;
     private const int CheckpointerCacheKib = 1 << 10;
     private const int ReaderCount = 3;
+    private static readonly TimeSpan RoomInterval = TimeSpan.FromSeconds(2);
     private readonly List<string> _warnings = [];
+    private readonly CancellationTokenSource _closing = new();
+    private Task _room = Task.CompletedTask; // while the disk is full
     private OpenedParts? _opened;
     private SizeSample _size = new(-1, default);
 
     public string Description => $"sqlite {options.Path}";
 
     public bool IsExclusive => true;
+
+    public bool IsFull => Opened.File.Reserve.IsFull;
 
     public IReadOnlyList<string> Warnings => _warnings;
 
@@ -52,9 +57,11 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
             }
             var log = new LogWriter(main, file.Path, options);
             var writer = new WriterThread();
-            var checkpointer = checkpoints is null ? null : new Checkpointer(checkpoints, file.Path, options, log, writer);
+            var checkpointer = checkpoints is null ? null : new Checkpointer(checkpoints, file, options, log, writer) { NoSpace = NoSpace };
             _opened = new OpenedParts(file, log, writer, new ReaderPool(file.Path, writer, readers), checkpointer);
             Warn();
+            if (!file.Reserve.TryRestore())
+                _room = MakeRoom();
         }
         catch (Exception error)
         {
@@ -83,8 +90,12 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
 
     public Task<Fence> ReadFence(CancellationToken cancellationToken) => Readers.Run(static reader => reader.Fence(), cancellationToken);
 
-    public Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime, CancellationToken cancellationToken) =>
-        Write(log => log.TakeOver(seen, holder, address, leaseTime), cancellationToken);
+    public async Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime, CancellationToken cancellationToken)
+    {
+        var taken = await Write(log => log.TakeOver(seen, holder, address, leaseTime), cancellationToken).ConfigureAwait(false);
+        Opened.Checkpointer?.Copy(); // from now on a copy of the file from an earlier time can be told from it
+        return taken;
+    }
 
     public Task Renew(FenceToken token, CancellationToken cancellationToken) => Write(log => log.Renew(token), cancellationToken);
 
@@ -182,9 +193,44 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
 
     private T Noted<T>(Func<LogWriter, T> work)
     {
-        var result = work(Opened.Log);
-        Opened.Checkpointer?.Committed();
-        return result;
+        try
+        {
+            var result = work(Opened.Log);
+            Opened.Checkpointer?.Committed();
+            return result;
+        }
+        catch (StoreFullException)
+        {
+            NoSpace();
+            throw;
+        }
+    }
+
+    private void NoSpace()
+    {
+        if (Opened.File.Reserve.Release())
+            _room = MakeRoom();
+    }
+
+    // Free pages go back to the file system, so that the reserve can be filled from them.
+    private async Task MakeRoom()
+    {
+        while (!_closing.IsCancellationRequested)
+        {
+            try
+            {
+                await Defragment(_closing.Token).ConfigureAwait(false);
+            }
+            catch (Exception error) when (error is StoreUnavailableException or StoreBrokenException or OperationCanceledException or ObjectDisposedException)
+            {
+                // Not even for that is there room, or it is over: whoever writes next learns of it.
+            }
+
+            if (Opened.File.Reserve.TryRestore())
+                return;
+
+            await Task.Delay(RoomInterval, _closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -192,6 +238,8 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
         if (_opened is not { } parts)
             return;
 
+        await _closing.CancelAsync().ConfigureAwait(false);
+        await _room.ConfigureAwait(false);
         await Task.Run(() => parts.Checkpointer?.Dispose()).ConfigureAwait(false);
         await parts.Writer.Stop().ConfigureAwait(false);
         await Task.Run(

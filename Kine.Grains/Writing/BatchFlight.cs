@@ -1,3 +1,4 @@
+using Kine.Backends;
 using Kine.Grains.Fencing;
 using Kine.Grains.Reads;
 using Kine.Grains.Watch;
@@ -115,10 +116,10 @@ internal sealed class BatchFlight(
                 _landed = null;
                 return;
             case AppendOutcome.NotAppended:
-                if (TakeBack(batch))
+                if (TakeBack(batch, result.Error is StoreFullException ? EtcdErrors.NoSpace : EtcdErrors.TimedOut))
                     log.LogInformation("An append did not happen; its writes are sent again: {Reason}", result.Error?.Message);
                 else
-                    log.LogWarning(result.Error, "An append did not happen; its writes are refused");
+                    log.LogWarning("An append did not happen; its writes are refused: {Reason}", result.Error?.Message);
 
                 break;
             case AppendOutcome.Unproven:
@@ -130,7 +131,7 @@ internal sealed class BatchFlight(
                 break;
             case AppendOutcome.FoundMissing:
                 RaiseTerm();
-                TakeBack(batch);
+                TakeBack(batch, EtcdErrors.TimedOut);
                 break;
             case AppendOutcome.Unknown:
                 log.LogWarning(result.Error, "The answer to an append was lost; looking whether it landed");
@@ -181,7 +182,7 @@ internal sealed class BatchFlight(
 
     // Undoes what was evaluated on top of the batch first, then the batch. None of it happened, so that all of it may be sent once more: a database, or a
     // proxy before it, that closed the connection while it was idle is found out by the next append.
-    private bool TakeBack(WriteBatch batch)
+    private bool TakeBack(WriteBatch batch, EtcdException refusal)
     {
         var later = loop.State.Batch;
         loop.State.Undo(later);
@@ -189,8 +190,8 @@ internal sealed class BatchFlight(
         var again = batch.FirstSentAt is null && time.GetElapsedTime(_sentAt) < options.RequestTimeout / 2;
         if (!again)
         {
-            later.Fail(EtcdErrors.TimedOut);
-            batch.Fail(EtcdErrors.TimedOut);
+            later.Fail(refusal);
+            batch.Fail(refusal);
             return false;
         }
 

@@ -150,7 +150,7 @@ internal sealed class Compactor(
             catch (Exception error) when (error is StoreUnavailableException or OutcomeUnknownException)
             {
                 // Never skipped: a tombstone deleted later without the versions it ended would bring its key back at the next start.
-                log.LogWarning(error, "Compaction waits for the store");
+                log.LogWarning("Compaction waits for the store: {Reason}", error.Message);
                 await Task.Delay(DeleteRetry, time, _stop.Token);
             }
         }

@@ -15,9 +15,25 @@ internal sealed class SpaceQuota(IRevisionStore store, long limit, ILogger log)
     private long _appended;
     private int _looking;
     private volatile Measured _latest = new(default);
+    private bool _storeWasFull;
 
     /// <summary>True when <paramref name="bytes"/> more stay within the limit.</summary>
     public bool Fits(long bytes) => limit <= 0 || Volatile.Read(ref _size) + bytes <= limit;
+
+    /// <summary>True while the store itself has no space but for what makes room. One caller at a time.</summary>
+    public bool StoreIsFull
+    {
+        get
+        {
+            var full = store.IsFull;
+            if (full)
+                log.LogWarning("There is no space left for {Store}: it takes only deletes and compactions until there is some", store.Description);
+            else if (_storeWasFull)
+                log.LogInformation("There is space for {Store} again", store.Description);
+
+            return _storeWasFull = full;
+        }
+    }
 
     /// <summary>Counts bytes as taken, negative ones as not taken after all.</summary>
     public void Take(long bytes)

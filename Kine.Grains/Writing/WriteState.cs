@@ -79,12 +79,12 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
     public Etcd.ResponseHeader Header() => Identity.Header(Revision, Term);
 
     /// <summary>
-    /// Throws NOSPACE while that alarm is active, or raises it when <paramref name="bytes"/> more do not fit the quota. Deletes, compaction and
+    /// Throws NOSPACE while that alarm is active or the store's disk is full, or raises it when <paramref name="bytes"/> more do not fit the quota. Deletes, compaction and
     /// disarming pass without asking.
     /// </summary>
     public void CheckSpace(long bytes)
     {
-        if (Alarms.Any(alarm => alarm.Alarm == Etcd.AlarmType.Nospace))
+        if (Quota.StoreIsFull || Alarms.Any(alarm => alarm.Alarm == Etcd.AlarmType.Nospace))
             throw EtcdErrors.NoSpace;
 
         if (!Quota.Fits(bytes))

@@ -335,7 +335,7 @@ public sealed partial class SqliteStoreTests : IDisposable
         (var token, var last) = await LogFiller.Fill(store, 10);
         await store.LimitPages(200);
 
-        var full = await Assert.ThrowsAsync<StoreUnavailableException>(() => LogFiller.Append(store, token, last, count: 4000, valueLength: 1000));
+        var full = await Assert.ThrowsAsync<StoreFullException>(() => LogFiller.Append(store, token, last, count: 4000, valueLength: 1000));
         Assert.Contains("no space", full.Message);
         Assert.Equal(last, (await store.ReadFence(default)).LastRevision);
 

@@ -1,0 +1,111 @@
+namespace Kine.Backends.Sqlite;
+
+/// <summary>
+/// Room kept on the file system for what has to go on when it is full: tombstones, compaction, a take-over. It is held by a file beside the database that has no
+/// content, only space. Whoever holds the database's lock holds this too.
+/// <code>
+/// whole              -> Release, where SQLite found no space       -> last, IsFull
+/// last               -> TryRestore, once there is room for a whole -> whole
+/// last, a full disk  -> Open, so that the take-over has its pages  -> nothing
+/// </code>
+/// </summary>
+internal sealed class SpaceReserve
+{
+    private const long MostBytes = 16 << 20; // four times what is written between two checkpoints, which the database file may have to grow by
+    private const long LastBytes = 1 << 20; // for the next start
+    private const int ShareOfDisk = 4; // of a small one
+    private readonly string _path;
+    private readonly long _whole;
+    private volatile bool _isFull = true;
+
+    private SpaceReserve(string path)
+    {
+        _path = path;
+        var disk = Disk();
+        _whole = disk is null ? MostBytes : Math.Clamp(disk.TotalSize / ShareOfDisk, LastBytes, MostBytes);
+        if (Free(disk) < LastBytes)
+            Remove();
+    }
+
+    /// <summary>True until the reserve is whole.</summary>
+    public bool IsFull => _isFull;
+
+    /// <summary>Looks at what there is; gives all of it up where nothing else is free.</summary>
+    /// <param name="path">Of the database; absolute.</param>
+    public static SpaceReserve Open(string path) => new(path + ".reserve");
+
+    /// <summary>Gives the reserve up but for a last part; false when that was done before.</summary>
+    public bool Release()
+    {
+        if (_isFull)
+            return false;
+
+        _isFull = true;
+        Remove();
+        TryKeep(LastBytes);
+        return true;
+    }
+
+    /// <summary>Fills the reserve; false where there is no room for it and for a little more to work with.</summary>
+    public bool TryRestore()
+    {
+        if (Free(Disk()) + Kept() >= _whole + (_whole / 4) && TryKeep(_whole))
+        {
+            _isFull = false;
+            return true;
+        }
+
+        if (Kept() == 0)
+            TryKeep(LastBytes);
+
+        return false;
+    }
+
+    private bool TryKeep(long bytes)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, PreallocationSize = bytes };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+        try
+        {
+            using var file = new FileStream(_path, options);
+            file.SetLength(bytes);
+            return true;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            Remove();
+            return false;
+        }
+    }
+
+    private long Kept() => new FileInfo(_path) is { Exists: true } file ? file.Length : 0;
+
+    private void Remove()
+    {
+        try
+        {
+            File.Delete(_path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // A folder that takes no changes: SQLite finds that out, too.
+        }
+    }
+
+    private DriveInfo? Disk()
+    {
+        try
+        {
+            return new DriveInfo(Path.GetDirectoryName(_path)!) is { TotalSize: > 0 } disk ? disk : null;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    // Not every file system tells.
+    private static long Free(DriveInfo? disk) => disk?.AvailableFreeSpace ?? long.MaxValue / 2;
+}

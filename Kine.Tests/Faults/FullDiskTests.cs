@@ -1,0 +1,172 @@
+using System.Diagnostics;
+using Google.Protobuf;
+using Kine.Etcd;
+using Kine.Grains;
+using Kine.Tests.Servers;
+using Kine.Tests.Wire;
+using Xunit;
+
+namespace Kine.Tests.Faults;
+
+/// <summary>A store without space: what makes room is taken, what is there can be read, and it goes on by itself, with little said in the log.</summary>
+public sealed class FullDiskTests
+{
+    private const int ValueBytes = 256 << 10;
+    private static readonly byte[] Value = [.. Enumerable.Range(0, ValueBytes).Select(static i => (byte)(i * 31))];
+
+    [Fact]
+    public async Task A_full_disk_under_SQLite_leaves_room_for_deletes_and_compaction_which_make_more()
+    {
+        await using var disk = await SmallDisk.Mount(megabytes: 96);
+        await using var server = KineServer.On($"sqlite://{disk["state.db"]}");
+        await server.Start();
+        using var channel = new EtcdChannel(server.Address);
+
+        for (var round = 0; round < 3; round++)
+        {
+            var keys = await PutUntilFull(channel, static i => $"k/{i}");
+            Assert.InRange(keys, 40, 400);
+            Assert.Equal(ValueBytes, (await channel.Get("k/0")).Kvs[0].Value.Length);
+            var deleted = await channel.DeleteRange(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k/"), RangeEnd = ByteString.CopyFromUtf8("k0") });
+            Assert.Equal(keys, deleted.Deleted);
+            await channel.Compact(deleted.Header.Revision);
+            await PutsGoOn(channel);
+        }
+
+        SaidLittle(server);
+    }
+
+    [Fact]
+    public async Task A_disk_that_others_fill_stops_puts_alone_also_after_a_restart_and_a_kill()
+    {
+        await using var disk = await SmallDisk.Mount(megabytes: 64);
+        await using var server = KineServer.On($"sqlite://{disk["state.db"]}");
+        await server.Start();
+        var filler = await FillUnder(disk, server);
+        Assert.True(await server.Process.Terminate(Wait.Limit));
+
+        await server.Start();
+        disk.Fill();
+        using (var channel = new EtcdChannel(server.Address))
+        {
+            await IsFull(channel);
+            Assert.Equal(ValueBytes, (await channel.Get("some")).Kvs[0].Value.Length);
+            await channel.DeleteRange(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("some") });
+        }
+
+        await server.Kill();
+        disk.Fill();
+        await server.Start();
+        using (var channel = new EtcdChannel(server.Address))
+        {
+            await IsFull(channel);
+            Assert.Empty((await channel.Get("some")).Kvs);
+            File.Delete(filler);
+            await PutsGoOn(channel);
+        }
+
+        SaidLittle(server);
+    }
+
+    [Fact]
+    public async Task A_full_disk_under_PostgreSQL_refuses_puts_and_serves_reads_until_there_is_room()
+    {
+        await using var disk = await SmallDisk.Mount(megabytes: 48);
+        ServerAccount.Own(disk.Folder);
+        await using var database = new PostgresServer();
+        await database.Start();
+        await database.Query("postgres", $"CREATE TABLESPACE small LOCATION '{disk.Folder}'");
+        await database.Query("postgres", "CREATE DATABASE full");
+        await database.Query("postgres", "ALTER DATABASE full SET default_tablespace = small");
+        await using var server = KineServer.On(database.Endpoint("full"));
+        await server.Start();
+        using var channel = new EtcdChannel(server.Address);
+        await channel.Put(Put("some"));
+        var filler = disk.Fill();
+
+        await PutUntilFull(channel, static i => $"k/{i}");
+        await IsFull(channel);
+        Assert.Equal(ValueBytes, (await channel.Get("some")).Kvs[0].Value.Length);
+        File.Delete(filler);
+        await PutsGoOn(channel);
+        SaidLittle(server);
+    }
+
+    [Fact]
+    public async Task A_full_tablespace_of_MariaDB_is_emptied_by_a_compaction()
+    {
+        await using var database = new MariaDbServer("--innodb-data-file-path=ibdata1:12M:autoextend:max:64M", "--innodb-file-per-table=0");
+        await database.Start();
+        await using var server = KineServer.On(database.NewEndpoint());
+        await server.Start();
+        using var channel = new EtcdChannel(server.Address);
+
+        await PutUntilFull(channel, static _ => "one");
+        await IsFull(channel);
+        var read = await channel.Get("one");
+        Assert.Equal(ValueBytes, read.Kvs[0].Value.Length);
+        await channel.Compact(read.Header.Revision);
+        await PutsGoOn(channel);
+        SaidLittle(server);
+    }
+
+    private static async Task<string> FillUnder(SmallDisk disk, KineServer server)
+    {
+        using var channel = new EtcdChannel(server.Address);
+        await channel.Put(Put("some"));
+        var filler = disk.Fill();
+        await PutUntilFull(channel, static _ => "one");
+        disk.Fill();
+        await IsFull(channel);
+        return filler;
+    }
+
+    private static async Task<int> PutUntilFull(EtcdChannel channel, Func<int, string> key)
+    {
+        for (var i = 0; i < 4_000; i++)
+        {
+            try
+            {
+                await channel.Put(Put(key(i)));
+            }
+            catch (RpcError error)
+            {
+                Assert.Equal((StatusCode.ResourceExhausted, "etcdserver: mvcc: database space exceeded"), (error.Code, error.Status));
+                return i;
+            }
+        }
+
+        throw new Xunit.Sdk.XunitException("never full");
+    }
+
+    private static async Task IsFull(EtcdChannel channel)
+    {
+        var error = await Assert.ThrowsAsync<RpcError>(() => channel.Put(Put("more")));
+        Assert.Equal(StatusCode.ResourceExhausted, error.Code);
+    }
+
+    private static async Task PutsGoOn(EtcdChannel channel)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                await channel.Put(Put("more"));
+                return;
+            }
+            catch (RpcError error) when (error.Code == StatusCode.ResourceExhausted && Stopwatch.GetElapsedTime(start) < Wait.Limit)
+            {
+                await Task.Delay(100);
+            }
+        }
+    }
+
+    private static void SaidLittle(KineServer server)
+    {
+        Assert.Contains("There is no space left for", server.Process.Output, StringComparison.Ordinal);
+        Assert.InRange(server.Process.Output.Split('\n').Length, 2, 40);
+    }
+
+    private static PutRequest Put(string key) => new() { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFrom(Value) };
+}
