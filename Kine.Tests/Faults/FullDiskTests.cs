@@ -26,8 +26,8 @@ public sealed class FullDiskTests
         {
             var keys = await PutUntilFull(channel, static i => $"k/{i}");
             Assert.InRange(keys, 40, 400);
-            Assert.Equal(ValueBytes, (await channel.Get("k/0")).Kvs[0].Value.Length);
-            var deleted = await channel.DeleteRange(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k/"), RangeEnd = ByteString.CopyFromUtf8("k0") });
+            Assert.Equal(ValueBytes, (await channel.Get("k/0"))!.Value.Length);
+            var deleted = await channel.Delete(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k/"), RangeEnd = ByteString.CopyFromUtf8("k0") });
             Assert.Equal(keys, deleted.Deleted);
             await channel.Compact(deleted.Header.Revision);
             await PutsGoOn(channel);
@@ -50,8 +50,8 @@ public sealed class FullDiskTests
         using (var channel = new EtcdChannel(server.Address))
         {
             await IsFull(channel);
-            Assert.Equal(ValueBytes, (await channel.Get("some")).Kvs[0].Value.Length);
-            await channel.DeleteRange(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("some") });
+            Assert.Equal(ValueBytes, (await channel.Get("some"))!.Value.Length);
+            await channel.Delete(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("some") });
         }
 
         await server.Kill();
@@ -60,7 +60,7 @@ public sealed class FullDiskTests
         using (var channel = new EtcdChannel(server.Address))
         {
             await IsFull(channel);
-            Assert.Empty((await channel.Get("some")).Kvs);
+            Assert.Null(await channel.Get("some"));
             File.Delete(filler);
             await PutsGoOn(channel);
         }
@@ -86,7 +86,7 @@ public sealed class FullDiskTests
 
         await PutUntilFull(channel, static i => $"k/{i}");
         await IsFull(channel);
-        Assert.Equal(ValueBytes, (await channel.Get("some")).Kvs[0].Value.Length);
+        Assert.Equal(ValueBytes, (await channel.Get("some"))!.Value.Length);
         File.Delete(filler);
         await PutsGoOn(channel);
         SaidLittle(server);
@@ -103,7 +103,7 @@ public sealed class FullDiskTests
 
         await PutUntilFull(channel, static _ => "one");
         await IsFull(channel);
-        var read = await channel.Get("one");
+        var read = await channel.Range(new RangeRequest { Key = ByteString.CopyFromUtf8("one") });
         Assert.Equal(ValueBytes, read.Kvs[0].Value.Length);
         await channel.Compact(read.Header.Revision);
         await PutsGoOn(channel);

@@ -48,7 +48,7 @@ public sealed class SqliteRestoreTests
 
         await server.Start();
         using var channel = new EtcdChannel(server.Address);
-        Assert.Equal(keepsOlder ? "1" : "2", (await channel.Get("key")).Kvs[0].Value.ToStringUtf8());
+        Assert.Equal(keepsOlder ? "1" : "2", (await channel.Get("key"))!.Value.ToStringUtf8());
     }
 
     private static async Task Put(KineServer server, string value)
