@@ -4,9 +4,9 @@ namespace Kine.Backends.Sqlite;
 /// Room kept on the file system for what has to go on when it is full: tombstones, compaction, a take-over. It is held by a file beside the database that has no
 /// content, only space. Whoever holds the database's lock holds this too.
 /// <code>
-/// whole              -> Release, where SQLite found no space       -> last, IsFull
-/// last               -> TryRestore, once there is room for a whole -> whole
-/// last, a full disk  -> Open, so that the take-over has its pages  -> nothing
+/// whole   -> Release, where SQLite found no space                   -> last, IsFull
+/// last    -> TryRestore, once there is room for a whole one         -> whole
+/// last    -> ReleaseLast, where not even a start or take-over could -> nothing
 /// </code>
 /// </summary>
 internal sealed class SpaceReserve
@@ -18,21 +18,16 @@ internal sealed class SpaceReserve
     private readonly long _whole;
     private volatile bool _isFull = true;
 
-    private SpaceReserve(string path)
+    /// <param name="path">Of the database; absolute.</param>
+    public SpaceReserve(string path)
     {
-        _path = path;
+        _path = path + ".reserve";
         var disk = Disk();
         _whole = disk is null ? MostBytes : Math.Clamp(disk.TotalSize / ShareOfDisk, LastBytes, MostBytes);
-        if (Free(disk) < LastBytes)
-            Remove();
     }
 
     /// <summary>True until the reserve is whole.</summary>
     public bool IsFull => _isFull;
-
-    /// <summary>Looks at what there is; gives all of it up where nothing else is free.</summary>
-    /// <param name="path">Of the database; absolute.</param>
-    public static SpaceReserve Open(string path) => new(path + ".reserve");
 
     /// <summary>Gives the reserve up but for a last part; false when that was done before.</summary>
     public bool Release()
@@ -46,6 +41,15 @@ internal sealed class SpaceReserve
         return true;
     }
 
+    /// <summary>Gives up what was kept for a start; false when there was nothing.</summary>
+    public bool ReleaseLast()
+    {
+        var kept = Kept() > 0;
+        _isFull = true;
+        Remove();
+        return kept;
+    }
+
     /// <summary>Fills the reserve; false where there is no room for it and for a little more to work with.</summary>
     public bool TryRestore()
     {
@@ -55,10 +59,15 @@ internal sealed class SpaceReserve
             return true;
         }
 
-        if (Kept() == 0)
-            TryKeep(LastBytes);
-
+        KeepLast();
         return false;
+    }
+
+    /// <summary>Keeps a last part for the next start, half of what is free at most, unless there is one.</summary>
+    public void KeepLast()
+    {
+        if (Kept() == 0)
+            TryKeep(Math.Min(LastBytes, Free(Disk()) / 2));
     }
 
     private bool TryKeep(long bytes)

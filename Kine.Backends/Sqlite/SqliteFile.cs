@@ -12,7 +12,7 @@ internal sealed class SqliteFile : IDisposable
         _options = options;
         Path = path;
         _lock = sideLock;
-        Reserve = SpaceReserve.Open(path);
+        Reserve = new SpaceReserve(path);
     }
 
     /// <summary>Absolute path of the database file, symbolic links resolved, so that two names of one file share one lock.</summary>
@@ -168,5 +168,9 @@ internal sealed class SqliteFile : IDisposable
     }
 
     /// <summary>Gives the lock up; all connections are closed by then.</summary>
-    public void Dispose() => _lock.Dispose();
+    public void Dispose()
+    {
+        Reserve.KeepLast();
+        _lock.Dispose();
+    }
 }

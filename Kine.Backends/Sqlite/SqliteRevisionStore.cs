@@ -38,7 +38,30 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
     private void OpenHere()
     {
         var file = SqliteFile.Claim(options);
-        var opened = new Stack<IDisposable>([file]);
+        try
+        {
+            try
+            {
+                OpenParts(file);
+            }
+            catch (SqliteError error) when (error.IsFull && file.Reserve.ReleaseLast())
+            {
+                OpenParts(file);
+            }
+        }
+        catch (Exception error)
+        {
+            file.Dispose();
+            if (error is SqliteError failure)
+                throw new StoreRefusedException($"{file.Path} cannot be opened: {failure.Message}", failure);
+
+            throw;
+        }
+    }
+
+    private void OpenParts(SqliteFile file)
+    {
+        var opened = new Stack<IDisposable>();
         try
         {
             var main = file.OpenWriter(WriterCacheKib);
@@ -63,13 +86,10 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
             if (!file.Reserve.TryRestore())
                 _room = MakeRoom();
         }
-        catch (Exception error)
+        catch
         {
             while (opened.TryPop(out var part))
                 part.Dispose();
-
-            if (error is SqliteError failure)
-                throw new StoreRefusedException($"{file.Path} cannot be opened: {failure.Message}", failure);
 
             throw;
         }
@@ -92,9 +112,20 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
 
     public async Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime, CancellationToken cancellationToken)
     {
-        var taken = await Write(log => log.TakeOver(seen, holder, address, leaseTime), cancellationToken).ConfigureAwait(false);
+        Fence? taken;
+        try
+        {
+            taken = await TakeOver().ConfigureAwait(false);
+        }
+        catch (StoreFullException) when (Opened.File.Reserve.ReleaseLast())
+        {
+            taken = await TakeOver().ConfigureAwait(false);
+        }
+
         Opened.Checkpointer?.Copy(); // from now on a copy of the file from an earlier time can be told from it
         return taken;
+
+        Task<Fence?> TakeOver() => Write(log => log.TakeOver(seen, holder, address, leaseTime), cancellationToken);
     }
 
     public Task Renew(FenceToken token, CancellationToken cancellationToken) => Write(log => log.Renew(token), cancellationToken);

@@ -17,11 +17,11 @@ internal sealed class WriterService(
 {
     public string StoreDescription => store.Description;
 
-    public string? StandsByFor => watches.IsLeaderless ? candidacy.HolderAddress : null;
+    public string? StandsByFor => watches.IsLeaderless && !store.IsExclusive ? candidacy.HolderAddress : null;
 
     private IRevisionGrain Writer => grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
 
-    // A process that may not write yet stands by: the feed asks for the writer every second, and so brings it to life here as soon as the store lets it.
+    // A process that may not write yet, or cannot, stands by: the feed asks for the writer every second, and so brings it to life here as soon as the store lets it.
     /// <exception cref="StartException">The store cannot be taken over; the message is one sentence for the user.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -29,7 +29,7 @@ internal sealed class WriterService(
         {
             await RemoteCall.Answer(Loaded(), cancellationToken);
         }
-        catch (EtcdException error) when (!store.IsExclusive && error.Code == StatusCode.Unavailable)
+        catch (EtcdException error) when (error.Code == StatusCode.Unavailable)
         {
             watches.LoseLeader(() => process.Writer is null);
         }

@@ -24,7 +24,7 @@ public sealed class FullDiskTests
 
         for (var round = 0; round < 3; round++)
         {
-            var keys = await PutUntilFull(channel, static i => $"k/{i}");
+            var keys = await PutUntilFull(server, channel, static i => Put($"k/{i}"));
             Assert.InRange(keys, 40, 400);
             Assert.Equal(ValueBytes, (await channel.Get("k/0"))!.Value.Length);
             var deleted = await channel.Delete(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k/"), RangeEnd = ByteString.CopyFromUtf8("k0") });
@@ -46,7 +46,6 @@ public sealed class FullDiskTests
         Assert.True(await server.Process.Terminate(Wait.Limit));
 
         await server.Start();
-        disk.Fill();
         using (var channel = new EtcdChannel(server.Address))
         {
             await IsFull(channel);
@@ -76,15 +75,15 @@ public sealed class FullDiskTests
         await using var database = new PostgresServer();
         await database.Start();
         await database.Query("postgres", $"CREATE TABLESPACE small LOCATION '{disk.Folder}'");
-        await database.Query("postgres", "CREATE DATABASE full");
-        await database.Query("postgres", "ALTER DATABASE full SET default_tablespace = small");
-        await using var server = KineServer.On(database.Endpoint("full"));
+        await database.Query("postgres", "CREATE DATABASE small_disk");
+        await database.Query("postgres", "ALTER DATABASE small_disk SET default_tablespace = small");
+        await using var server = KineServer.On(database.Endpoint("small_disk"));
         await server.Start();
         using var channel = new EtcdChannel(server.Address);
         await channel.Put(Put("some"));
         var filler = disk.Fill();
 
-        await PutUntilFull(channel, static i => $"k/{i}");
+        await PutUntilFull(server, channel, static i => Put($"k/{i}"));
         await IsFull(channel);
         Assert.Equal(ValueBytes, (await channel.Get("some"))!.Value.Length);
         File.Delete(filler);
@@ -93,18 +92,19 @@ public sealed class FullDiskTests
     }
 
     [Fact]
-    public async Task A_full_tablespace_of_MariaDB_is_emptied_by_a_compaction()
+    public async Task A_table_of_MariaDB_that_cannot_grow_is_emptied_by_a_compaction()
     {
-        await using var database = new MariaDbServer("--innodb-data-file-path=ibdata1:12M:autoextend:max:64M", "--innodb-file-per-table=0");
+        await using var database = new MariaDbServer();
         await database.Start();
         await using var server = KineServer.On(database.NewEndpoint());
         await server.Start();
+        await database.LimitFiles(64 << 20);
         using var channel = new EtcdChannel(server.Address);
 
-        await PutUntilFull(channel, static _ => "one");
+        await PutUntilFull(server, channel, static _ => Put("one", 20_000));
         await IsFull(channel);
         var read = await channel.Range(new RangeRequest { Key = ByteString.CopyFromUtf8("one") });
-        Assert.Equal(ValueBytes, read.Kvs[0].Value.Length);
+        Assert.Equal(20_000, read.Kvs[0].Value.Length);
         await channel.Compact(read.Header.Revision);
         await PutsGoOn(channel);
         SaidLittle(server);
@@ -115,23 +115,24 @@ public sealed class FullDiskTests
         using var channel = new EtcdChannel(server.Address);
         await channel.Put(Put("some"));
         var filler = disk.Fill();
-        await PutUntilFull(channel, static _ => "one");
+        await PutUntilFull(server, channel, static _ => Put("one"));
         disk.Fill();
         await IsFull(channel);
         return filler;
     }
 
-    private static async Task<int> PutUntilFull(EtcdChannel channel, Func<int, string> key)
+    private static async Task<int> PutUntilFull(KineServer server, EtcdChannel channel, Func<int, PutRequest> put)
     {
-        for (var i = 0; i < 4_000; i++)
+        for (var i = 0; i < 10_000; i++)
         {
             try
             {
-                await channel.Put(Put(key(i)));
+                await channel.Put(put(i));
             }
             catch (RpcError error)
             {
-                Assert.Equal((StatusCode.ResourceExhausted, "etcdserver: mvcc: database space exceeded"), (error.Code, error.Status));
+                Assert.True(error.Status == "etcdserver: mvcc: database space exceeded", $"{error.Message}\n{server.Process.Output}");
+                Assert.Equal(StatusCode.ResourceExhausted, error.Code);
                 return i;
             }
         }
@@ -168,5 +169,5 @@ public sealed class FullDiskTests
         Assert.InRange(server.Process.Output.Split('\n').Length, 2, 40);
     }
 
-    private static PutRequest Put(string key) => new() { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFrom(Value) };
+    private static PutRequest Put(string key, int length = ValueBytes) => new() { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFrom(Value, 0, length) };
 }

@@ -104,6 +104,15 @@ public abstract class MySqlLikeServer : DatabaseServer
         Assert.True(copy.ExitCode == 0, copy.Errors);
     }
 
+    /// <summary>Lets no file grow past that many bytes, as a full disk would; null = no limit.</summary>
+    public async Task LimitFiles(long? bytes)
+    {
+        string[] asServer = Environment.IsPrivilegedProcess ? [$"--reuid={Account}", $"--regid={Account}", "--clear-groups"] : [];
+        var limit = bytes?.ToString(CultureInfo.InvariantCulture) ?? "unlimited";
+        var done = await Command.Run("setpriv", [.. asServer, "prlimit", "--pid", $"{Process.Pid}", $"--fsize={limit}:unlimited"]);
+        Assert.True(done.ExitCode == 0, done.Errors);
+    }
+
     /// <summary>Runs SQL as root over the socket; gives the rows, columns by tabs.</summary>
     public async Task<string> Run(string sql, string database = "")
     {

@@ -130,7 +130,7 @@ public sealed partial class SqliteStoreTests : IDisposable
 
         const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         var folder = System.IO.Path.GetDirectoryName(Path)!;
-        Assert.Equal(["state.db", "state.db-shm", "state.db-wal", "state.db.lock"], Directory.GetFiles(folder).Select(System.IO.Path.GetFileName).Order());
+        Assert.Equal(["state.db", "state.db-shm", "state.db-wal", "state.db.lock", "state.db.reserve"], Directory.GetFiles(folder).Select(System.IO.Path.GetFileName).Order());
         Assert.All(Directory.GetFiles(folder), file => Assert.Equal(OwnerOnly, File.GetUnixFileMode(file)));
         Assert.Equal(OwnerOnly | UnixFileMode.UserExecute, File.GetUnixFileMode(folder));
     }

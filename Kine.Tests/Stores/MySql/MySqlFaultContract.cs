@@ -199,32 +199,24 @@ public abstract class MySqlFaultContract(MySqlLikeServer server)
     {
         await using var store = await Open(_server.NewEndpoint());
         (var token, var last) = await LogFiller.Fill(store, 1);
-        var pid = _server.Process.Pid.ToString(CultureInfo.InvariantCulture);
-        // A limit on the size of files stands for the disk: the table's file cannot grow past it.
-        await Limit("67108864");
+        await _server.LimitFiles(64 << 20);
         try
         {
-            var full = await Assert.ThrowsAsync<StoreUnavailableException>(async () =>
+            var full = await Assert.ThrowsAsync<StoreFullException>(async () =>
             {
                 for (var i = 0; i < 100; i++)
                     last = await LogFiller.Append(store, token, last, 100, 20_000);
             });
             Assert.Contains("full", full.Message);
+            Assert.True(store.IsFull);
             Assert.Equal(last, (await store.ReadFence(default)).LastRevision);
         }
         finally
         {
-            await Limit("unlimited");
+            await _server.LimitFiles(null);
         }
         last = await LogFiller.Append(store, token, last, 100, 20_000);
         await AssertWhole(store, last);
-
-        async Task Limit(string bytes)
-        {
-            string[] asServer = Environment.IsPrivilegedProcess ? [$"--reuid={_server.Account}", $"--regid={_server.Account}", "--clear-groups"] : [];
-            var done = await Command.Run("setpriv", [.. asServer, "prlimit", "--pid", pid, $"--fsize={bytes}:unlimited"]);
-            Assert.True(done.ExitCode == 0, done.Errors);
-        }
     }
 
     [Fact]
