@@ -67,7 +67,9 @@ public interface IRevisionStore : IAsyncDisposable
     /// <summary>Values by id, in the order of <paramref name="ids"/>; null where no such record is stored (compacted away).</summary>
     Task<byte[]?[]> ReadValues(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken);
 
-    /// <summary>Deletes records that compaction made unreachable; ids that are already gone are ignored. Keep the lists small: it shares the appender's connection.</summary>
+    /// <summary>
+    /// Deletes records that compaction made unreachable; ids that are already gone are ignored. Keep the lists small: it shares the appender's connection.
+    /// </summary>
     Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken);
 
     /// <summary>

@@ -13,7 +13,8 @@ internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_l
     // A crash may undo it, and nobody would miss it: it waits for no disk.
     private const string DeleteQuery =
         $"""
-        WITH gone AS (DELETE FROM kine_log WHERE id = ANY($1) AND (SELECT set_config('synchronous_commit', 'off', true) || set_config('lock_timeout', '5s', true)) IS NOT NULL
+        WITH gone AS (DELETE FROM kine_log WHERE id = ANY($1)
+            AND (SELECT set_config('synchronous_commit', 'off', true) || set_config('lock_timeout', '5s', true)) IS NOT NULL
             RETURNING octet_length(key) + octet_length(value) + $2 AS bytes)
         UPDATE kine_freed SET bytes = bytes + (SELECT coalesce(sum(gone.bytes), 0) FROM gone)
         """;

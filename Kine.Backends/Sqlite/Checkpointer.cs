@@ -4,7 +4,7 @@ namespace Kine.Backends.Sqlite;
 /// The only connection that copies the WAL into the database file, on a thread of its own: a commit never waits for a copy.
 /// <para>
 /// A WAL starts over only at a commit that finds all of it copied and nobody reading it, which under constant load never happens by itself.
-/// At the size limit the passes come closer until little is left. Then SQLite holds the writer for that rest.
+/// At the size limit, or where the disk is full, the passes come closer until little is left. Then SQLite holds the writer for that rest.
 /// </para>
 /// </summary>
 internal sealed class Checkpointer : IDisposable
@@ -22,6 +22,7 @@ internal sealed class Checkpointer : IDisposable
     private readonly AutoResetEvent _wake = new(false);
     private readonly Thread _thread;
     private long _pagesAtLastPass;
+    private long _pagesCopied; // into the database file, of those that were written
     private TaskCompletionSource? _truncated; // of those who wait for it
     private volatile bool _stopping;
 
@@ -38,14 +39,22 @@ internal sealed class Checkpointer : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Called on its thread when the database file could not grow.</summary>
+    /// <summary>Called when the database file could not grow, or soon could not.</summary>
     public Action NoSpace { get; init; } = static () => { };
 
-    /// <summary>Called by the writer after each commit: wakes the thread when enough was written.</summary>
+    /// <summary>
+    /// Called by the writer after each commit: wakes the thread when enough was written. What is not copied yet needs as much room again, in the database file: it
+    /// has to be there before the WAL has taken it.
+    /// </summary>
     public void Committed()
     {
-        if (_log.PagesWritten - Volatile.Read(ref _pagesAtLastPass) >= _pagesBetween)
+        var written = _log.PagesWritten;
+        if (written - Volatile.Read(ref _pagesAtLastPass) >= _pagesBetween)
             _wake.Set();
+
+        var left = written - Volatile.Read(ref _pagesCopied);
+        if (left >= 2 * _pagesBetween && !_file.Reserve.HasFree(left * PageSize))
+            NoSpace();
     }
 
     /// <summary>Copies what there is, soon.</summary>
@@ -92,17 +101,22 @@ internal sealed class Checkpointer : IDisposable
     private void CopyNow(bool truncate)
     {
         (var frames, var copied) = Pass();
-        if (frames >= _frameLimit || truncate)
-            StartOver(frames, copied, truncate);
+        var full = _file.Reserve.IsFull;
+        if (frames >= (full ? CloseEnoughFrames : _frameLimit) || truncate)
+            StartOver(frames, copied, truncate || full);
     }
 
     private (int Frames, int Copied) Pass()
     {
-        Volatile.Write(ref _pagesAtLastPass, _log.PagesWritten);
+        var written = _log.PagesWritten;
+        Volatile.Write(ref _pagesAtLastPass, written);
         var counter = _log.FenceCounter;
         (var frames, var copied) = _database.CheckpointPassive();
         if (copied == frames)
+        {
+            Volatile.Write(ref _pagesCopied, written);
             _file.NoteCopied(counter);
+        }
 
         return (frames, copied);
     }

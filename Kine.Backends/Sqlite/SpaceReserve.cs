@@ -15,6 +15,7 @@ internal sealed class SpaceReserve
     private const long LastBytes = 1 << 20; // for the next start
     private const int ShareOfDisk = 4; // of a small one
     private readonly string _path;
+    private readonly DriveInfo? _disk; // null where the file system does not tell
     private readonly long _whole;
     private volatile bool _isFull = true;
 
@@ -22,12 +23,14 @@ internal sealed class SpaceReserve
     public SpaceReserve(string path)
     {
         _path = path + ".reserve";
-        var disk = Disk();
-        _whole = disk is null ? MostBytes : Math.Clamp(disk.TotalSize / ShareOfDisk, LastBytes, MostBytes);
+        _disk = Disk();
+        _whole = _disk is null ? MostBytes : Math.Clamp(_disk.TotalSize / ShareOfDisk, LastBytes, MostBytes);
     }
 
     /// <summary>True until the reserve is whole.</summary>
     public bool IsFull => _isFull;
+
+    private long Free => _disk?.AvailableFreeSpace ?? long.MaxValue / 2;
 
     /// <summary>Gives the reserve up but for a last part; false when that was done before.</summary>
     public bool Release()
@@ -53,7 +56,7 @@ internal sealed class SpaceReserve
     /// <summary>Fills the reserve; false where there is no room for it and for a little more to work with.</summary>
     public bool TryRestore()
     {
-        if (Free(Disk()) + Kept() >= _whole + (_whole / 4) && TryKeep(_whole))
+        if (Free + Kept() >= _whole + (_whole / 4) && TryKeep(_whole))
         {
             _isFull = false;
             return true;
@@ -67,8 +70,11 @@ internal sealed class SpaceReserve
     public void KeepLast()
     {
         if (Kept() == 0)
-            TryKeep(Math.Min(LastBytes, Free(Disk()) / 2));
+            TryKeep(Math.Min(LastBytes, Free / 2));
     }
+
+    /// <summary>True when so many bytes are free beside the reserve, or it is given up.</summary>
+    public bool HasFree(long bytes) => _isFull || Free >= bytes;
 
     private bool TryKeep(long bytes)
     {
@@ -114,7 +120,4 @@ internal sealed class SpaceReserve
             return null;
         }
     }
-
-    // Not every file system tells.
-    private static long Free(DriveInfo? disk) => disk?.AvailableFreeSpace ?? long.MaxValue / 2;
 }

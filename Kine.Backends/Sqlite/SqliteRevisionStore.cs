@@ -132,13 +132,24 @@ public sealed class SqliteRevisionStore(SqliteOptions options) : IRevisionStore,
 
     public Task Release(FenceToken token, CancellationToken cancellationToken) => Write(log => log.Release(token), cancellationToken);
 
-    public Task Append(AppendBatch batch)
+    public async Task Append(AppendBatch batch)
     {
         batch.Check();
         foreach (var record in batch.Records)
             RecordKey.Check(record.Id);
 
-        return Write(log => log.Append(batch), CancellationToken.None);
+        try
+        {
+            await Write(log => log.Append(batch), CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (StoreFullException)
+        {
+            // What comes next may be a delete: it finds as much room as there can be.
+            if (Opened.Checkpointer is { } checkpointer)
+                await Task.WhenAny(checkpointer.Truncate(), Task.Delay(RoomInterval)).ConfigureAwait(false);
+
+            throw;
+        }
     }
 
     public Task<RecordId?> ScanMetadata(

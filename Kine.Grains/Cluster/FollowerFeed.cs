@@ -10,7 +10,8 @@ namespace Kine.Grains.Cluster;
 /// One a process: brings the writer's event batches into a process that does not hold the writer, to its watches and its prefix grains. It subscribes anew
 /// every second or sooner, which finds a writer that moved and tells the watches of what got lost at the end.
 /// </summary>
-public sealed class FollowerFeed(ProcessState local, WatchHub hub, Candidacy candidacy, IGrainFactory grains, WriterOptions options, TimeProvider time, ILogger<FollowerFeed> log)
+public sealed class FollowerFeed(
+    ProcessState local, WatchHub hub, Candidacy candidacy, IGrainFactory grains, WriterOptions options, TimeProvider time, ILogger<FollowerFeed> log)
     : IEventObserver, IAsyncDisposable
 {
     private static readonly TimeSpan LongestRenewal = TimeSpan.FromSeconds(1);

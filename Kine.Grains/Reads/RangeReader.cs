@@ -108,7 +108,8 @@ public static class RangeReader
     }
 
     private static async ValueTask<RangeReply> ReadThenReply(
-        KeyspaceView view, RangeRequest request, PublishedState state, long revision, long count, List<PairEntry> entries, long missing, CancellationToken cancellationToken)
+        KeyspaceView view, RangeRequest request, PublishedState state, long revision, long count, List<PairEntry> entries, long missing,
+        CancellationToken cancellationToken)
     {
         if (!view.Values.Room.TryTake(missing, out var room))
             return await Long(view, request, state, revision, cancellationToken);

@@ -16,7 +16,9 @@ public sealed record WireRangeReply(
 {
     private const long MaxBytes = 4 << 20;
 
-    /// <summary>Reads a range and keeps of it what one message between processes takes. A list is read outside the caller's turn, so that it blocks no other call.</summary>
+    /// <summary>
+    /// Reads a range and keeps of it what one message between processes takes. A list is read outside the caller's turn, so that it blocks no other call.
+    /// </summary>
     public static Task<WireRangeReply> Read(KeyspaceView view, RangeRequest request) =>
         request.RangeEnd.IsEmpty ? ReadHere(view, request) : Task.Run(() => ReadHere(view, request));
 

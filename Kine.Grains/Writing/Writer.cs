@@ -117,7 +117,8 @@ internal sealed class Writer : IKeyspaceWriter
         {
             return await moveIn(fence, cancellationToken);
         }
-        catch (Exception error) when (error is not (StoreUnavailableException or OutcomeUnknownException or FencedException or StoreBrokenException or OperationCanceledException))
+        catch (Exception error) when (error is not (
+            StoreUnavailableException or OutcomeUnknownException or FencedException or StoreBrokenException or OperationCanceledException))
         {
             await _tenure.Release(); // it is refused for good: nobody has to wait for this process
             throw;

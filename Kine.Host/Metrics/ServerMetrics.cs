@@ -8,7 +8,9 @@ using OpenTelemetry.Metrics;
 
 namespace Kine.Host.Metrics;
 
-/// <summary>Everything <c>/metrics</c> tells: etcd's gauges that have a meaning here, the calls, the process and the runtime, in the format the scraper asks for.</summary>
+/// <summary>
+/// Everything <c>/metrics</c> tells: etcd's gauges that have a meaning here, the calls, the process and the runtime, in the format the scraper asks for.
+/// </summary>
 internal sealed class ServerMetrics : IDisposable
 {
     private const string MeterName = "Kine";

@@ -114,7 +114,8 @@ public sealed class LongReplyTests : IAsyncLifetime
         await _server.Channel.Put(new PutRequest { Key = ByteString.CopyFromUtf8("one"), Value = Value(1 << 20, 1) });
         var request = Many(Get("one"), 10);
         var reply = await _server.Channel.Txn(new TxnRequest { Success = { request.Success[0].Clone() } });
-        Assert.All(reply.Responses[0].ResponseTxn.Responses.SelectMany(inner => inner.ResponseTxn.Responses), got => Assert.Equal(1 << 20, got.ResponseRange.Kvs[0].Value.Length));
+        Assert.All(
+            reply.Responses[0].ResponseTxn.Responses.SelectMany(inner => inner.ResponseTxn.Responses), got => Assert.Equal(1 << 20, got.ResponseRange.Kvs[0].Value.Length));
         var connection = await RawHttp2.Open(_server.Address);
         for (var stream = 1; stream < 10; stream += 2)
         {
@@ -208,7 +209,8 @@ public sealed class LongReplyTests : IAsyncLifetime
     private static async Task Fill(EtcdChannel channel, string prefix, int keys, Func<int, ByteString> value)
     {
         var digits = (keys - 1).ToString().Length;
-        await Parallel.ForEachAsync(Enumerable.Range(0, keys).Chunk(PutsOfTxn), new ParallelOptions { MaxDegreeOfParallelism = keys < 1_000 ? 1 : 8 }, async (page, given) =>
+        var several = new ParallelOptions { MaxDegreeOfParallelism = keys < 1_000 ? 1 : 8 };
+        await Parallel.ForEachAsync(Enumerable.Range(0, keys).Chunk(PutsOfTxn), several, async (page, given) =>
         {
             var txn = new TxnRequest();
             foreach (var i in page)

@@ -41,7 +41,7 @@ public sealed class ServerProcessTests
             await Task.Delay(milliseconds);
             process.Signal(SigTerm);
             Assert.True(await process.Exited(Wait.Limit));
-            Assert.DoesNotContain("   at ", process.Output);
+            Assert.False(process.Output.Contains("   at ", StringComparison.Ordinal), process.Output);
         }
     }
 

@@ -38,7 +38,9 @@ public sealed class WriteLoad(string address)
         return Task.WhenAll(Enumerable.Range(0, Writers).Select(writer => Task.Run(() => Write(round, writer, stop), CancellationToken.None)));
     }
 
-    /// <summary>Fails unless a history holds every acknowledged write as it was acknowledged, and nothing that nobody sent or that was sent once and is there twice.</summary>
+    /// <summary>
+    /// Fails unless a history holds every acknowledged write as it was acknowledged, and nothing that nobody sent or that was sent once and is there twice.
+    /// </summary>
     /// <param name="history">Events by revision, without a gap.</param>
     /// <param name="first">Revision of the first.</param>
     public void AssertHolds(List<Event[]> history, long first)

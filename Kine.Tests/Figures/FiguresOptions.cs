@@ -21,7 +21,9 @@ internal sealed record FiguresOptions
     /// <summary>How long 64 clients update the large store.</summary>
     public TimeSpan UpdateTime { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>How often the large store is compacted while it is updated, each time up to the revision of the time before, as a kube-apiserver does; null = never.</summary>
+    /// <summary>
+    /// How often the large store is compacted while it is updated, each time up to the revision of the time before, as a kube-apiserver does; null = never.
+    /// </summary>
     public TimeSpan? CompactEvery { get; init; }
 
     /// <summary>How long the idle server is watched.</summary>

@@ -82,7 +82,8 @@ public sealed class SnapshotInTests : IAsyncLifetime
         foreach (var name in new[] { "hash", "revision", "totalSize" })
             Assert.Equal(theirs.RootElement.GetProperty(name).GetInt64(), ours.RootElement.GetProperty(name).GetInt64());
 
-        var live = await _channel.Range(new RangeRequest { Key = Google.Protobuf.ByteString.CopyFrom(0), RangeEnd = Google.Protobuf.ByteString.CopyFrom(0), CountOnly = true });
+        var zero = Google.Protobuf.ByteString.CopyFrom(0);
+        var live = await _channel.Range(new RangeRequest { Key = zero, RangeEnd = zero, CountOnly = true });
         Assert.Equal(live.Count, ours.RootElement.GetProperty("totalKey").GetInt64());
         Assert.Equal("holds", ours.RootElement.GetProperty("checksum").GetString());
         Assert.Contains("holds", await SnapshotTools.Kine("snapshot", "status", Snapshot), StringComparison.Ordinal);

@@ -102,7 +102,8 @@ public sealed class WatchLifecycleTests
         var created = await stream.Watch("a", start: 3, more: c => c.WatchId = 9);
         Assert.False(created.Canceled);
         var cancelled = await stream.Next();
-        Assert.Equal(new WatchResponse { Header = new ResponseHeader { ClusterId = 11, MemberId = 12, RaftTerm = 13 }, WatchId = 9, Canceled = true, CompactRevision = 4 }, cancelled);
+        var identity = new ResponseHeader { ClusterId = 11, MemberId = 12, RaftTerm = 13 };
+        Assert.Equal(new WatchResponse { Header = identity, WatchId = 9, Canceled = true, CompactRevision = 4 }, cancelled);
 
         // The id stays taken until the client cancels it as well.
         Assert.Equal(-1, (await stream.Watch("a", more: c => c.WatchId = 9)).WatchId);

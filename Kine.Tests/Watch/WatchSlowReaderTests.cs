@@ -193,7 +193,9 @@ public sealed class WatchSlowReaderTests
             {
                 var reply = await stream.Next();
                 seen.AddRange(reply.Events.Select(TestStream.Text));
-                Assert.All(reply.Events, e => Assert.True(!previous || e.Kv.CreateRevision == e.Kv.ModRevision || e.PrevKv is not null || e.Type == Event.Types.EventType.Delete));
+                Assert.All(
+                    reply.Events,
+                    e => Assert.True(!previous || e.Kv.CreateRevision == e.Kv.ModRevision || e.PrevKv is not null || e.Type == Event.Types.EventType.Delete));
             }
 
             Assert.Equal(Expected(fixture, "k", "l", from), seen);

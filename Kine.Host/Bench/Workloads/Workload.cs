@@ -6,7 +6,9 @@ namespace Kine.Host.Bench.Workloads;
 /// <summary>The calls of one mode against one server, and the check of their replies. Shared by all clients of that server.</summary>
 internal abstract class Workload
 {
-    /// <summary>Makes the client's next call; null when there is nothing left to do. It gives null if the reply is what was asked for, else a short name of the fault.</summary>
+    /// <summary>
+    /// Makes the client's next call; null when there is nothing left to do. It gives null if the reply is what was asked for, else a short name of the fault.
+    /// </summary>
     public abstract Task<string?>? Call(BenchClient client);
 }
 

@@ -7,7 +7,9 @@ using Kine.Tests.Servers;
 
 namespace Kine.Tests.Stores.MySql;
 
-/// <summary>What goes wrong between the store and its server: writes fail cleanly or say that their outcome is unknown, and afterwards the fence tells the truth.</summary>
+/// <summary>
+/// What goes wrong between the store and its server: writes fail cleanly or say that their outcome is unknown, and afterwards the fence tells the truth.
+/// </summary>
 public abstract class MySqlFaultContract(MySqlLikeServer server)
 {
     private const int SigContinue = 18;
@@ -263,7 +265,8 @@ public abstract class MySqlFaultContract(MySqlLikeServer server)
         Assert.Equal(last, (await store.ReadFence(default)).LastRevision);
         long expected = 2;
         RecordId after = default;
-        while (await store.ScanMetadata(after, long.MaxValue, 10_000, (in RecordMetadata record, ReadOnlySpan<byte> _) => Assert.Equal(expected++, record.Revision), default) is { } end)
+        MetadataVisitor visit = (in RecordMetadata record, ReadOnlySpan<byte> _) => Assert.Equal(expected++, record.Revision);
+        while (await store.ScanMetadata(after, long.MaxValue, 10_000, visit, default) is { } end)
             after = end;
 
         Assert.Equal(last + 1, expected);

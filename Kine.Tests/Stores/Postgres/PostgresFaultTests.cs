@@ -168,7 +168,8 @@ public class PostgresFaultTests(PostgresFixture fixture) : IAsyncLifetime
         var last = await LogFiller.AppendOne(_store, _token, 1);
         await Server.Query(_database, $"CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$");
         await Server.Query(_database, "CREATE TRIGGER fail AFTER INSERT ON kine_log EXECUTE FUNCTION fail()");
-        await Assert.ThrowsAsync<StoreUnavailableException>(() => LogFiller.AppendOne(_store, _token, last));
+        await Assert.ThrowsAnyAsync<StoreUnavailableException>(() => LogFiller.AppendOne(_store, _token, last));
+        Assert.Equal(code == "53100", _store.IsFull);
         Assert.Equal([2], await Revisions());
         await Server.Query(_database, "DROP TRIGGER fail ON kine_log");
         Assert.Equal(last + 1, await LogFiller.AppendOne(_store, _token, last));
