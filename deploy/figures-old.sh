@@ -11,6 +11,7 @@
 #                              cpu         server CPU per operation, 64 clients: get, list, put, create, update, watch fan-out
 #                              alone       put by one client alone
 #                              million     memory of a million keys: loaded, restarted, read by pages, updated by 64 clients
+#                              leases      100,000 leases: memory, keep-alives, how late they end
 #                              old-stores  creates on MariaDB and NATS, and the first answer after kill -9 with a million keys
 #   --rounds N               rounds of each comparison (5)
 #   --round-seconds N        time of each of these rounds (10)
@@ -26,7 +27,7 @@ set -euo pipefail
 usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2; }
 
 old=
-parts="code ready idle cpu alone million old-stores"
+parts="code ready idle cpu alone million leases old-stores"
 stores="mariadb nats"
 while [ $# -gt 0 ]; do
   case $1 in
