@@ -7,6 +7,10 @@ namespace Kine.Backends.Nats;
 internal static class Checkpoint
 {
     private const int Version = 1;
+    private const int BytesPerMessage = 20; // with headers; more where keys were deleted out of messages of many
+
+    /// <summary>About how many bytes one takes in the stream.</summary>
+    public static long Estimate(MessageIndex index) => index.Messages * BytesPerMessage;
 
     /// <summary>Writes entries and side rows.</summary>
     public static ReadOnlyMemory<byte> Encode(MessageEntry[] entries, List<SideRow> side)

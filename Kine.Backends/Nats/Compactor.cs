@@ -4,27 +4,44 @@ namespace Kine.Backends.Nats;
 /// Deletes records, moves the living out of mostly dead messages, makes checkpoints, and deletes what no checkpoint needs. One of these at a time; appends
 /// go on between their messages.
 /// </summary>
-internal sealed class Compactor(Connector connector, LogStream stream, HeaderReader headers, LogReplica replica, MessageFetcher fetcher, LogWriter writer)
+internal sealed class Compactor(
+    Connector connector, LogStream stream, HeaderReader headers, LogReplica replica, MessageFetcher fetcher, LogWriter writer, SpaceReserve reserve)
 {
     private const long SmallGarbage = 4 << 20; // bytes for which no checkpoint is made
     private const long ManyMessages = 10_000;
     private const long ManyStrays = 256;
-    private const int OldRenewalsKept = 512; // a few minutes of an idle holder, 80 KB
+    private const long SmallWhenFull = 64 << 10;
+    private const int ManyWhenFull = 1000;
+    private const long MovedWhenFull = 512 << 10; // at once: the copies take room before the messages go that they were in
+    private const int RoundsWhenFull = 8;
+    private const int IdleKept = 512; // a few minutes of an idle holder's renewals, 80 KB
     private const int DeletesUnderWay = 16;
     private const ulong PurgedAtOnce = 1024;
     private readonly SemaphoreSlim _maintenance = new(1);
 
+    /// <summary>Rises when messages were deleted that took space.</summary>
+    public long Collected { get; private set; }
+
+    /// <summary>True while this process holds the log, as far as it knows.</summary>
+    public bool Holds => replica.Held is { } token && replica.IsHolder(token);
+
     private LogState State => replica.State;
 
-    /// <summary>See <see cref="IRevisionStore.Delete"/>. Gives space back now and then.</summary>
+    /// <summary>See <see cref="IRevisionStore.Delete"/>. Gives space back now and then, at once where there is none.</summary>
     public async Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
     {
         using var turn = await Turn.In(_maintenance, cancellationToken).ConfigureAwait(false);
         var token = HeldToken();
         await Bury(token, ids).ConfigureAwait(false);
+        if (reserve.IsFull)
+        {
+            await MakeRoom(token, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
         var index = State.Index;
         if (index.DeadBytes > Math.Max(SmallGarbage, index.LiveBytes / 2))
-            await MoveSparse(token, cancellationToken).ConfigureAwait(false);
+            await MoveSparse(token, long.MaxValue, cancellationToken).ConfigureAwait(false);
 
         if (State.GarbageBytes > Math.Max(SmallGarbage, index.LiveBytes / 4)
             || State.SinceCheckpoint > Math.Max(ManyMessages, index.Messages / 2))
@@ -38,8 +55,43 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
     {
         using var turn = await Turn.In(_maintenance, cancellationToken).ConfigureAwait(false);
         var token = HeldToken();
-        await MoveSparse(token, cancellationToken).ConfigureAwait(false);
+        await MoveSparse(token, long.MaxValue, cancellationToken).ConfigureAwait(false);
         await Tidy(token, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// For a stream without space: first deletes what can go without a word in the log, then what needs one, little by little and only where that frees more than
+    /// it takes.
+    /// </summary>
+    public async Task MakeRoom(CancellationToken cancellationToken)
+    {
+        using var turn = await Turn.In(_maintenance, cancellationToken).ConfigureAwait(false);
+        await MakeRoom(HeldToken(), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Deletes what counts for nothing, whoever holds the log and whether or not there is space.</summary>
+    public async Task DropUnneeded(CancellationToken cancellationToken)
+    {
+        using var turn = await Turn.In(_maintenance, cancellationToken).ConfigureAwait(false);
+        List<ulong> unneeded;
+        using (await replica.TakeTurn(cancellationToken).ConfigureAwait(false))
+        {
+            unneeded = State.TakeCovered();
+        }
+
+        await DeleteMessages(unneeded, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task MakeRoom(FenceToken token, CancellationToken cancellationToken)
+    {
+        await Collect(token, static state => state.TakeCovered(), cancellationToken).ConfigureAwait(false);
+        for (var rounds = 0; rounds < RoundsWhenFull; rounds++)
+        {
+            if (State.GarbageBytes > Math.Max(SmallWhenFull, Checkpoint.Estimate(State.Index)) || State.Garbage.Count > ManyWhenFull)
+                await Tidy(token, cancellationToken).ConfigureAwait(false);
+            else if (State.Index.DeadBytes <= SmallWhenFull || !await MoveSparse(token, MovedWhenFull, cancellationToken).ConfigureAwait(false))
+                return;
+        }
     }
 
     private FenceToken HeldToken() => replica.Held ?? throw new FencedException("this process does not hold the log");
@@ -67,9 +119,11 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
         }
     }
 
-    private async Task MoveSparse(FenceToken token, CancellationToken cancellationToken)
+    // False when nothing was worth it.
+    private async Task<bool> MoveSparse(FenceToken token, long maxBytes, CancellationToken cancellationToken)
     {
         var group = new List<MessageEntry>();
+        long all = 0;
         var bytes = 0;
         var count = 0;
         foreach (var entry in State.Index.Snapshot())
@@ -84,12 +138,18 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
             if (!sparse)
                 continue;
 
+            if (all > maxBytes)
+                break;
+
             group.Add(entry);
             bytes += (int)entry.LiveBytes;
+            all += entry.LiveBytes;
             count += entry.Live;
         }
         if (group.Count > 0)
             await Move(token, group, cancellationToken).ConfigureAwait(false);
+
+        return all > 0;
     }
 
     private async Task Move(FenceToken token, List<MessageEntry> sources, CancellationToken cancellationToken)
@@ -124,7 +184,7 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
         if (State.SinceCheckpoint > 0)
             await MakeCheckpoint(token).ConfigureAwait(false);
 
-        await Collect(token, cancellationToken).ConfigureAwait(false);
+        await Collect(token, static state => state.TakeGarbage(), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Makes a checkpoint. Appends go on between its pieces; they come after what it covers.</summary>
@@ -136,23 +196,34 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
         var pieceLength = AppendPart.MaxPayload(await connector.Repeat(connection => Task.FromResult(connection.MaxPayload), CancellationToken.None).ConfigureAwait(false));
         var content = new ByteWriter();
         content.Varint(covered);
-        for (var start = 0; start < bytes.Length; start += pieceLength)
+        var pieces = new List<ulong>();
+        try
         {
-            var piece = bytes[start..Math.Min(start + pieceLength, bytes.Length)];
-            await writer.Write(
-                token,
-                async () =>
-                {
-                    await writer.Publish(MessageKind.CheckpointPiece, null, piece).ConfigureAwait(false);
-                    content.Varint(State.Tail.Sequence - covered);
-                }).ConfigureAwait(false);
+            for (var start = 0; start < bytes.Length; start += pieceLength)
+            {
+                var piece = bytes[start..Math.Min(start + pieceLength, bytes.Length)];
+                await writer.Write(
+                    token,
+                    async () =>
+                    {
+                        await writer.Publish(MessageKind.CheckpointPiece, null, piece).ConfigureAwait(false);
+                        pieces.Add(State.Tail.Sequence);
+                        content.Varint(State.Tail.Sequence - covered);
+                    }).ConfigureAwait(false);
+            }
+            await writer.Write(token, () => writer.Publish(MessageKind.Checkpoint, content)).ConfigureAwait(false);
         }
-        await writer.Write(token, () => writer.Publish(MessageKind.Checkpoint, content)).ConfigureAwait(false);
+        catch (StoreFullException)
+        {
+            // Without the last message they count for nothing.
+            await DeleteMessages(pieces, CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
     }
 
-    private async Task Collect(FenceToken token, CancellationToken cancellationToken)
+    private async Task Collect(FenceToken token, Func<LogState, List<ulong>> take, CancellationToken cancellationToken)
     {
-        (var garbage, var lowest) = await writer.Look(token, () => (State.TakeGarbage(), State.LowestNeeded())).ConfigureAwait(false);
+        (var garbage, var lowest) = await writer.Look(token, () => (take(State), State.LowestNeeded())).ConfigureAwait(false);
         var found = await connector.Repeat(connection => stream.State(connection, cancellationToken), cancellationToken).ConfigureAwait(false);
         await PurgeBelow(found.FirstSeq, lowest, cancellationToken).ConfigureAwait(false);
         garbage.RemoveAll(sequence => sequence < lowest);
@@ -170,6 +241,7 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
             var below = Math.Min(lowest, first + Math.Max(PurgedAtOnce, (lowest - first) / 64));
             await connector.Repeat(connection => stream.Purge(connection, below, cancellationToken), cancellationToken).ConfigureAwait(false);
             first = below;
+            Collected++;
         }
     }
 
@@ -200,16 +272,16 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
     }
 
     /// <summary>A server keeps one message per renewal otherwise. They say nothing, so no checkpoint is needed first.</summary>
-    public async Task DropOldRenewals()
+    public async Task DropIdle()
     {
-        if (State.OldRenewals.Count < OldRenewalsKept)
+        if (State.Idle.Count < IdleKept)
             return;
 
         List<ulong> old;
         using (await replica.TakeTurn().ConfigureAwait(false))
         {
-            old = [.. State.OldRenewals];
-            State.OldRenewals.Clear();
+            old = [.. State.Idle];
+            State.Idle.Clear();
         }
         try
         {
@@ -219,14 +291,17 @@ internal sealed class Compactor(Connector connector, LogStream stream, HeaderRea
         {
             // The renewal itself has landed; these are tried again with the next ones.
             using var turn = await replica.TakeTurn().ConfigureAwait(false);
-            State.OldRenewals.AddRange(old);
+            State.Idle.AddRange(old);
         }
     }
 
     private async Task DeleteMessages(List<ulong> sequences, CancellationToken cancellationToken)
     {
         foreach (var some in sequences.Chunk(DeletesUnderWay))
+        {
             await Task.WhenAll(some.Select(sequence => connector.Repeat(connection => stream.Delete(connection, sequence, cancellationToken), cancellationToken))).ConfigureAwait(false);
+            Collected++;
+        }
     }
 
     private static void WriteId(ByteWriter writer, RecordId id)

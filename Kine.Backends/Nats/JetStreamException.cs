@@ -31,6 +31,17 @@ internal sealed class JetStreamException(int code, string? description) : Except
     /// <summary>The account may not use JetStream.</summary>
     public const int NotEnabledForAccount = 10039;
 
+    /// <summary>The server has reached its limit of storage: said to every message until there is less.</summary>
+    public const int InsufficientResources = 10023;
+
+    /// <summary>The account would pass its limit of storage. Servers up to 2.9 give the sequence away all the same.</summary>
+    public const int AccountResourcesExceeded = 10002;
+
+    /// <summary>A stream could not store a message; the words say why.</summary>
+    public const int StoreFailed = 10077;
+
+    private const string StreamIsFull = "maximum bytes exceeded";
+
     public JetStreamException(ApiError error)
         : this(error.ErrCode == 0 ? error.Code : error.ErrCode, error.Description)
     {
@@ -38,6 +49,10 @@ internal sealed class JetStreamException(int code, string? description) : Except
 
     /// <summary>The server's <c>err_code</c>, or a status.</summary>
     public int Code => code;
+
+    /// <summary>True where a message was refused because there is no space for it.</summary>
+    public bool IsFull =>
+        code is InsufficientResources or AccountResourcesExceeded || (code == StoreFailed && description == StreamIsFull);
 
     public static JetStreamException NoResponders() =>
         new(NoResponder, "no JetStream answers: it is not enabled, has no leader now, or the stream is gone");

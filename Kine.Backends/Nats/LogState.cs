@@ -36,11 +36,11 @@ internal sealed class LogState
     /// <summary>Everything up to this sequence is in the last checkpoint.</summary>
     public ulong Covered { get; private set; }
 
-    /// <summary>Messages that count no more; those up to <see cref="Covered"/> may be deleted. Except for renewals, which may go at once.</summary>
+    /// <summary>Messages that count no more; those up to <see cref="Covered"/> may be deleted.</summary>
     public List<ulong> Garbage { get; } = [];
 
-    /// <summary>Renewals that are not the last message.</summary>
-    public List<ulong> OldRenewals { get; } = [];
+    /// <summary>Messages that never said anything and may go at once: renewals that are not the last message, parts whose append did not follow.</summary>
+    public List<ulong> Idle { get; } = [];
 
     /// <summary>Messages applied since the last checkpoint, renewals aside.</summary>
     public long SinceCheckpoint { get; private set; }
@@ -52,7 +52,7 @@ internal sealed class LogState
     public long Needed => Index.Messages + _checkpointPieces.Count + 2;
 
     /// <summary>Messages that may be in the stream beside those.</summary>
-    public long Loose => Garbage.Count + OldRenewals.Count + _pending.Count + _loosePieces.Count + 1;
+    public long Loose => Garbage.Count + Idle.Count + _pending.Count + _loosePieces.Count + 1;
 
     /// <summary>The fence row that this amounts to.</summary>
     public Fence ToFence() => FenceRow.Of(Tail, Fence);
@@ -76,7 +76,7 @@ internal sealed class LogState
             throw new StoreBrokenException($"message {tail.Sequence} of the log comes after {Tail.Sequence}");
 
         if (Tail.Kind == MessageKind.Renewal)
-            OldRenewals.Add(Tail.Sequence);
+            Idle.Add(Tail.Sequence);
 
         if (tail.Kind is not MessageKind.Part and not MessageKind.Append)
             DropPending();
@@ -138,11 +138,17 @@ internal sealed class LogState
     /// <summary>Takes the messages that may be deleted now.</summary>
     public List<ulong> TakeGarbage()
     {
+        GarbageBytes = 0;
+        return TakeCovered();
+    }
+
+    /// <summary>The same where no new checkpoint was made: what one more would free is still counted.</summary>
+    public List<ulong> TakeCovered()
+    {
         var taken = Garbage.FindAll(sequence => sequence <= Covered);
         Garbage.RemoveAll(sequence => sequence <= Covered);
-        taken.AddRange(OldRenewals);
-        OldRenewals.Clear();
-        GarbageBytes = 0;
+        taken.AddRange(Idle);
+        Idle.Clear();
         return taken;
     }
 
@@ -228,7 +234,7 @@ internal sealed class LogState
 
     private void DropPending()
     {
-        Garbage.AddRange(_pending.Select(part => part.Sequence));
+        Idle.AddRange(_pending.Select(part => part.Sequence));
         _pending.Clear();
     }
 

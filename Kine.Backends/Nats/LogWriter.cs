@@ -1,7 +1,7 @@
 namespace Kine.Backends.Nats;
 
 /// <summary>Writes messages that only land right behind the last one applied here: that is the fence.</summary>
-internal sealed class LogWriter(Connector connector, LogStream stream, LogReplica replica, SlowRequests slow)
+internal sealed class LogWriter(Connector connector, LogStream stream, LogReplica replica, SpaceReserve reserve, SlowRequests slow)
 {
     private const int PartBytesUnderWay = 4 << 20;
     private const int WriteTries = 6;
@@ -57,8 +57,8 @@ internal sealed class LogWriter(Connector connector, LogStream stream, LogReplic
             batch.Token,
             () => batch.ExpectedRevision == State.Tail.LastRevision
                 ? AppendParts(batch)
-                : throw new FencedException($"an append after revision {batch.ExpectedRevision} was refused: the log ends at {State.Tail.LastRevision}"))
-            .ConfigureAwait(false);
+                : throw new FencedException($"an append after revision {batch.ExpectedRevision} was refused: the log ends at {State.Tail.LastRevision}"),
+            makesRoom: batch.Records.Count == 0).ConfigureAwait(false);
         slow.Report("append", started);
     }
 
@@ -75,6 +75,10 @@ internal sealed class LogWriter(Connector connector, LogStream stream, LogReplic
         {
             return false;
         }
+        catch (JetStreamException error) when (error.IsFull)
+        {
+            return await reserve.Release(withLast: true).ConfigureAwait(false) ? false : throw NoSpace(error);
+        }
         catch (JetStreamException error)
         {
             throw new StoreUnavailableException(error.Message, error);
@@ -88,9 +92,12 @@ internal sealed class LogWriter(Connector connector, LogStream stream, LogReplic
 
     /// <summary>
     /// Runs a fenced write in its turn. A wrong sequence is either another holder, or an own earlier message whose answer was lost: the state tells, and in
-    /// the second case the write, which certainly did not happen, is tried again behind it.
+    /// the second case the write, which certainly did not happen, is tried again behind it. Where there is no space for it, a part of the reserve is given up.
     /// </summary>
-    public async Task Write(FenceToken token, Func<Task> write)
+    /// <param name="token">Who writes.</param>
+    /// <param name="write">Throws without having changed what counts, or ends.</param>
+    /// <param name="makesRoom">Whether it may use all of the reserve at once; else the caller decides what of it is sent again.</param>
+    public async Task Write(FenceToken token, Func<Task> write, bool makesRoom = true)
     {
         using var turn = await replica.TakeTurn().ConfigureAwait(false);
         try
@@ -111,6 +118,12 @@ internal sealed class LogWriter(Connector connector, LogStream stream, LogReplic
                 catch (JetStreamException error) when (error.Code == JetStreamException.WrongLastSequence && tries < WriteTries)
                 {
                     replica.IsBehind = true;
+                }
+                catch (JetStreamException error) when (error.IsFull)
+                {
+                    var released = await reserve.Release(withLast: makesRoom).ConfigureAwait(false);
+                    if (!released || !makesRoom || tries >= WriteTries)
+                        throw NoSpace(error);
                 }
             }
         }
@@ -139,6 +152,8 @@ internal sealed class LogWriter(Connector connector, LogStream stream, LogReplic
             }).ConfigureAwait(false);
         return seen;
     }
+
+    private static StoreFullException NoSpace(JetStreamException error) => new($"NATS has no space for a message of the log: {error.Message}", error);
 
     private async Task AppendParts(AppendBatch batch)
     {

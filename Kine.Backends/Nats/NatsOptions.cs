@@ -38,6 +38,18 @@ public sealed record NatsOptions
     /// <summary>The one subject of the stream.</summary>
     internal string Subject => $"kine.{Bucket}.log";
 
+    /// <summary>Name of the stream that holds the reserve. No bucket's log is called so.</summary>
+    internal string ReserveStream => $"KINE-reserve_{Bucket}";
+
+    /// <summary>The one subject of that stream.</summary>
+    internal string ReserveSubject => $"kine.{Bucket}.reserve";
+
+    /// <summary>Name of the stream that holds the last part of the reserve. No bucket's log is called so.</summary>
+    internal string LastStream => $"KINE-last_{Bucket}";
+
+    /// <summary>The one subject of that stream.</summary>
+    internal string LastSubject => $"kine.{Bucket}.last";
+
     /// <summary>Without secrets, unlike what a record prints by itself.</summary>
     public override string ToString() => $"nats {string.Join(',', Servers)} bucket {Bucket}";
 }

@@ -9,6 +9,7 @@ namespace Kine.Backends.Nats;
 /// </summary>
 public sealed class NatsRevisionStore : IRevisionStore
 {
+    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
     private readonly NatsOptions _options;
     private readonly Connector _writing;
     private readonly Connector _reading;
@@ -18,6 +19,8 @@ public sealed class NatsRevisionStore : IRevisionStore
     private readonly LogReplica _replica;
     private readonly LogWriter _writer;
     private readonly LogReader _reader;
+    private readonly SpaceReserve _reserve;
+    private readonly RoomMaker _room;
 
     /// <summary>Connects to nothing yet.</summary>
     public NatsRevisionStore(NatsOptions options, ILoggerFactory? logging = null)
@@ -31,15 +34,22 @@ public sealed class NatsRevisionStore : IRevisionStore
         _fence = new FenceRow(_stream);
         var headers = new HeaderReader(options, _stream);
         _replica = new LogReplica(_reading, _stream, headers, _fence);
-        _writer = new LogWriter(_writing, _stream, _replica, slow);
+        _reserve = new SpaceReserve(options, slow, _replica);
+        _writer = new LogWriter(_writing, _stream, _replica, _reserve, slow);
         var fetcher = new MessageFetcher(_reading, _bulk, _stream, _replica);
         _reader = new LogReader(_reading, headers, _replica, fetcher);
-        Compactor = new Compactor(_reading, _stream, headers, _replica, fetcher, _writer);
+        Compactor = new Compactor(_reading, _stream, headers, _replica, fetcher, _writer, _reserve);
+        _room = new RoomMaker(_reserve, Compactor);
+        _reserve.Filled = _room.Start;
     }
 
     public string Description => _options.ToString();
 
     public bool IsExclusive => false;
+
+    /// <inheritdoc/>
+    /// <remarks>The limit may be the account's or the server's, and others share it.</remarks>
+    public bool IsFull => _reserve.IsFull;
 
     public IReadOnlyList<string> Warnings { get; private set; } = [];
 
@@ -52,13 +62,21 @@ public sealed class NatsRevisionStore : IRevisionStore
     public Task<Fence> ReadFence(CancellationToken cancellationToken) =>
         _reading.Repeat(connection => _fence.Read(connection, cancellationToken), cancellationToken);
 
-    public Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime, CancellationToken cancellationToken) =>
-        Task.Run(() => _writer.TakeOver(seen, new FenceContent(holder, address, leaseTime), cancellationToken), cancellationToken);
+    public async Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime, CancellationToken cancellationToken)
+    {
+        var claim = new FenceContent(holder, address, leaseTime);
+        var taken = await Task.Run(() => TakeOver(seen, claim, cancellationToken), cancellationToken).ConfigureAwait(false);
+        if (taken is not null)
+            await _room.Look(Min(leaseTime / 4, LongestLook)).ConfigureAwait(false);
+
+        return taken;
+    }
 
     public async Task Renew(FenceToken token, CancellationToken cancellationToken)
     {
         await _writer.Renew(token).ConfigureAwait(false);
-        await Compactor.DropOldRenewals().ConfigureAwait(false);
+        await Compactor.DropIdle().ConfigureAwait(false);
+        _room.KeepUp();
     }
 
     public Task Release(FenceToken token, CancellationToken cancellationToken) => _writer.Release(token);
@@ -81,7 +99,11 @@ public sealed class NatsRevisionStore : IRevisionStore
 
     public Task<byte[]?[]> ReadValues(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => _reader.ReadValues(ids, cancellationToken);
 
-    public Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => Compactor.Delete(ids, cancellationToken);
+    public async Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken)
+    {
+        await Compactor.Delete(ids, cancellationToken).ConfigureAwait(false);
+        _room.KeepUp();
+    }
 
     public async Task<List<SideRow>> ReadSide(CancellationToken cancellationToken)
     {
@@ -98,11 +120,27 @@ public sealed class NatsRevisionStore : IRevisionStore
 
     public Task Defragment(CancellationToken cancellationToken) => Compactor.Defragment(cancellationToken);
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
+        await _room.DisposeAsync().ConfigureAwait(false);
         _writing.Dispose();
         _reading.Dispose();
         _bulk.Dispose();
-        return ValueTask.CompletedTask;
     }
+
+    private async Task<Fence?> TakeOver(Fence seen, FenceContent claim, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _writer.TakeOver(seen, claim, cancellationToken).ConfigureAwait(false);
+        }
+        catch (StoreFullException)
+        {
+            // There was no reserve to give up.
+            await Compactor.DropUnneeded(cancellationToken).ConfigureAwait(false);
+            return await _writer.TakeOver(seen, claim, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static TimeSpan Min(TimeSpan one, TimeSpan other) => one < other ? one : other;
 }

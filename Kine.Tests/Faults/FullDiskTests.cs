@@ -110,6 +110,71 @@ public sealed class FullDiskTests
         SaidLittle(server);
     }
 
+    [Fact]
+    public async Task A_full_NATS_server_leaves_room_for_deletes_and_compaction_which_make_more()
+    {
+        await using var database = SmallNats();
+        await database.Start();
+        await using var server = KineServer.On(database.NewEndpoint());
+        await server.Start();
+        using var channel = new EtcdChannel(server.Address);
+
+        foreach (var firstDeleted in (string[])["k/", "k/5", "k/"])
+        {
+            await PutUntilFull(channel, static i => $"k/{i}");
+            await IsFull(channel);
+            Assert.Equal(ValueBytes, (await channel.Get("k/0"))!.Value.Length);
+            await DeleteAndCompact(channel, firstDeleted);
+            await PutsGoOn(channel);
+        }
+
+        SaidLittle(server);
+    }
+
+    [Fact]
+    public async Task A_full_NATS_server_takes_deletes_also_after_a_restart_and_a_kill()
+    {
+        await using var database = SmallNats();
+        await database.Start();
+        await using var server = KineServer.On(database.NewEndpoint());
+        await server.Start();
+        using (var channel = new EtcdChannel(server.Address))
+            await PutUntilFull(channel, static i => $"k/{i}");
+
+        Assert.True(await server.Process.Terminate(Wait.Limit));
+        await server.Start();
+        using (var channel = new EtcdChannel(server.Address))
+        {
+            await IsFull(channel);
+            Assert.Equal(ValueBytes, (await channel.Get("k/0"))!.Value.Length);
+            await channel.Delete(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("k/1") });
+        }
+
+        SaidLittle(server);
+        await server.Kill();
+        await server.Start();
+        using (var channel = new EtcdChannel(server.Address))
+        {
+            await IsFull(channel);
+            Assert.Equal(ValueBytes, (await channel.Get("k/0"))!.Value.Length);
+            Assert.Null(await channel.Get("k/1"));
+            await DeleteAndCompact(channel, "k/5");
+            await PutsGoOn(channel);
+            Assert.Equal(ValueBytes, (await channel.Get("k/0"))!.Value.Length);
+        }
+
+        SaidLittle(server);
+    }
+
+    private static NatsServer SmallNats() => new(jetStream: "jetstream { store_dir: \"{folder}/data\", max_file_store: 48MB }");
+
+    private static async Task DeleteAndCompact(EtcdChannel channel, string first)
+    {
+        var deleted = await channel.Delete(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8(first), RangeEnd = ByteString.CopyFromUtf8("k0") });
+        Assert.InRange(deleted.Deleted, 20, 400);
+        await channel.Compact(deleted.Header.Revision);
+    }
+
     private static async Task<string> FillUnder(SmallDisk disk, KineServer server)
     {
         using var channel = new EtcdChannel(server.Address);
