@@ -37,11 +37,6 @@ internal sealed class JetStreamException(int code, string? description) : Except
     /// <summary>The account would pass its limit of storage. Servers up to 2.9 give the sequence away all the same.</summary>
     public const int AccountResourcesExceeded = 10002;
 
-    /// <summary>A stream could not store a message; the words say why.</summary>
-    public const int StoreFailed = 10077;
-
-    private const string StreamIsFull = "maximum bytes exceeded";
-
     public JetStreamException(ApiError error)
         : this(error.ErrCode == 0 ? error.Code : error.ErrCode, error.Description)
     {
@@ -50,9 +45,8 @@ internal sealed class JetStreamException(int code, string? description) : Except
     /// <summary>The server's <c>err_code</c>, or a status.</summary>
     public int Code => code;
 
-    /// <summary>True where a message was refused because there is no space for it.</summary>
-    public bool IsFull =>
-        code is InsufficientResources or AccountResourcesExceeded || (code == StoreFailed && description == StreamIsFull);
+    /// <summary>True where a message was refused because there is no space for it. A limit of the stream itself (10077) is no such case: it is not to have one.</summary>
+    public bool IsFull => code is InsufficientResources or AccountResourcesExceeded;
 
     public static JetStreamException NoResponders() =>
         new(NoResponder, "no JetStream answers: it is not enabled, has no leader now, or the stream is gone");

@@ -18,27 +18,28 @@ internal sealed class ReserveStream(NatsOptions options, string name, string sub
     /// <summary>Makes the stream where it is missing and fills it, until <paramref name="stop"/> says no. Throws with part of it filled.</summary>
     public async Task Fill(Connection connection, long bytes, Func<bool> stop, CancellationToken cancellationToken)
     {
-        Held = null;
-        var held = (await FindOrCreate(connection, cancellationToken).ConfigureAwait(false)).State.Bytes;
-        var piece = new byte[Math.Min(PieceBytes, connection.MaxPayload) - PieceFrame];
-        while (held < bytes && !stop())
-        {
-            await Add(connection, piece, cancellationToken).ConfigureAwait(false);
-            held += piece.Length;
-        }
+        var held = await Find(connection, cancellationToken).ConfigureAwait(false);
+        Held = held?.Bytes ?? 0;
+        if (held is null)
+            await connection.Ask((api, until) => api.CreateStreamAsync(Wanted(), until), cancellationToken).ConfigureAwait(false);
 
-        Held = held;
+        var piece = new byte[Math.Min(PieceBytes, connection.MaxPayload) - PieceFrame];
+        for (var before = Held; before < bytes && !stop(); before = Held)
+        {
+            Held = null;
+            await Add(connection, piece, cancellationToken).ConfigureAwait(false);
+            Held = before + piece.Length;
+        }
     }
 
     /// <summary>Gives back what it holds beyond that many bytes.</summary>
     public async Task Trim(Connection connection, long bytes, CancellationToken cancellationToken)
     {
-        for (var state = (await FindOrCreate(connection, cancellationToken).ConfigureAwait(false)).State; state.Messages > 1 && state.Bytes - (state.Bytes / state.Messages) >= bytes;)
+        while (await Find(connection, cancellationToken).ConfigureAwait(false) is { } state && state.Bytes - PieceBytes >= bytes)
         {
             var request = new StreamMsgDeleteRequest { Seq = state.FirstSeq, NoErase = true };
             await connection.Ask((api, until) => api.DeleteMessageAsync(name, request, until), cancellationToken).ConfigureAwait(false);
-            state = (await FindOrCreate(connection, cancellationToken).ConfigureAwait(false)).State;
-            Held = state.Bytes;
+            Held = state.Bytes - PieceBytes;
         }
     }
 
@@ -58,15 +59,15 @@ internal sealed class ReserveStream(NatsOptions options, string name, string sub
         }
     }
 
-    private async Task<StreamInfo> FindOrCreate(Connection connection, CancellationToken cancellationToken)
+    private async Task<StreamState?> Find(Connection connection, CancellationToken cancellationToken)
     {
         try
         {
-            return (await connection.Ask((api, until) => api.GetStreamAsync(name, cancellationToken: until), cancellationToken).ConfigureAwait(false)).Info;
+            return (await connection.Ask((api, until) => api.GetStreamAsync(name, cancellationToken: until), cancellationToken).ConfigureAwait(false)).Info.State;
         }
         catch (JetStreamException missing) when (missing.Code == JetStreamException.StreamNotFound)
         {
-            return (await connection.Ask((api, until) => api.CreateStreamAsync(Wanted(), until), cancellationToken).ConfigureAwait(false)).Info;
+            return null;
         }
     }
 

@@ -6,7 +6,7 @@ namespace Kine.Backends.Nats;
 internal sealed class RoomMaker(SpaceReserve reserve, Compactor compactor) : IAsyncDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(20); // others may make room, too
+    private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(10); // others may make room, too
     private readonly CancellationTokenSource _closing = new();
     private readonly Lock _lock = new();
     private Task _tending = Task.CompletedTask;
@@ -56,7 +56,7 @@ internal sealed class RoomMaker(SpaceReserve reserve, Compactor compactor) : IAs
             await TryMakeRoom().ConfigureAwait(false);
             if (collected != compactor.Collected || !reserve.IsFull || Environment.TickCount64 - probedAt >= ProbeInterval.TotalMilliseconds)
             {
-                (collected, probedAt) = (compactor.Collected, Environment.TickCount64);
+                (collected, probedAt) = (compactor.Collected, Environment.TickCount64); // from before it is filled
                 await TryFill().ConfigureAwait(false);
             }
 

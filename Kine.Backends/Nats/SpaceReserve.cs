@@ -17,7 +17,8 @@ internal sealed class SpaceReserve(NatsOptions options, SlowRequests slow, LogRe
     private const int ShareOfLog = 4; // of a small one
     private const int ShareOfReserve = 4; // free beside it, before puts go on
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2); // who may not ask gets no answer
-    private static readonly TimeSpan Retry = TimeSpan.FromMinutes(1);
+    private const int RetryMilliseconds = 60_000;
+    private const int FullMilliseconds = 5000; // where there is no reserve to tell
     private readonly NatsOptions _options = options with { Timeout = options.Timeout < AnswerLimit ? options.Timeout : AnswerLimit };
     private readonly ReserveStream _common = new(options, options.ReserveStream, options.ReserveSubject);
     private readonly ReserveStream _last = new(options, options.LastStream, options.LastSubject);
@@ -25,6 +26,7 @@ internal sealed class SpaceReserve(NatsOptions options, SlowRequests slow, LogRe
     private volatile bool _isFull;
     private int _wanted; // callers that wait for room
     private long _failedUntil;
+    private long _refusedAt;
 
     /// <summary>True from a refusal until the reserve is whole again.</summary>
     public bool IsFull
@@ -51,6 +53,7 @@ internal sealed class SpaceReserve(NatsOptions options, SlowRequests slow, LogRe
     /// <param name="withLast">Whether what was refused makes room.</param>
     public async Task<bool> Release(bool withLast)
     {
+        Volatile.Write(ref _refusedAt, Environment.TickCount64);
         IsFull = true;
         Interlocked.Increment(ref _wanted);
         try
@@ -66,10 +69,17 @@ internal sealed class SpaceReserve(NatsOptions options, SlowRequests slow, LogRe
     }
 
     /// <summary>
-    /// Fills it. When that fails for lack of space, <see cref="IsFull"/> is true; it stays so until there is room for a little more than the reserve.
+    /// Fills it. When that fails for lack of space, <see cref="IsFull"/> is true; it stays so until there is room for a little more than the reserve. When it fails
+    /// otherwise, <see cref="IsFull"/> is true for a while.
     /// </summary>
     public async Task Fill(CancellationToken cancellationToken)
     {
+        if (Environment.TickCount64 < Volatile.Read(ref _failedUntil))
+        {
+            IsFull = IsFull && Environment.TickCount64 - Volatile.Read(ref _refusedAt) < FullMilliseconds;
+            return;
+        }
+
         using var turn = await Turn.In(_turn, cancellationToken).ConfigureAwait(false);
         using var connector = new Connector(_options, slow);
         try
@@ -85,9 +95,7 @@ internal sealed class SpaceReserve(NatsOptions options, SlowRequests slow, LogRe
         }
         catch (Exception error) when (error is JetStreamException or ConnectionException)
         {
-            // The next put finds out whether there is space.
-            Volatile.Write(ref _failedUntil, Environment.TickCount64 + (long)Retry.TotalMilliseconds);
-            IsFull = false;
+            Volatile.Write(ref _failedUntil, Environment.TickCount64 + RetryMilliseconds);
         }
     }
 
