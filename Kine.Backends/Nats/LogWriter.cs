@@ -96,7 +96,7 @@ internal sealed class LogWriter(Connector connector, LogStream stream, LogReplic
     /// </summary>
     /// <param name="token">Who writes.</param>
     /// <param name="write">Throws without having changed what counts, or ends.</param>
-    /// <param name="makesRoom">Whether it may use all of the reserve at once; else the caller decides what of it is sent again.</param>
+    /// <param name="makesRoom">Whether it may use all of the reserve. Else the first one refused is, so that the caller can choose what of it makes room.</param>
     public async Task Write(FenceToken token, Func<Task> write, bool makesRoom = true)
     {
         using var turn = await replica.TakeTurn().ConfigureAwait(false);
@@ -121,8 +121,10 @@ internal sealed class LogWriter(Connector connector, LogStream stream, LogReplic
                 }
                 catch (JetStreamException error) when (error.IsFull)
                 {
+                    // What was appended to a full store makes room, too; where that is not known yet, the caller has to choose.
+                    var chosen = makesRoom || reserve.IsFull;
                     var released = await reserve.Release(withLast: makesRoom).ConfigureAwait(false);
-                    if (!released || !makesRoom || tries >= WriteTries)
+                    if (!released || !chosen || tries >= WriteTries)
                         throw NoSpace(error);
                 }
             }

@@ -121,7 +121,7 @@ public sealed class FullDiskTests
 
         foreach (var firstDeleted in (string[])["k/", "k/5", "k/"])
         {
-            await PutUntilFull(channel, static i => $"k/{i}");
+            await PutUntilFull(server, channel, static i => Put($"k/{i}"));
             await IsFull(channel);
             Assert.Equal(ValueBytes, (await channel.Get("k/0"))!.Value.Length);
             await DeleteAndCompact(channel, firstDeleted);
@@ -139,7 +139,7 @@ public sealed class FullDiskTests
         await using var server = KineServer.On(database.NewEndpoint());
         await server.Start();
         using (var channel = new EtcdChannel(server.Address))
-            await PutUntilFull(channel, static i => $"k/{i}");
+            await PutUntilFull(server, channel, static i => Put($"k/{i}"));
 
         Assert.True(await server.Process.Terminate(Wait.Limit));
         await server.Start();
