@@ -71,12 +71,16 @@ internal static class GrpcHosting
         limits.Http2.KeepAlivePingDelay = PingDelay;
         limits.Http2.KeepAlivePingTimeout = PingTimeout;
 
+        var services = kestrel.ApplicationServices;
+        var calm = new CalmConnection(services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>().CreateLogger("Kine.Grpc"));
         Listen(kestrel, settings.Address, options =>
         {
             if (settings.Tls is { } tls)
                 options.UseHttps(tls.Callback);
             else
                 options.Use(next => connection => PrefaceSelector.OnConnection(connection, next));
+
+            options.Use(next => connection => calm.OnConnection(connection, next));
         });
         if (settings.MetricsAddress is { } metrics)
         {

@@ -10,11 +10,13 @@ public sealed class RawHttp2 : IDisposable
 {
     public const byte Data = 0;
     public const byte Headers = 1;
+    public const byte Priority = 2;
     public const byte Reset = 3;
     public const byte Settings = 4;
     public const byte Ping = 6;
     public const byte GoAway = 7;
     public const byte WindowUpdate = 8;
+    public const byte Continuation = 9;
     public const byte EndStream = 1;
     public const byte EndHeaders = 4;
 
@@ -45,29 +47,20 @@ public sealed class RawHttp2 : IDisposable
     public Task Frame(byte type, byte flags, int stream, byte[] payload) => Frame(type, flags, stream, payload, payload.Length);
 
     /// <summary>Sends a frame that may claim any length.</summary>
-    public async Task Frame(byte type, byte flags, int stream, byte[] payload, int claimedLength)
-    {
-        var frame = new byte[FrameHeaderLength + payload.Length];
-        frame[0] = (byte)(claimedLength >> 16);
-        frame[1] = (byte)(claimedLength >> 8);
-        frame[2] = (byte)claimedLength;
-        frame[3] = type;
-        frame[4] = flags;
-        BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(5), stream);
-        payload.CopyTo(frame, FrameHeaderLength);
-        await Send(frame);
-    }
+    public async Task Frame(byte type, byte flags, int stream, byte[] payload, int claimedLength) => await Send(Encode(type, flags, stream, payload, claimedLength));
+
+    /// <summary>A frame whose length is that of its payload.</summary>
+    public static byte[] Encode(byte type, byte flags, int stream, byte[] payload) => Encode(type, flags, stream, payload, payload.Length);
 
     /// <summary>Opens a stream with the headers of a gRPC request.</summary>
-    public Task Request(int stream, string path, params (string Name, string Value)[] more)
-    {
-        (string, string)[] headers =
-        [
-            (":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "localhost"),
-            ("content-type", "application/grpc"), ("te", "trailers"), .. more,
-        ];
-        return Frame(Headers, EndHeaders, stream, Block(headers));
-    }
+    public Task Request(int stream, string path, params (string Name, string Value)[] more) => Frame(Headers, EndHeaders, stream, RequestBlock(path, more));
+
+    /// <summary>The headers of a gRPC request.</summary>
+    public static byte[] RequestBlock(string path, params (string Name, string Value)[] more) => Block(
+    [
+        (":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "localhost"),
+        ("content-type", "application/grpc"), ("te", "trailers"), .. more,
+    ]);
 
     /// <summary>A whole call with an empty message and any authority.</summary>
     public async Task Call(int stream, string path, string authority, params (string Name, string Value)[] more)
@@ -116,7 +109,44 @@ public sealed class RawHttp2 : IDisposable
         return frames;
     }
 
+    /// <summary>Reads until the server closes, and gives the error of its GOAWAY; null when there was none.</summary>
+    /// <exception cref="OperationCanceledException">It did neither.</exception>
+    public async Task<int?> GoodBye(CancellationToken cancellation)
+    {
+        int? error = null;
+        var header = new byte[FrameHeaderLength];
+        await using var stream = new BufferedStream(new NetworkStream(_socket, ownsSocket: false));
+        try
+        {
+            while (true)
+            {
+                await stream.ReadExactlyAsync(header, cancellation);
+                var payload = new byte[(header[0] << 16) | (header[1] << 8) | header[2]];
+                await stream.ReadExactlyAsync(payload, cancellation);
+                if (header[3] == GoAway)
+                    error = BinaryPrimitives.ReadInt32BigEndian(payload.AsSpan(4));
+            }
+        }
+        catch (IOException)
+        {
+            return error;
+        }
+    }
+
     public void Dispose() => _socket.Dispose();
+
+    private static byte[] Encode(byte type, byte flags, int stream, byte[] payload, int claimedLength)
+    {
+        var frame = new byte[FrameHeaderLength + payload.Length];
+        frame[0] = (byte)(claimedLength >> 16);
+        frame[1] = (byte)(claimedLength >> 8);
+        frame[2] = (byte)claimedLength;
+        frame[3] = type;
+        frame[4] = flags;
+        BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(5), stream);
+        payload.CopyTo(frame, FrameHeaderLength);
+        return frame;
+    }
 
     private async Task<bool> Fill(byte[] buffer, TimeSpan quiet)
     {
