@@ -37,6 +37,8 @@ internal static class GrpcHosting
             .AddSingleton<IConnectionListenerFactory>(provider => new LimitedListenerFactory(
                 ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider), settings.MetricsAddress?.EndPoint?.Port ?? 0,
                 provider.GetRequiredService<ILoggerFactory>().CreateLogger("Kine.Grpc")))
+            .AddSingleton<BlockPools>()
+            .AddSingleton<IMemoryPoolFactory<byte>>(provider => provider.GetRequiredService<BlockPools>())
             .AddSingleton(kestrel)
             .AddSingleton<HealthServiceImpl>()
             .AddSingleton(provider => new ClientListener(

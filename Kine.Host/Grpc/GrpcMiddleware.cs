@@ -34,6 +34,9 @@ internal sealed class GrpcMiddleware(
     private int _streams;
     private int _unary; // apart: streams that idle leave room for these
 
+    /// <summary>Calls under way.</summary>
+    public int OpenCalls => Volatile.Read(ref _streams) + Volatile.Read(ref _unary);
+
     /// <summary>Where the status of a call goes: behind its messages, or into the headers when it has none.</summary>
     public static IHeaderDictionary Trailers(HttpResponse response) =>
         response.HasStarted ? response.HttpContext.Features.GetRequiredFeature<IHttpResponseTrailersFeature>().Trailers : response.Headers;

@@ -47,7 +47,8 @@ internal sealed class KineHost(WebApplication app, ILogger logger)
         backend(builder.Services);
         builder.AddClientListener(settings);
         AddFrontEnd(builder.Services, options.EmulatedEtcdVersion);
-        builder.Services.AddHostedService(provider => new HeapTrim(time, Logger(provider, "Kine.Memory")));
+        builder.Services.AddHostedService(provider => new HeapTrim(
+            () => provider.GetRequiredService<GrpcMiddleware>().OpenCalls, provider.GetRequiredService<BlockPools>(), time, Logger(provider, "Kine.Memory")));
         var built = builder.Build();
         ((IApplicationBuilder)built).Use(_ => built.Services.GetRequiredService<GrpcMiddleware>().Invoke);
         return new KineHost(built, logging.CreateLogger<KineHost>());
