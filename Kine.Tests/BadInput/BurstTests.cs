@@ -16,9 +16,8 @@ public sealed class BurstTests : IAsyncLifetime
     private const int WarmUpPuts = 3_000;
     private const long Slack = 20 << 20; // bytes
 
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan ComesBackWithin = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan LongEnough = TimeSpan.FromSeconds(3); // for a stream to count as used
+    private static readonly TimeSpan LongEnough = TimeSpan.FromSeconds(10); // for a stream to count as used, and for an answer on a busy machine
 
     private Watched _server = null!;
 
@@ -38,7 +37,7 @@ public sealed class BurstTests : IAsyncLifetime
     [InlineData("frames of no known type")]
     public async Task A_connection_that_only_costs_is_told_to_calm_down(string what)
     {
-        using var limit = new CancellationTokenSource(Limit);
+        using var limit = new CancellationTokenSource(Wait.Limit);
         using var connection = await RawHttp2.Open(_server.Address);
         var goodBye = connection.GoodBye(limit.Token);
         var sending = Task.Run(() => Flood(connection, what, goodBye), limit.Token);
@@ -83,7 +82,7 @@ public sealed class BurstTests : IAsyncLifetime
 
         var before = _server.Process.ResidentBytes;
         var connections = new List<RawHttp2>();
-        for (var i = 0; i < 10; i++)
+        for (var i = 0; i < 6; i++)
         {
             // Two thousand puts each, of which only a part comes.
             var connection = await RawHttp2.Open(_server.Address);
