@@ -193,7 +193,8 @@ internal sealed class Compactor(
         (var entries, var side, var covered) = await writer
             .Look(token, () => (State.Index.Snapshot(), State.Side.All(), State.Tail.Sequence)).ConfigureAwait(false);
         var bytes = Checkpoint.Encode(entries, side);
-        var pieceLength = AppendPart.MaxPayload(await connector.Repeat(connection => Task.FromResult(connection.MaxPayload), CancellationToken.None).ConfigureAwait(false));
+        var most = await connector.Repeat(static connection => Task.FromResult(connection.MaxPayload), CancellationToken.None).ConfigureAwait(false);
+        var pieceLength = AppendPart.MaxPayload(most);
         var content = new ByteWriter();
         content.Varint(covered);
         var pieces = new List<ulong>();
@@ -299,7 +300,10 @@ internal sealed class Compactor(
     {
         foreach (var some in sequences.Chunk(DeletesUnderWay))
         {
-            await Task.WhenAll(some.Select(sequence => connector.Repeat(connection => stream.Delete(connection, sequence, cancellationToken), cancellationToken))).ConfigureAwait(false);
+        {
+            await Task.WhenAll(some.Select(
+                sequence => connector.Repeat(connection => stream.Delete(connection, sequence, cancellationToken), cancellationToken))).ConfigureAwait(false);
+        }
             Collected++;
         }
     }

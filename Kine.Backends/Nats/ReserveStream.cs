@@ -74,7 +74,8 @@ internal sealed class ReserveStream(NatsOptions options, string name, string sub
     private async Task Add(Connection connection, ReadOnlyMemory<byte> piece, CancellationToken cancellationToken)
     {
         var answer = await connection.Ask(
-            (api, until) => api.PublishAsync(subject, piece, NatsRawSerializer<ReadOnlyMemory<byte>>.Default, cancellationToken: until), cancellationToken).ConfigureAwait(false);
+            (api, until) => api.PublishAsync(subject, piece, NatsRawSerializer<ReadOnlyMemory<byte>>.Default, cancellationToken: until),
+            cancellationToken).ConfigureAwait(false);
         if (answer.Error is { } error)
             throw new JetStreamException(error);
     }

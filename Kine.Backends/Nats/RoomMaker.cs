@@ -86,7 +86,8 @@ internal sealed class RoomMaker(SpaceReserve reserve, Compactor compactor) : IAs
         {
             reserve.Forget();
         }
-        catch (Exception error) when (error is StoreUnavailableException or OutcomeUnknownException or StoreBrokenException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception error) when (error is
+            StoreUnavailableException or OutcomeUnknownException or StoreBrokenException or OperationCanceledException or ObjectDisposedException)
         {
             // Whoever writes next learns of it; until then it is tried again.
         }

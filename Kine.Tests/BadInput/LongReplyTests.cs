@@ -115,7 +115,8 @@ public sealed class LongReplyTests : IAsyncLifetime
         var request = Many(Get("one"), 10);
         var reply = await _server.Channel.Txn(new TxnRequest { Success = { request.Success[0].Clone() } });
         Assert.All(
-            reply.Responses[0].ResponseTxn.Responses.SelectMany(inner => inner.ResponseTxn.Responses), got => Assert.Equal(1 << 20, got.ResponseRange.Kvs[0].Value.Length));
+            reply.Responses[0].ResponseTxn.Responses.SelectMany(inner => inner.ResponseTxn.Responses),
+            got => Assert.Equal(1 << 20, got.ResponseRange.Kvs[0].Value.Length));
         var connection = await RawHttp2.Open(_server.Address);
         for (var stream = 1; stream < 10; stream += 2)
         {

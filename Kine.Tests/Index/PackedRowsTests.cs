@@ -75,7 +75,8 @@ public sealed class PackedRowsTests
             var row = random.Next(seed == 1 ? 2 : 50) == 0
                 ? Row(Any(Longs), Any(Ints), Any(Longs), Any(Longs), Any(Longs), Any(Ints), random.Next(2) == 0 ? older : Other())
                 : Row(
-                    random.NextInt64(1L << 41), random.Next(1 << 22), random.NextInt64(1L << 41), random.NextInt64(1L << 40), random.Next(-3, 3), random.Next(-1, (1 << 22) - 1), older);
+                    random.NextInt64(1L << 41), random.Next(1 << 22), random.NextInt64(1L << 41), random.NextInt64(1L << 40),
+                    random.Next(-3, 3), random.Next(-1, (1 << 22) - 1), older);
             var newer = Append(row, superseded);
             if (random.Next(10) == 0)
             {
