@@ -300,10 +300,8 @@ internal sealed class Compactor(
     {
         foreach (var some in sequences.Chunk(DeletesUnderWay))
         {
-            {
-                await Task.WhenAll(some.Select(
-                    sequence => connector.Repeat(connection => stream.Delete(connection, sequence, cancellationToken), cancellationToken))).ConfigureAwait(false);
-            }
+            await Task.WhenAll(some.Select(
+                sequence => connector.Repeat(connection => stream.Delete(connection, sequence, cancellationToken), cancellationToken))).ConfigureAwait(false);
             Collected++;
         }
     }

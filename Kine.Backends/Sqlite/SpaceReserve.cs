@@ -14,6 +14,11 @@ internal sealed class SpaceReserve
     private const long MostBytes = 16 << 20; // four times what is written between two checkpoints, which the database file may have to grow by
     private const long LastBytes = 1 << 20; // for the next start
     private const int ShareOfDisk = 4; // of a small one
+    private const int ShareOfReserve = 4; // free beside it, before puts go on
+    private const int NoSpace = 28;
+    private const int OverQuota = 122;
+    private const int DiskFullWindows = unchecked((int)0x80070070);
+    private const int Unspecific = unchecked((int)0x80131620); // what a file that cannot be given its size beforehand is answered with
     private readonly string _path;
     private readonly DriveInfo? _disk; // null where the file system does not tell
     private readonly long _whole;
@@ -30,7 +35,8 @@ internal sealed class SpaceReserve
     /// <summary>True until the reserve is whole.</summary>
     public bool IsFull => _isFull;
 
-    private long Free => _disk?.AvailableFreeSpace ?? long.MaxValue / 2;
+    // 0 where the file system does not tell, or is full to the last byte: then only trying does.
+    private long Free => _disk?.AvailableFreeSpace ?? 0;
 
     /// <summary>Gives the reserve up but for a last part; false when that was done before.</summary>
     public bool Release()
@@ -56,7 +62,8 @@ internal sealed class SpaceReserve
     /// <summary>Fills the reserve; false where there is no room for it and for a little more to work with.</summary>
     public bool TryRestore()
     {
-        if (Free + Kept() >= _whole + (_whole / 4) && TryKeep(_whole))
+        var free = Free;
+        if ((free == 0 || free + Kept() >= _whole + (_whole / ShareOfReserve)) && TryKeep(_whole))
         {
             _isFull = false;
             return true;
@@ -69,13 +76,19 @@ internal sealed class SpaceReserve
     /// <summary>Keeps a last part for the next start, half of what is free at most, unless there is one.</summary>
     public void KeepLast()
     {
-        if (Kept() == 0)
-            TryKeep(Math.Min(LastBytes, Free / 2));
+        var bytes = Math.Min(LastBytes, Free / 2);
+        if (bytes > 0 && Kept() == 0)
+            TryKeep(bytes);
     }
 
     /// <summary>True when so many bytes are free beside the reserve, or it is given up.</summary>
-    public bool HasFree(long bytes) => _isFull || Free >= bytes;
+    public bool HasFree(long bytes)
+    {
+        var free = Free;
+        return _isFull || free == 0 || free >= bytes;
+    }
 
+    // False for want of space alone: where a file cannot be kept for another reason, the database does without.
     private bool TryKeep(long bytes)
     {
         var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, PreallocationSize = bytes };
@@ -91,7 +104,7 @@ internal sealed class SpaceReserve
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             Remove();
-            return false;
+            return error is not IOException { HResult: NoSpace or OverQuota or DiskFullWindows or Unspecific };
         }
     }
 
