@@ -18,13 +18,14 @@ internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, IL
 {
     private const int Failed = 1;
 
-    /// <summary>Serves until SIGTERM or SIGINT, and gives the exit code.</summary>
+    /// <summary>Serves until SIGTERM, SIGINT or SIGQUIT, and gives the exit code.</summary>
     public async Task<int> Run(ServerOptions options)
     {
-        // The host, too, hears of signals, but not before it starts; the first process of a container would never.
+        // A host would hear of signals only once it starts; the first process of a container would never.
         using var ended = new CancellationTokenSource();
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
+        using var quit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, End);
         OutOfMemory.EndsTheProcess();
         using var logging = Log.Create(options, output, error, time, ended.Token);
         return await Run(options, logging, ended.Token);
