@@ -43,7 +43,8 @@ internal sealed class KineHost(WebApplication app, ILogger logger)
     {
         var settings = GrpcServerSettings.Read(options, logging.CreateLogger("Kine.Tls"), time);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.AddSingleton(logging).AddSingleton(time).AddSingleton<IHostLifetime, SignalsElsewhere>().Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
+        builder.Services.AddSingleton(logging).AddSingleton(time).AddSingleton<IHostLifetime, SignalsElsewhere>()
+            .Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         backend(builder.Services);
         builder.AddClientListener(settings);
         AddFrontEnd(builder.Services, options.EmulatedEtcdVersion);
