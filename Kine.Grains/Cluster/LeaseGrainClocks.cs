@@ -45,7 +45,9 @@ internal sealed class LeaseGrainClocks(IGrainFactory grains, TimeProvider time, 
         }
         catch (Exception error)
         {
-            log.Log(error is EtcdException ? LogLevel.Debug : LogLevel.Warning, error, "The clocks of a share of the leases could not be reached");
+            // A silo that stops or has gone is no news: the next call finds the share elsewhere.
+            var level = error is EtcdException or SiloUnavailableException ? LogLevel.Debug : LogLevel.Warning;
+            log.Log(level, error, "The clocks of a share of the leases could not be reached");
             _beginning = Guid.NewGuid(); // they may have missed something
         }
     }
