@@ -8,7 +8,7 @@ public sealed class NatsFullTests
 {
     private const string ServerLimit = "jetstream { store_dir: \"{folder}/data\", max_file_store: 32MB }";
     private const int ValueBytes = 100_000;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = Wait.Limit;
 
     [Theory]
     [InlineData("", ServerLimit)]
@@ -103,37 +103,6 @@ public sealed class NatsFullTests
     }
 
     [Fact]
-    public async Task Three_servers_past_their_limit_take_deletions_again_once_the_reserve_is_gone()
-    {
-        int[] routes = [FreePort.Next(), FreePort.Next(), FreePort.Next()];
-        NatsServer[] servers = [.. routes.Select((route, i) => new NatsServer(
-            $$"""
-            server_name: "n{{i}}"
-            cluster { name: "c", listen: "127.0.0.1:{{route}}", routes: [ {{string.Join(", ", routes.Select(port => $"\"nats://127.0.0.1:{port}\""))}} ] }
-            """,
-            ServerLimit))];
-        try
-        {
-            await Task.WhenAll(servers.Select(server => server.Start()));
-            var endpoint = $"{servers[0].NewEndpoint()}&replicas=3";
-            NatsTestStore? opened = null;
-            await Patiently(async () => opened = await NatsTestStore.Open(endpoint, takeOver: false));
-            await using var store = opened!;
-            await Patiently(store.TakeOver);
-            var last = await FillUp(store, 1, ValueBytes);
-            await Patiently(() => Delete(store, 2, last));
-            await RoomComes(store);
-            await Patiently(async () => last = await store.Append(last, 1, ValueBytes));
-            await store.AssertHolds([last], ValueBytes);
-        }
-        finally
-        {
-            foreach (var server in servers)
-                await server.DisposeAsync();
-        }
-    }
-
-    [Fact]
     public async Task Where_the_reserve_may_not_be_made_the_log_does_without()
     {
         var bucket = NatsServer.NewBucket();
@@ -172,20 +141,6 @@ public sealed class NatsFullTests
             }
         }
     }
-
-    // A cluster without a leader for the stream elects one.
-    private static Task Patiently(Func<Task> attempt) => Until(async () =>
-    {
-        try
-        {
-            await attempt();
-            return true;
-        }
-        catch (StoreUnavailableException)
-        {
-            return false;
-        }
-    });
 
     private static Task Delete(NatsTestStore store, long first, long last) =>
         store.Store.Delete(Revisions(first, last).Select(revision => new RecordId(revision, 0)).ToArray(), default);
