@@ -36,7 +36,20 @@ internal sealed class SpaceReserve
     public bool IsFull => _isFull;
 
     // 0 where the file system does not tell, or is full to the last byte: then only trying does.
-    private long Free => _disk?.AvailableFreeSpace ?? 0;
+    private long Free
+    {
+        get
+        {
+            try
+            {
+                return _disk?.AvailableFreeSpace ?? 0;
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                return 0;
+            }
+        }
+    }
 
     /// <summary>Gives the reserve up but for a last part; false when that was done before.</summary>
     public bool Release()

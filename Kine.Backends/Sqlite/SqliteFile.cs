@@ -107,15 +107,30 @@ internal sealed class SqliteFile : IDisposable
     public void NoteCopied(long counter)
     {
         // Without a sync the note could outlive a loss of power that the copy did not.
-        if (_options.Synchronous != SqliteSynchronous.Off && counter > _lock.Noted)
+        if (_options.Synchronous == SqliteSynchronous.Off || counter <= _lock.Noted)
+            return;
+
+        try
+        {
             _lock.Note(counter);
+        }
+        catch (IOException)
+        {
+            // What was noted before is true still, and the database needs no note.
+        }
     }
 
     // SQLite would replay a log of a newer file onto an older one that was put in its place: pages of both, or the newer state that was to be undone.
     private void CheckLog()
     {
-        if (_lock.Noted == 0 || new FileInfo(Path + "-wal") is not { Exists: true, Length: > 0 })
+        if (_lock.Noted == 0)
             return;
+
+        if (new FileInfo(Path + "-wal") is not { Exists: true, Length: > 0 })
+        {
+            _lock.Note(0); // the file may have been put back from earlier: what was noted of another says nothing of it
+            return;
+        }
 
         long counter;
         try
