@@ -2,7 +2,7 @@
 # Prints each promised figure beside its limit, on servers that it starts on loopback ports with data in temporary folders.
 #
 #   deploy/figures.sh                        all sections
-#   deploy/figures.sh ready idle page        some: ready idle million page compact leases compare
+#   deploy/figures.sh ready idle page        some: ready idle million page compact compact-calls leases compare
 #   deploy/figures-stores.sh                 those of PostgreSQL, MariaDB and NATS, on servers that it starts too
 #   deploy/figures-old.sh OLD_BUILD_DIR      what this build costs beside an old one
 #

@@ -15,11 +15,12 @@ internal static class FiguresProgram
     private static readonly (string Name, Func<FigureSheet, Task> Run)[] Sections =
     [
         ("code", CodeFigures.Run), ("ready", StartFigures.Ready), ("idle", StartFigures.Idle), ("cpu", OldFigures.Cpu), ("alone", OldFigures.Alone),
-        ("million", LargeStoreFigures.Run), ("page", PageFigures.Run), ("compact", CompactFigures.Run), ("leases", LeaseFigures.Run), ("compare", CompareFigures.Run),
+        ("million", LargeStoreFigures.Run), ("page", PageFigures.Run), ("compact", CompactFigures.Run), ("compact-calls", CompactFigures.RunCalls),
+        ("leases", LeaseFigures.Run), ("compare", CompareFigures.Run),
         ("stores", StoreFigures.Run), ("stores-million", StoreFigures.Million), ("old-stores", OldFigures.Stores),
     ];
 
-    private static readonly string[] ByDefault = ["ready", "idle", "million", "page", "compact", "leases", "compare"];
+    private static readonly string[] ByDefault = ["ready", "idle", "million", "page", "compact", "compact-calls", "leases", "compare"];
 
     public static Task<int> Main(string[] arguments) => Command().Parse(arguments).InvokeAsync();
 
