@@ -29,6 +29,12 @@ public interface IRevisionStore : IAsyncDisposable
     /// <summary>Sentences for the log at start where settings give up what an acknowledged write promises; known once open.</summary>
     IReadOnlyList<string> Warnings => [];
 
+    /// <summary>
+    /// Where several processes on this store keep who they are, once it is open; null where one process alone uses it, or where the database has tables of its own
+    /// for it.
+    /// </summary>
+    ISharedDocument? Membership => null;
+
     /// <summary>Connects; creates the database and schema, or upgrades an older one. Throws <see cref="StoreRefusedException"/> with a sentence for people.</summary>
     Task Open(CancellationToken cancellationToken);
 

@@ -17,6 +17,10 @@ public sealed class MemoryRevisionStore : IRevisionStore
 
     public IReadOnlyList<string> Warnings { get; } = ["the memory store keeps nothing: all data is gone when this process ends"];
 
+    /// <inheritdoc/>
+    /// <remarks>For several silos in one process that share this store.</remarks>
+    public ISharedDocument? Membership { get; init; }
+
     public Task Open(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task<Fence> ReadFence(CancellationToken cancellationToken) => Locked(() => _fence, cancellationToken);

@@ -29,6 +29,8 @@ internal sealed class SharedStore(IRevisionStore log) : IRevisionStore
 
     public bool IsExclusive => false;
 
+    public ISharedDocument? Membership => Log.Membership;
+
     private IRevisionStore Reached => Cut ? throw new StoreUnavailableException("the connection is cut") : Log;
 
     public Task Open(CancellationToken cancellationToken) => Task.CompletedTask;

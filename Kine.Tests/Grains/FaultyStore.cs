@@ -23,6 +23,8 @@ internal class FaultyStore(IRevisionStore inner) : IRevisionStore
 
     public bool IsExclusive => inner.IsExclusive;
 
+    public ISharedDocument? Membership => inner.Membership;
+
     /// <summary>Holds appends up until the returned lease is disposed.</summary>
     public async Task<IDisposable> HoldAppends()
     {

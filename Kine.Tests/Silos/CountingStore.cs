@@ -16,6 +16,8 @@ internal sealed class CountingStore(IRevisionStore inner) : IRevisionStore
 
     public bool IsExclusive => inner.IsExclusive;
 
+    public ISharedDocument? Membership => inner.Membership;
+
     public IReadOnlyList<string> Warnings => [];
 
     public Task Open(CancellationToken cancellationToken) => Task.CompletedTask;
