@@ -257,7 +257,10 @@ internal sealed class Connection
         Break($"no answer within {_options.Timeout.TotalSeconds:0.#} s");
         var complaint = _complaint is { } said ? $" ({said})" : "";
         return new ConnectionException(
-            $"NATS left {requests} requests without an answer for {_options.Timeout.TotalSeconds:0.#} s{complaint}", sent: true, error);
+            $"NATS left {requests} requests without an answer for {_options.Timeout.TotalSeconds:0.#} s{complaint}", sent: true, error)
+        {
+            Denied = _complaint?.Contains("permissions violation", StringComparison.OrdinalIgnoreCase) == true,
+        };
     }
 
     private ConnectionException Failed(Exception error)

@@ -10,4 +10,7 @@ internal sealed class ConnectionException(string message, bool sent, Exception? 
 
     /// <summary>True when the log-in was refused or cannot be tried, which waiting won't mend.</summary>
     public bool Refused { get; init; }
+
+    /// <summary>True when no answer came, and the server said on this connection that the user lacks a permission.</summary>
+    public bool Denied { get; init; }
 }

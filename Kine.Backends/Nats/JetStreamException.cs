@@ -13,6 +13,9 @@ internal sealed class JetStreamException(int code, string? description) : Except
     /// <summary>Another message came in between.</summary>
     public const int WrongLastSequence = 10071;
 
+    /// <summary>Another message came in between, or is about to: said by a cluster that cannot tell its sequence yet.</summary>
+    public const int WrongLastSequenceUntold = 10164;
+
     /// <summary>No such stream.</summary>
     public const int StreamNotFound = 10059;
 

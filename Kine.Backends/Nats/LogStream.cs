@@ -27,10 +27,6 @@ internal sealed class LogStream(NatsOptions options)
     public async Task<StreamState> State(Connection connection, CancellationToken cancellationToken) =>
         (await Info(connection, cancellationToken).ConfigureAwait(false)).State;
 
-    /// <summary>Makes the stream, or finds it there with the very same configuration.</summary>
-    public async Task<StreamInfo> Create(Connection connection, StreamConfig configuration, CancellationToken cancellationToken) =>
-        (await connection.Ask((api, stop) => api.CreateStreamAsync(configuration, stop), cancellationToken).ConfigureAwait(false)).Info;
-
     /// <summary>Publishes messages of the log, all sent at once. Throws what the first refused one was answered, once all are answered.</summary>
     public async Task Publish(Connection connection, IReadOnlyList<(LogTail Tail, ByteWriter? Content, ReadOnlyMemory<byte> Payload)> messages)
     {
@@ -157,19 +153,8 @@ internal sealed class LogStream(NatsOptions options)
         return new OutgoingMessage(options.Subject, payload, headers);
     }
 
-    private async Task<StoredMessage?> GetFromLeader(Connection connection, StreamMsgGetRequest request, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var answer = await connection.Ask((api, stop) => api.JSRequestResponseAsync<StreamMsgGetRequest, StreamMsgGetResponse>(
-                $"{options.ApiPrefix}STREAM.MSG.GET.{options.Stream}", request, stop), cancellationToken).ConfigureAwait(false);
-            return answer.Message;
-        }
-        catch (JetStreamException gone) when (gone.Code == JetStreamException.NoMessageFound)
-        {
-            return null;
-        }
-    }
+    private Task<StoredMessage?> GetFromLeader(Connection connection, StreamMsgGetRequest request, CancellationToken cancellationToken) =>
+        StreamRequests.GetFromLeader(connection, options, options.Stream, request, cancellationToken);
 
     private static ArrivedMessage Arrived(StoredMessage stored) => new(Convert.FromBase64String(stored.Hdrs ?? ""), stored.Data.Span);
 }

@@ -5,6 +5,9 @@ namespace Kine.Backends.Nats;
 /// <summary>How to reach a NATS server with JetStream and which log in it to use.</summary>
 public sealed record NatsOptions
 {
+    /// <summary><see cref="ApiPrefix"/> without a domain.</summary>
+    internal const string PlainApiPrefix = "$JS.API.";
+
     /// <summary>Servers of one cluster, <c>nats://host:port</c> or <c>tls://host:port</c>, without credentials. Any of them will do.</summary>
     public required IReadOnlyList<string> Servers { get; init; }
 
@@ -27,7 +30,7 @@ public sealed record NatsOptions
     public string? InboxPrefix { get; init; }
 
     /// <summary>Subject prefix of JetStream's API, with its last dot; another one for a JetStream domain.</summary>
-    public string ApiPrefix { get; init; } = "$JS.API.";
+    public string ApiPrefix { get; init; } = PlainApiPrefix;
 
     /// <summary>How long an answer may take before the connection is given up.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);
@@ -49,6 +52,18 @@ public sealed record NatsOptions
 
     /// <summary>The one subject of that stream.</summary>
     internal string LastSubject => $"kine.{Bucket}.last";
+
+    /// <summary>Name of the key-value bucket in which the processes on the log find each other. No bucket's log is called so.</summary>
+    internal string SiloBucket => $"KINE-silos_{Bucket}";
+
+    /// <summary>Name of the stream that is that bucket.</summary>
+    internal string SiloStream => $"KV_{SiloBucket}";
+
+    /// <summary>The subjects of that stream, one a key.</summary>
+    internal string SiloSubjects => $"$KV.{SiloBucket}.>";
+
+    /// <summary>The one key's subject.</summary>
+    internal string SiloSubject => $"$KV.{SiloBucket}.silos";
 
     /// <summary>Without secrets, unlike what a record prints by itself.</summary>
     public override string ToString() => $"nats {string.Join(',', Servers)} bucket {Bucket}";

@@ -21,6 +21,7 @@ public sealed class NatsRevisionStore : IRevisionStore
     private readonly LogReader _reader;
     private readonly SpaceReserve _reserve;
     private readonly RoomMaker _room;
+    private readonly SiloBucket _silos;
 
     /// <summary>Connects to nothing yet.</summary>
     public NatsRevisionStore(NatsOptions options, ILoggerFactory? logging = null)
@@ -41,6 +42,7 @@ public sealed class NatsRevisionStore : IRevisionStore
         Compactor = new Compactor(_reading, _stream, headers, _replica, fetcher, _writer, _reserve);
         _room = new RoomMaker(_reserve, Compactor);
         _reserve.Filled = _room.Start;
+        _silos = new SiloBucket(options, _reading, _reserve);
     }
 
     public string Description => _options.ToString();
@@ -53,11 +55,13 @@ public sealed class NatsRevisionStore : IRevisionStore
 
     public IReadOnlyList<string> Warnings { get; private set; } = [];
 
+    public ISharedDocument Membership => _silos;
+
     /// <summary>Where the deletions are.</summary>
     internal Compactor Compactor { get; }
 
     public async Task Open(CancellationToken cancellationToken) =>
-        Warnings = await new StreamSetup(_options, _reading, _stream).Run(cancellationToken).ConfigureAwait(false);
+        Warnings = await new StreamSetup(_options, _reading, _stream, _silos).Run(cancellationToken).ConfigureAwait(false);
 
     public Task<Fence> ReadFence(CancellationToken cancellationToken) =>
         _reading.Repeat(connection => _fence.Read(connection, cancellationToken), cancellationToken);

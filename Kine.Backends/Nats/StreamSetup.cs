@@ -6,11 +6,8 @@ namespace Kine.Backends.Nats;
 /// How the stream has to be set up: nothing may ever leave it that this program did not delete, nothing may be refused but for lack of space, nothing
 /// may come in but through the one subject.
 /// </summary>
-internal sealed class StreamSetup(NatsOptions options, Connector connector, LogStream stream)
+internal sealed class StreamSetup(NatsOptions options, Connector connector, LogStream stream, SiloBucket silos)
 {
-    private const int CreateAttempts = 50;
-    private static readonly TimeSpan CreatePause = TimeSpan.FromMilliseconds(40);
-
     /// <summary>Finds the stream or makes it; returns what people should know of its set-up. See <see cref="IRevisionStore.Open"/>.</summary>
     public async Task<List<string>> Run(CancellationToken cancellationToken)
     {
@@ -21,8 +18,9 @@ internal sealed class StreamSetup(NatsOptions options, Connector connector, LogS
                 throw new StoreRefusedException($"the NATS server takes messages of at most {connection.MaxPayload} bytes (max_payload); at least {AppendPart.SmallestMessage} are needed");
 
             await CheckJetStream(connection, cancellationToken).ConfigureAwait(false);
-            var configuration = (await FindOrCreate(connection, cancellationToken).ConfigureAwait(false)).Config;
+            var configuration = (await StreamRequests.FindOrCreate(connection, Wanted(options), cancellationToken).ConfigureAwait(false)).Config;
             Check(options, configuration);
+            await silos.Open(cancellationToken).ConfigureAwait(false);
             return Warnings(configuration);
         }
         catch (ConnectionException error) when (error.Refused)
@@ -49,30 +47,6 @@ internal sealed class StreamSetup(NatsOptions options, Connector connector, LogS
         {
             throw new StoreRefusedException(
                 $"the NATS server at {string.Join(',', options.Servers)} has no JetStream for this account; start nats-server with -js or a jetstream block in its configuration", error);
-        }
-    }
-
-    // Another process may be making the same stream: until that is done, it is neither found nor can it be made.
-    private async Task<StreamInfo> FindOrCreate(Connection connection, CancellationToken cancellationToken)
-    {
-        for (var attempt = 1; ; attempt++)
-        {
-            try
-            {
-                return await stream.Info(connection, cancellationToken).ConfigureAwait(false);
-            }
-            catch (JetStreamException missing) when (missing.Code == JetStreamException.StreamNotFound)
-            {
-                try
-                {
-                    return await stream.Create(connection, Wanted(options), cancellationToken).ConfigureAwait(false);
-                }
-                catch (JetStreamException raced) when (attempt < CreateAttempts
-                    && raced.Code is JetStreamException.StreamNameInUse or JetStreamException.SubjectOverlap)
-                {
-                    await Task.Delay(CreatePause, cancellationToken).ConfigureAwait(false);
-                }
-            }
         }
     }
 
