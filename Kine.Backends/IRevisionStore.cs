@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Kine.Backends;
 
 /// <summary>Called once for each record of a scan; the key is only valid during the call.</summary>
@@ -29,9 +31,11 @@ public interface IRevisionStore : IAsyncDisposable
     /// <summary>Sentences for the log at start where settings give up what an acknowledged write promises; known once open.</summary>
     IReadOnlyList<string> Warnings => [];
 
+    /// <summary>Where the database's servers listen, as the endpoint names them; none where they are on this machine for certain, or there is none.</summary>
+    IReadOnlyList<DnsEndPoint> Servers => [];
+
     /// <summary>
-    /// Where several processes on this store keep who they are, once it is open; null where one process alone uses it, or where the database has tables of its own
-    /// for it.
+    /// Where several processes on this store keep who they are, once it is open; null where one process alone uses it.
     /// </summary>
     ISharedDocument? Membership => null;
 

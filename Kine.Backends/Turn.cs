@@ -1,7 +1,7 @@
 namespace Kine.Backends;
 
 /// <summary>A place that was taken in a semaphore; given back at the end of its scope.</summary>
-internal readonly struct Turn : IDisposable
+public readonly struct Turn : IDisposable
 {
     private readonly SemaphoreSlim _semaphore;
 

@@ -27,6 +27,9 @@ public sealed record WriterOptions
     /// <summary>Where clients reach this process, for MemberList and standbys.</summary>
     public string ClientUrl { get; init; } = "http://127.0.0.1:2379";
 
+    /// <summary>Id of this process in headers and lists of members; null = the one that is stored, where one process has the store alone.</summary>
+    public ulong? MemberId { get; init; }
+
     /// <summary>The same for people who look for this process from another machine.</summary>
     public string HolderAddress => ClientUrl.Replace("//0.0.0.0:", $"//{Environment.MachineName}:", StringComparison.Ordinal);
 

@@ -21,6 +21,11 @@ internal sealed class LogReader(MySqlServer server, Queries queries)
         WHERE table_schema = DATABASE() AND table_name IN ('kine_log', 'kine_side')
         """;
 
+    protected override string AddDocumentStatement => $"INSERT IGNORE INTO kine_side(kind, `key`, value) VALUES({(int)SideKind.Document}, $1, $2)";
+
+    protected override string ReplaceDocumentStatement =>
+        $"UPDATE kine_side SET value = $2 WHERE kind = {(int)SideKind.Document} AND `key` = $1 AND LEFT(value, 8) = $3";
+
     protected override string UpstreamTableQuery =>
         "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'kine'";
 
@@ -34,7 +39,12 @@ internal sealed class LogReader(MySqlServer server, Queries queries)
     {
         for (var i = 0; i < values.Length; i++)
         {
-            var text = values[i] is long[] list ? string.Join(',', list) : Convert.ToString(values[i], CultureInfo.InvariantCulture);
+            var text = values[i] switch
+            {
+                long[] list => string.Join(',', list),
+                byte[] bytes => $"x'{Convert.ToHexString(bytes)}'",
+                var number => Convert.ToString(number, CultureInfo.InvariantCulture),
+            };
             query = query.Replace($"${i + 1}", text, StringComparison.Ordinal);
         }
 

@@ -1,6 +1,7 @@
 using System.Data;
 using System.Data.Common;
 using System.Diagnostics;
+using System.Net;
 using System.Text;
 using Kine.Backends.Identity;
 using Kine.Backends.Sql;
@@ -45,6 +46,8 @@ internal sealed class MySqlServer : ISqlServer
     public ServerTraits Traits => _traits ?? throw new InvalidOperationException("the store is not open");
 
     public string Description => Options.Place;
+
+    public IReadOnlyList<DnsEndPoint> Servers => Options.Socket.Length > 0 ? [] : [new DnsEndPoint(Options.Host, Options.Port)];
 
     public int Generation => Volatile.Read(ref _generation);
 

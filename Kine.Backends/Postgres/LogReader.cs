@@ -26,6 +26,11 @@ internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_l
     protected override string BytesOnDiskQuery =>
         "SELECT pg_total_relation_size('kine_log') + pg_total_relation_size('kine_side') + pg_total_relation_size('kine_fence')";
 
+    protected override string AddDocumentStatement => $"INSERT INTO kine_side(kind, key, value) VALUES({(int)SideKind.Document}, $1, $2) ON CONFLICT DO NOTHING";
+
+    protected override string ReplaceDocumentStatement =>
+        $"UPDATE kine_side SET value = $2 WHERE kind = {(int)SideKind.Document} AND key = $1 AND substring(value FROM 1 FOR 8) = $3";
+
     protected override string UpstreamTableQuery =>
         """
         SELECT (count(*) = 8)::integer FROM pg_attribute WHERE attrelid = to_regclass('kine') AND NOT attisdropped

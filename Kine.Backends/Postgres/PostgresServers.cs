@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Diagnostics;
+using System.Net;
 using System.Net.Security;
 using Kine.Backends.Identity;
 using Kine.Backends.Sql;
@@ -42,6 +43,8 @@ internal sealed class PostgresServers : ISqlServer
     public PostgresOptions Options { get; }
 
     public string Description => Options.Description;
+
+    public IReadOnlyList<DnsEndPoint> Servers => [.. Options.Hosts.Where(static host => !host.IsSocket).Select(static host => new DnsEndPoint(host.Name, host.Port))];
 
     public bool CancelsQueries => true;
 

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Net;
 
 namespace Kine.Backends.Sql;
 
@@ -7,6 +8,9 @@ internal interface ISqlServer : IAsyncDisposable
 {
     /// <summary>Kind and place without secrets.</summary>
     string Description { get; }
+
+    /// <summary>Where it listens, by TCP.</summary>
+    IReadOnlyList<DnsEndPoint> Servers { get; }
 
     /// <summary>Moves whenever connections were lost: older ones had better be replaced.</summary>
     int Generation { get; }

@@ -44,13 +44,19 @@ internal abstract class SqlLogReader : IDisposable
     /// <summary>Query for the bytes that the tables take in their files.</summary>
     protected abstract string BytesOnDiskQuery { get; }
 
+    /// <summary>Adds the document <c>$2</c> under the name <c>$1</c>, unless there is one.</summary>
+    protected abstract string AddDocumentStatement { get; }
+
+    /// <summary>Puts <c>$2</c> in the place of the document under the name <c>$1</c>, where that begins with the eight bytes <c>$3</c>.</summary>
+    protected abstract string ReplaceDocumentStatement { get; }
+
     /// <summary>Query for a number above 0 where upstream's table is there.</summary>
     protected abstract string UpstreamTableQuery { get; }
 
     /// <summary>Query for the columns of <see cref="UpstreamRow"/> after id <c>$1</c>, at most <c>$2</c>. Names are bytes: no character set may touch them.</summary>
     protected abstract string UpstreamRowsQuery { get; }
 
-    /// <summary>A command for a query and the numbers, or lists of numbers, in it.</summary>
+    /// <summary>A command for a query and the numbers, lists of numbers or bytes in it.</summary>
     protected abstract DbCommand Command(DbConnection connection, string query, object[] values);
 
     /// <summary>The fence in a row of <see cref="FenceColumns"/>.</summary>
@@ -181,10 +187,44 @@ internal abstract class SqlLogReader : IDisposable
     /// <summary>See <see cref="IRevisionStore.ReadSide"/>.</summary>
     public Task<List<SideRow>> ReadSide(CancellationToken cancellationToken) => List(
         "a read of side state",
-        "SELECT side.kind, side.key, side.value FROM kine_side side",
-        [],
+        "SELECT side.kind, side.key, side.value FROM kine_side side WHERE side.kind <> $1",
+        [(long)SideKind.Document],
         static row => new SideRow((SideKind)row.GetInt32(0), row.Bytes(1), row.Bytes(2)),
         cancellationToken);
+
+    /// <summary>The document under a name; null when there is none.</summary>
+    public async Task<byte[]?> ReadDocument(byte[] name, CancellationToken cancellationToken)
+    {
+        byte[]? document = null;
+        const string query = "SELECT side.value FROM kine_side side WHERE side.kind = $1 AND side.key = $2";
+        await Ask("a read of what processes share", query, [(long)SideKind.Document, name], row => document = row.Bytes(0), cancellationToken).ConfigureAwait(false);
+        return document;
+    }
+
+    /// <summary>Puts a document in the place of one that begins with the eight bytes of <paramref name="seen"/>, or of none. False when another one stands there.</summary>
+    /// <exception cref="OutcomeUnknownException">The server did not say.</exception>
+    public async Task<bool> ReplaceDocument(byte[] name, byte[]? seen, byte[] document)
+    {
+        var rows = 0;
+        try
+        {
+            await Replace().ConfigureAwait(false);
+        }
+        catch (StoreUnavailableException error) when (error is not StoreFullException)
+        {
+            throw new OutcomeUnknownException(error.Message, error);
+        }
+
+        return rows > 0;
+
+        Task Replace() => Queries.Run("a change of what processes share", async (connection, given) =>
+        {
+            await using var command = seen is null
+                ? Command(connection, AddDocumentStatement, [name, document])
+                : Command(connection, ReplaceDocumentStatement, [name, document, seen]);
+            rows = await command.ExecuteNonQueryAsync(given).ConfigureAwait(false);
+        }, CancellationToken.None);
+    }
 
     /// <summary>See <see cref="IUpstreamTable.HasUpstreamTable"/>.</summary>
     public async Task<bool> HasUpstreamTable(CancellationToken cancellationToken) =>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using Kine.Backends.Upstream;
 
 namespace Kine.Backends.Sql;
@@ -21,6 +22,7 @@ public abstract class SqlRevisionStore : IRevisionStore, IUpstreamTable
     {
         (_server, _reader, _writer) = (server, reader, writer);
         _size = new SizeSample(reader);
+        Membership = new SideDocument(reader, "silos"u8.ToArray());
     }
 
     public string Description => _server.Description;
@@ -32,6 +34,10 @@ public abstract class SqlRevisionStore : IRevisionStore, IUpstreamTable
     public bool IsFull => Environment.TickCount64 < Volatile.Read(ref _fullUntil);
 
     public IReadOnlyList<string> Warnings { get; private protected set; } = [];
+
+    public IReadOnlyList<DnsEndPoint> Servers => _server.Servers;
+
+    public ISharedDocument Membership { get; }
 
     public abstract Task Open(CancellationToken cancellationToken);
 

@@ -10,7 +10,8 @@ using Kine.Grains.Writing;
 namespace Kine.Grains.Cluster;
 
 /// <summary>The front end's way to the grains. Requests that are wrong whatever the state end here, on the caller's thread.</summary>
-public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub watches, IGrainFactory grains, TimeProvider time) : IEtcdApi
+public sealed class EtcdApi(
+    ProcessState local, WriterOptions options, WatchHub watches, IGrainFactory grains, TimeProvider time, IClusterMembers? members = null) : IEtcdApi
 {
     private const int FirstChunkKeys = 10;
     private const long RequestLimit = 3 << 19; // 1.5 MiB, etcd's limit of a request
@@ -208,8 +209,16 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
         yield return new SnapshotResponse { Blob = UnsafeByteOperations.UnsafeWrap(hash.GetHashAndReset()), Version = version };
     }
 
-    public Task<MemberListResponse> MemberList(MemberListRequest request, CancellationToken cancellationToken) =>
-        Until(_writer.MemberList(), cancellationToken);
+    public async Task<MemberListResponse> MemberList(MemberListRequest request, CancellationToken cancellationToken)
+    {
+        var reply = await Until(_writer.MemberList(), cancellationToken);
+        if (members is null)
+            return reply;
+
+        reply = new MemberListResponse { Header = reply.Header };
+        reply.Members.Add(members.List());
+        return reply;
+    }
 
     public Task<AuthStatusResponse> AuthStatus(AuthStatusRequest request, CancellationToken cancellationToken) =>
         Task.FromResult(new AuthStatusResponse { Header = Header(), AuthRevision = 1 });
@@ -228,22 +237,34 @@ public sealed class EtcdApi(ProcessState local, WriterOptions options, WatchHub 
         return task.IsCompletedSuccessfully ? task : RemoteCall.Answer(task, cancellationToken);
     }
 
-    // What clients were told here is the least that they are told here next.
+    // What clients were told here is the least that they are told here next, and this process is the one that answered them.
     private async Task<T> Observe<T>(Task<T> answer)
     {
         var reply = await answer;
-        var header = reply switch
-        {
-            PutResponse put => put.Header,
-            TxnResponse txn => txn.Header,
-            DeleteRangeResponse delete => delete.Header,
-            LeaseRevokeResponse revoke => revoke.Header,
-            LeaseKeepAliveResponse kept => kept.Header,
-            _ => null,
-        };
-        if (header is not null)
-            local.Advance(new PublishedState(header.Revision, -1, header.RaftTerm));
+        if (HeaderOf(reply) is not { } header)
+            return reply;
 
+        local.Advance(new PublishedState(header.Revision, -1, header.RaftTerm));
+        header.MemberId = options.MemberId ?? header.MemberId;
         return reply;
     }
+
+    private static ResponseHeader? HeaderOf<T>(T reply) => reply switch
+    {
+        PutResponse put => put.Header,
+        TxnResponse txn => txn.Header,
+        DeleteRangeResponse delete => delete.Header,
+        CompactionResponse compaction => compaction.Header,
+        LeaseGrantResponse grant => grant.Header,
+        LeaseRevokeResponse revoke => revoke.Header,
+        LeaseKeepAliveResponse kept => kept.Header,
+        LeaseTimeToLiveResponse left => left.Header,
+        LeaseLeasesResponse leases => leases.Header,
+        AlarmResponse alarm => alarm.Header,
+        StatusResponse status => status.Header,
+        HashResponse hash => hash.Header,
+        HashKVResponse hash => hash.Header,
+        MemberListResponse list => list.Header,
+        _ => null,
+    };
 }

@@ -1,3 +1,4 @@
+using Kine.Backends;
 using Kine.Grains.Fencing;
 using Kine.Grains.Reads;
 using Kine.Grains.Watch;
@@ -88,22 +89,49 @@ public sealed class FollowerFeed(
             if (_stopping.IsCancellationRequested)
                 return;
 
-            try
-            {
-                await Renew();
-            }
-            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (EtcdException error) when (error.Code == StatusCode.Unavailable)
-            {
-                log.LogDebug("No writer: {Reason}", error.Message);
-            }
-            catch (Exception error)
-            {
-                log.LogWarning(error, "The writer cannot be reached");
-            }
+            var renewing = TryRenew();
+            while (await Task.WhenAny(renewing, Task.Delay(_renewal / 4, time, _stopping.Token)) != renewing && !_stopping.IsCancellationRequested)
+                await LookAtStore();
+
+            if (!await renewing)
+                await LookAtStore();
+        }
+    }
+
+    private async Task<bool> TryRenew()
+    {
+        try
+        {
+            await Renew();
+            return true;
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // Nobody asks any more.
+        }
+        catch (EtcdException error) when (error.Code == StatusCode.Unavailable)
+        {
+            log.LogDebug("No writer: {Reason}", error.Message);
+        }
+        catch (Exception error)
+        {
+            log.LogWarning(error, "The writer cannot be reached");
+        }
+
+        return false;
+    }
+
+    // A writer that does not answer may be gone. The others find that out in their own time; that after which it may be replaced begins to count meanwhile.
+    private async Task LookAtStore()
+    {
+        try
+        {
+            await candidacy.Claimable(_stopping.Token);
+            local.HeadStart.Follow(local.Writer is null ? candidacy.Still : null, log);
+        }
+        catch (Exception error) when (error is StoreUnavailableException or OperationCanceledException)
+        {
+            log.LogDebug("The store does not say who writes: {Reason}", error.Message);
         }
     }
 
@@ -127,9 +155,9 @@ public sealed class FollowerFeed(
         if (local.Writer is not null)
             return;
 
-        local.Identity = start.Identity;
+        local.Identity = start.Identity with { MemberId = options.MemberId ?? start.Identity.MemberId };
         local.Advance(start.State);
-        hub.Identity = new ReplyIdentity(start.Identity.ClusterId, start.Identity.MemberId, start.State.Term);
+        hub.Identity = new ReplyIdentity(local.Identity.ClusterId, local.Identity.MemberId, start.State.Term);
         if (hub.Revision == 0 || hub.IsLeaderless)
             hub.Load(start.State.Revision + 1, start.State.Revision, start.State.CompactRevision, []);
         else

@@ -15,6 +15,7 @@ namespace Kine.Grains.Fencing;
 /// </summary>
 public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeProvider time, ILogger<Candidacy> log)
 {
+    private readonly SemaphoreSlim _asking = new(1, 1);
     private readonly ConcurrentDictionary<Guid, bool> _own = []; // an activation that ended may still draw one while the next one asks
     private Fence? _seen;
     private long _seenAt;
@@ -32,10 +33,11 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
     public Fence? Still => _waiting && _seen is { } seen && time.GetElapsedTime(_seenAt) > options.RenewTime ? seen : null;
 
     /// <summary>
-    /// The fence row, when it may be taken over now; null while another holder stands. Asks the store at most once a renewal time. One call at a time.
+    /// The fence row, when it may be taken over now; null while another holder stands. Asks the store at most once a renewal time.
     /// </summary>
     public async Task<Fence?> Claimable(CancellationToken cancellationToken)
     {
+        using var turn = await Turn.In(_asking, cancellationToken);
         if (_waiting && time.GetElapsedTime(_askedAt) < options.RenewTime / 2 && TimeLeft > TimeSpan.Zero)
             return null;
 
@@ -62,7 +64,7 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
         if (_standsByFor != fence.Address)
         {
             _standsByFor = fence.Address;
-            log.LogInformation("Standing by: the process at {Address} holds the store, epoch {Epoch}", fence.Address, fence.Epoch);
+            log.LogInformation("The process at {Address} writes to the store, epoch {Epoch}", fence.Address, fence.Epoch);
         }
 
         _waiting = true;

@@ -14,6 +14,15 @@ public sealed record GrainHostingOptions
     /// <summary>How long a caller waits for an answer.</summary>
     public TimeSpan ResponseTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Where the processes on the same store reach this one; null for a cluster of one, which opens no port.</summary>
+    public PeerListener? Peers { get; init; }
+
+    /// <summary>Where clients reach this process, as the others tell their own.</summary>
+    public IReadOnlyList<string> ClientUrls { get; init; } = [];
+
+    /// <summary>Certificates for the connections between them.</summary>
+    public PeerFiles PeerFiles { get; init; } = PeerFiles.None;
+
     /// <summary>Loopback port on which silos of one machine find each other; 0 for a cluster of one, which opens no port.</summary>
     public int SiloPort { get; init; }
 

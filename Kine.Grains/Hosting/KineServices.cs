@@ -36,6 +36,9 @@ public static class KineServices
             .AddSingleton<IStoreStatus>(provider => provider.GetRequiredService<WriterService>());
         services.AddHostedService<StoreService>();
         services.AddOrleans(silo => silo.ConfigureKineSilo(grains));
+        if (grains.Peers is not null)
+            services.AddHostedService<PeerNews>();
+
         services.AddHostedService(provider => provider.GetRequiredService<WriterService>());
         return services;
     }

@@ -1,6 +1,5 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace Kine.Grains.Hosting;
 
@@ -10,16 +9,6 @@ internal sealed class NoListener : IConnectionListenerFactory, IConnectionListen
     private readonly TaskCompletionSource<ConnectionContext?> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public EndPoint EndPoint { get; private init; } = new IPEndPoint(IPAddress.Loopback, 0);
-
-    /// <summary>Replaces every listener that Orleans has registered. Their keys are its own, so they are taken from what stands there.</summary>
-    public static void Replace(IServiceCollection services)
-    {
-        foreach (var listener in services.Where(service => service.IsKeyedService && service.ServiceType == typeof(IConnectionListenerFactory)).ToArray())
-        {
-            services.Remove(listener);
-            services.AddKeyedSingleton<IConnectionListenerFactory, NoListener>(listener.ServiceKey);
-        }
-    }
 
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
         new(new NoListener { EndPoint = endpoint });

@@ -6,7 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace Kine.Grains.Hosting;
 
 /// <summary>Opens the store before the silo starts; closes it when the host is disposed of, after everything that reads from it.</summary>
-internal sealed class StoreService(IRevisionStore store, Candidacy candidacy, TimeProvider time, ILogger<StoreService> log) : IHostedService, IAsyncDisposable
+internal sealed class StoreService(
+    IRevisionStore store, Candidacy candidacy, TimeProvider time, ILogger<StoreService> log, SilentSilos? silos = null) : IHostedService, IAsyncDisposable
 {
     private static readonly TimeSpan SilentWait = TimeSpan.FromSeconds(2);
 
@@ -31,6 +32,20 @@ internal sealed class StoreService(IRevisionStore store, Candidacy candidacy, Ti
             log.LogWarning("{Warning}", warning);
 
         await LookForWriter(cancellationToken);
+        await LookForPeers(cancellationToken);
+    }
+
+    private async Task LookForPeers(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (silos is not null)
+                await silos.Remove(cancellationToken);
+        }
+        catch (StoreUnavailableException error)
+        {
+            throw new StartException(error.Message, innerException: error);
+        }
     }
 
     // A writer that was killed may be replaced some time after its last sign of life was seen: the sooner it is looked for, the better.

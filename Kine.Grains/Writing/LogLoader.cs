@@ -107,14 +107,14 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
     private async Task<ClusterIdentity> ReadIdentity(List<SideRow> side, long lastRevision)
     {
         if (MetaRow.Read(side, MetaRow.ClusterId) is { } cluster && MetaRow.Read(side, MetaRow.MemberId) is { } member)
-            return new ClusterIdentity((ulong)cluster, (ulong)member);
+            return new ClusterIdentity((ulong)cluster, options.MemberId ?? (ulong)member);
 
         var identity = new ClusterIdentity(RandomId(), RandomId());
         var append = new AppendBatch { Token = token, ExpectedRevision = lastRevision, LastRevision = lastRevision };
         append.Side.Add(MetaRow.Of(MetaRow.ClusterId, (long)identity.ClusterId));
         append.Side.Add(MetaRow.Of(MetaRow.MemberId, (long)identity.MemberId));
         await _store.Append(append);
-        return identity;
+        return identity with { MemberId = options.MemberId ?? identity.MemberId };
     }
 
     private static ulong RandomId() => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));

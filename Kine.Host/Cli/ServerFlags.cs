@@ -7,6 +7,7 @@ namespace Kine.Host.Cli;
 internal static class ServerFlags
 {
     private const string Listening = "Listening";
+    private const string Cluster = "Other processes on the same database";
     private const string Store = "Store";
     private const string Database = "Connection to the database";
     private const string Writing = "Keyspace";
@@ -34,6 +35,19 @@ internal static class ServerFlags
         Choice("read-proof", Store, "lease", ["lease", "store"],
             "What shows that reads are current: the writer's lease, or a question to the store (for machines that may freeze)",
             (o, v) => o with { ReadProof = v }),
+
+        Text("advertise-client-urls", Cluster, "", "URL,...", "Where clients reach this process, as MemberList tells them; none = where it listens",
+            (o, v) => o with { AdvertiseClientUrls = v }),
+        Text("peer-listen-address", Cluster, "", "ADDRESS",
+            "Address for the other processes: host:port or host; none = the one that leads to the database, port 2380 or a free one",
+            (o, v) => o with { PeerListenAddress = v }),
+        Text("peer-advertise-address", Cluster, "", "ADDRESS", "Address that they are told to use: host:port or host; none = where it listens",
+            (o, v) => o with { PeerAdvertiseAddress = v }),
+        Text("peer-cert-file", Cluster, "", "FILE", "Certificate shown to the other processes (PEM); none = one made at each start, vouched for by the database",
+            (o, v) => o with { PeerCertFile = v }),
+        Text("peer-key-file", Cluster, "", "FILE", "Private key of that certificate (PEM)", (o, v) => o with { PeerKeyFile = v }),
+        Text("peer-trusted-ca-file", Cluster, "", "FILE", "CA of the certificates that the other processes show (PEM)",
+            (o, v) => o with { PeerTrustedCaFile = v }),
 
         Text("ca-file", Database, "", "FILE", "CA of the database's certificate (PEM)", (o, v) => o with { CaFile = v }),
         Text("cert-file", Database, "", "FILE", "Client certificate for the database (PEM)", (o, v) => o with { CertFile = v }),
@@ -88,7 +102,7 @@ internal static class ServerFlags
     /// <summary>Flags of upstream kine that belong to its t4 store, which does not exist here.</summary>
     public static IReadOnlyList<string> Refused { get; } =
     [
-        "peer-bind-address", "peer-advertise-address", "s3-bucket", "s3-folder", "s3-endpoint", "s3-region", "s3-access-key", "s3-secret-key",
+        "peer-bind-address", "s3-bucket", "s3-folder", "s3-endpoint", "s3-region", "s3-access-key", "s3-secret-key",
         "s3-session-token", "s3-profile", "s3-ca-bundle",
     ];
 

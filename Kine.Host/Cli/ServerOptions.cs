@@ -11,6 +11,13 @@ internal sealed record ServerOptions
     public string ServerKeyFile { get; init; } = string.Empty;
     public string TrustedCaFile { get; init; } = string.Empty;
 
+    public string AdvertiseClientUrls { get; init; } = string.Empty;
+    public string PeerListenAddress { get; init; } = string.Empty;
+    public string PeerAdvertiseAddress { get; init; } = string.Empty;
+    public string PeerCertFile { get; init; } = string.Empty;
+    public string PeerKeyFile { get; init; } = string.Empty;
+    public string PeerTrustedCaFile { get; init; } = string.Empty;
+
     public string Endpoint { get; init; } = string.Empty;
     public long QuotaBackendBytes { get; init; }
     public TimeSpan LeaseTime { get; init; }

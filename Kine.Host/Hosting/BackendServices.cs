@@ -43,13 +43,23 @@ internal static class BackendServices
         try
         {
             var store = StoreEndpoint.Parse(options.Endpoint, Settings(options, logging)).Create();
-            services.AddKine(store, writer, watches, new GrainHostingOptions());
+            var grains = Grains(options, store);
+            services.AddKine(store, writer with { MemberId = grains.Peers?.MemberId }, watches, grains);
         }
         catch (StoreRefusedException error)
         {
             throw new StartException(error.Message, wrongSettings: true, error);
         }
     }
+
+    private static GrainHostingOptions Grains(ServerOptions options, IRevisionStore store) => store.IsExclusive || store.Membership is null
+        ? new GrainHostingOptions()
+        : new GrainHostingOptions
+        {
+            ClientUrls = options.AdvertiseClientUrls.Length > 0 ? options.AdvertiseClientUrls.Split(',', StringSplitOptions.TrimEntries) : [ClientUrl(options)],
+            PeerFiles = new PeerFiles(options.PeerCertFile, options.PeerKeyFile, options.PeerTrustedCaFile).Check(),
+            Peers = PeerListener.Open(options.PeerListenAddress, options.PeerAdvertiseAddress, store.Servers),
+        };
 
     private static StoreSettings Settings(ServerOptions options, ILoggerFactory logging) => new()
     {

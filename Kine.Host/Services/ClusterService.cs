@@ -19,7 +19,7 @@ internal sealed class ClusterService(IEtcdApi api) : Cluster.ClusterBase
 
         var used = new IPEndPoint(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, http.Connection.LocalPort);
         reply = reply.Clone();
-        foreach (var urls in reply.Members.Select(member => member.ClientURLs))
+        foreach (var urls in reply.Members.Where(member => reply.Members.Count == 1 || member.ID == reply.Header.MemberId).Select(member => member.ClientURLs))
         {
             for (var i = 0; i < urls.Count; i++)
                 urls[i] = IsUsable(urls[i]) ? urls[i] : $"{http.Request.Scheme}://{used}";

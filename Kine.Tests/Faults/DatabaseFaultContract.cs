@@ -8,10 +8,9 @@ using Xunit.Abstractions;
 
 namespace Kine.Tests.Faults;
 
-/// <summary>What goes wrong between a server and its database, and between two servers on one database.</summary>
+/// <summary>What goes wrong between a server and its database.</summary>
 public abstract class DatabaseFaultContract(DatabaseServer database, ITestOutputHelper output)
 {
-    private const int SigTerm = 15;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private static readonly ByteString Everything = ByteString.CopyFrom(0);
 
@@ -99,36 +98,6 @@ public abstract class DatabaseFaultContract(DatabaseServer database, ITestOutput
 
         Assert.Equal("before", told[0]);
         Assert.False(server.HasEnded);
-    }
-
-    [Fact]
-    public async Task A_standby_answers_no_leader_and_takes_over_when_the_writer_is_killed_and_at_once_when_it_leaves()
-    {
-        var endpoint = database.NewEndpoint();
-        await using var first = await KineServer.StartOn(endpoint);
-        await using var second = KineServer.On(endpoint);
-        var load = new WriteLoad(first.Address);
-        var writing = load.RunUntilTheServerDies();
-        await second.StartStandby();
-        using var firstChannel = new EtcdChannel(first.Address);
-        using var secondChannel = new EtcdChannel(second.Address);
-        var error = await Assert.ThrowsAsync<RpcError>(() => secondChannel.Get("/k"));
-        Assert.Equal((StatusCode.Unavailable, "etcdserver: no leader"), (error.Code, error.Status));
-        error = await Assert.ThrowsAsync<RpcError>(() => secondChannel.Put("/k", "v"));
-        Assert.Equal((StatusCode.Unavailable, "etcdserver: no leader"), (error.Code, error.Status));
-        await Progress(load);
-        await first.Kill();
-        await writing.WaitAsync(Patience);
-        await Retried(() => secondChannel.Put("/by", "second"));
-        var current = (await secondChannel.HashKV()).Header.Revision;
-        load.AssertHolds(await History.Read(secondChannel, 2, current), 2);
-        await ((KineServer)first).StartStandby();
-        error = await Assert.ThrowsAsync<RpcError>(() => firstChannel.Get("/by"));
-        Assert.Equal("etcdserver: no leader", error.Status);
-        second.Process.Signal(SigTerm);
-        Assert.True(await second.Process.Exited(TimeSpan.FromSeconds(60)));
-        Assert.Equal(0, second.Process.ExitCode);
-        Assert.Equal("second", (await Retried(() => firstChannel.Get("/by")))!.Value.ToStringUtf8());
     }
 
     private static async Task Progress(WriteLoad load)

@@ -27,7 +27,7 @@ public sealed class CandidacyTests
         Assert.Null(await candidacy.Claimable(default));
         candidacy.LogUnreachable("the database is full");
 
-        const string standingBy = "Standing by: the process at http://other:2379 holds the store, epoch 1";
+        const string standingBy = "The process at http://other:2379 writes to the store, epoch 1";
         Assert.Equal(
             [
                 standingBy,

@@ -1,0 +1,10 @@
+using Kine.Etcd;
+
+namespace Kine.Grains.Cluster;
+
+/// <summary>The processes on one store, as far as this one knows them.</summary>
+public interface IClusterMembers
+{
+    /// <summary>Those that live, as etcd's Cluster.MemberList tells of them.</summary>
+    IEnumerable<Member> List();
+}

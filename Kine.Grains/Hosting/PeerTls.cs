@@ -1,0 +1,76 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using Kine.Backends.Tls;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Orleans.Configuration;
+using Orleans.Connections.Security;
+
+namespace Kine.Grains.Hosting;
+
+/// <summary>
+/// Mutual TLS between processes. Without files of the user's each shows a certificate of its own making, and the store tells whose it is: after the handshake, for the
+/// library asks during it where nothing may be waited for.
+/// </summary>
+internal static class PeerTls
+{
+    /// <summary>Sets it up, and the silo's name, which tells of it.</summary>
+    public static void Use(ISiloBuilder silo, PeerFiles files, string[] clientUrls)
+    {
+        if (files.Given)
+        {
+            silo.UseTls(options => Configure(options, files));
+            silo.Configure<SiloOptions>(options => options.SiloName = new PeerName(Environment.MachineName, "-", clientUrls).ToString());
+            return;
+        }
+
+        silo.Services.AddSingleton<PeerIdentity>().AddSingleton<PeerTrust>();
+        silo.Services.AddOptions<SiloOptions>().Configure<PeerIdentity>(
+            (options, identity) => options.SiloName = new PeerName(Environment.MachineName, PeerName.FingerprintOf(identity.Certificate), clientUrls).ToString());
+        silo.Services.AddOptions<SiloConnectionOptions>().Configure<PeerIdentity, PeerTrust, ILoggerFactory>(static (connections, identity, trust, logging) =>
+        {
+            var log = logging.CreateLogger(typeof(PeerTls));
+            var options = new TlsOptions { LocalCertificate = identity.Certificate, RemoteCertificateMode = RemoteCertificateMode.RequireCertificate };
+            options.AllowAnyRemoteCertificate();
+            options.OnAuthenticateAsClient = static (_, client) => client.TargetHost = "kine";
+            connections.ConfigureSiloInboundConnection(builder =>
+            {
+                builder.UseServerTls(options);
+                Check(builder, trust, static _ => null, log);
+            });
+            connections.ConfigureSiloOutboundConnection(builder =>
+            {
+                builder.UseClientTls(options);
+                Check(builder, trust, static connection => connection.RemoteEndPoint as IPEndPoint, log);
+            });
+        });
+    }
+
+    private static void Check(IConnectionBuilder builder, PeerTrust trust, Func<ConnectionContext, IPEndPoint?> dialled, ILogger log) =>
+        builder.Use(next => async connection =>
+        {
+            var shown = connection.Features.Get<ITlsConnectionFeature>()?.RemoteCertificate;
+            if (await trust.Knows(shown, dialled(connection), connection.ConnectionClosed))
+            {
+                await next(connection);
+                return;
+            }
+
+            log.LogWarning("Refused a connection with {Address}: the store knows no process with that certificate", connection.RemoteEndPoint);
+            connection.Abort(new ConnectionAbortedException("not a process of this store"));
+        });
+
+    // Files are read for each connection, so that renewed ones count.
+    private static void Configure(TlsOptions options, PeerFiles files)
+    {
+        options.LocalServerCertificateSelector = (_, _) => Own(files);
+        options.LocalClientCertificateSelector = (_, _, _, _, _) => Own(files);
+        options.RemoteCertificateMode = RemoteCertificateMode.RequireCertificate;
+        options.RemoteCertificateValidation = (certificate, chain, _) =>
+            CertificateTrust.Read(files.TrustedCa, CertificateTrust.ClientUsage).Refusal(certificate, chain, null) is null;
+        options.OnAuthenticateAsClient = static (_, client) => client.TargetHost = "kine";
+    }
+
+    private static X509Certificate2 Own(PeerFiles files) => X509Certificate2.CreateFromPemFile(files.Certificate, files.Key);
+}
