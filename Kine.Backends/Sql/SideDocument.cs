@@ -19,7 +19,8 @@ internal sealed class SideDocument(SqlLogReader reader, byte[] name) : ISharedDo
             return true;
 
         // Asked again after its answer was lost, a change that was made finds itself in its way.
-        return document.AsSpan().SequenceEqual(await reader.ReadDocument(name, CancellationToken.None).ConfigureAwait(false));
+        var stored = await reader.ReadDocument(name, CancellationToken.None).ConfigureAwait(false);
+        return document.AsSpan().SequenceEqual(stored);
     }
 
     private static byte[] Version(ulong version)
