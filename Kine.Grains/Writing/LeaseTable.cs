@@ -35,6 +35,6 @@ internal sealed class LeaseTable
             Find(from)?.Keys.Remove(key);
 
         if (to != 0)
-            Find(to)?.Keys.Add(key);
+            Find(to)?.Keys.Add(key.ToArray()); // a part of the pair would keep the pair, and its slab, for as long as the lease
     }
 }
