@@ -51,7 +51,7 @@ public static class KeyValueWire
     /// <summary>The value inside a marshaled pair, not copied; empty when it has none.</summary>
     public static ReadOnlyMemory<byte> Value(ReadOnlyMemory<byte> encoded) => Field(encoded, ValueTag);
 
-    private static int Length(int keyLength, in KeyVersion version, int valueLength) =>
+    internal static int Length(int keyLength, in KeyVersion version, int valueLength) =>
         BytesLength(keyLength)
         + NumberLength(version.Create)
         + NumberLength(version.Mod)
@@ -59,7 +59,7 @@ public static class KeyValueWire
         + BytesLength(valueLength)
         + NumberLength(version.Lease);
 
-    private static void Write(Span<byte> target, ReadOnlySpan<byte> key, in KeyVersion version, ReadOnlySpan<byte> value)
+    internal static void Write(Span<byte> target, ReadOnlySpan<byte> key, in KeyVersion version, ReadOnlySpan<byte> value)
     {
         var at = WriteBytes(target, 0, KeyTag, key);
         at = WriteNumber(target, at, CreateTag, version.Create);

@@ -5,8 +5,8 @@ using Kine.Backends;
 namespace Kine.Grains.Values;
 
 /// <summary>
-/// The process's one cache of marshaled mvccpb.KeyValue messages by record, bounded in bytes of real memory (headers and tables counted).
-/// Thread-safe. A scan over cold values does not push hot ones out (see <see cref="ValueCacheStripe"/>).
+/// The process's one cache of marshaled mvccpb.KeyValue messages by record, bounded in bytes of real memory (headers, tables and all of
+/// each slab that it has a slice of are counted). Thread-safe. A scan over cold values does not push hot ones out (see <see cref="ValueCacheStripe"/>).
 /// </summary>
 public sealed class ValueCache
 {
@@ -16,6 +16,7 @@ public sealed class ValueCache
     private const int GarbageShare = 4; // of the cache may be large values that it has let go of
 
     private readonly ValueCacheStripe[] _stripes;
+    private readonly SlabSlack _slack;
     private readonly int _maxValue;
     private long _large; // bytes of large values added since the last time that garbage was collected for them
 
@@ -26,8 +27,9 @@ public sealed class ValueCache
         MaxBytes = maxBytes;
         var stripes = (int)Math.Min(MaxStripes, BitOperations.RoundUpToPowerOf2((ulong)Math.Max(1, maxBytes / StripeBytes)));
         _stripes = new ValueCacheStripe[stripes];
+        _slack = new SlabSlack(maxBytes);
         for (var i = 0; i < stripes; i++)
-            _stripes[i] = new ValueCacheStripe(maxBytes / stripes);
+            _stripes[i] = new ValueCacheStripe(maxBytes / stripes, _slack, stripes);
 
         _maxValue = (int)Math.Min(Math.Min(maxBytes / 64, maxBytes / stripes / 4), int.MaxValue);
     }
@@ -36,7 +38,7 @@ public sealed class ValueCache
     public long MaxBytes { get; }
 
     /// <summary>Bytes in use, overhead included.</summary>
-    public long Bytes => _stripes.Sum(stripe => stripe.Bytes);
+    public long Bytes => _stripes.Sum(stripe => stripe.Bytes) + _slack.Bytes;
 
     /// <summary>Values in it.</summary>
     public long Count => _stripes.Sum(stripe => (long)stripe.Count);
@@ -45,14 +47,13 @@ public sealed class ValueCache
     public bool TryGet(RecordId id, out ReadOnlyMemory<byte> value)
     {
         var hash = ValueCacheStripe.Hash(id);
-        var found = Stripe(hash).TryGet(hash, id, out var bytes);
-        value = bytes;
-        return found;
+        return Stripe(hash).TryGet(hash, id, out value);
     }
 
     /// <summary>
     /// Keeps the message of a record, which must not change any more; one that is too large (a 64th of the cache, a quarter of a stripe) is
-    /// not kept. Memory that is a part of a larger array is copied, so that it does not hold the rest.
+    /// not kept. Memory that is a part of a larger array is copied, so that it does not hold the rest. Only a slice of a <see cref="PairSlab"/> is kept as it is,
+    /// until it is read: what was written together mostly leaves together.
     /// </summary>
     public void Add(RecordId id, ReadOnlyMemory<byte> value)
     {
@@ -60,12 +61,13 @@ public sealed class ValueCache
             return;
 
         var hash = ValueCacheStripe.Hash(id);
-        var bytes = MemoryMarshal.TryGetArray(value, out var segment) && segment.Array!.Length == value.Length
-            ? segment.Array
-            : value.ToArray();
-        Stripe(hash).Add(hash, id, bytes);
-        if (bytes.Length >= LargeValue)
-            CountLarge(bytes.Length);
+        var slab = _slack.AllowsSlices ? PairSlab.Of(value) : null;
+        if (slab is null && !(MemoryMarshal.TryGetArray(value, out var segment) && segment.Array!.Length == value.Length))
+            value = value.ToArray();
+
+        Stripe(hash).Add(hash, id, value, slab);
+        if (value.Length >= LargeValue)
+            CountLarge(value.Length);
     }
 
     /// <summary>Lets go of a record that compaction deleted.</summary>

@@ -20,7 +20,7 @@ internal sealed partial class ValueCacheStripe
         return buckets;
     }
 
-    private static long Cost(in Entry entry) => EntryBytes + entry.Value!.Length;
+    private static long Cost(in Entry entry) => EntryBytes + entry.Value.Length;
 
     private ref Entry At(int at) => ref _chunks[at >> ChunkShift][at & (ChunkSize - 1)];
 
@@ -47,7 +47,7 @@ internal sealed partial class ValueCacheStripe
         for (var at = 0; at < _used; at++)
         {
             ref var entry = ref At(at);
-            if (entry.Value is null)
+            if (!entry.Taken)
                 continue;
 
             ref var bucket = ref Bucket(Hash(new RecordId(entry.Revision, entry.Sub)));
@@ -88,6 +88,9 @@ internal sealed partial class ValueCacheStripe
     private void Unlink(ref Fifo queue, int at)
     {
         ref var entry = ref At(at);
+        if (at == _look)
+            _look = entry.Newer;
+
         if (entry.Newer != None)
             At(entry.Newer).Older = entry.Older;
         else
@@ -135,9 +138,58 @@ internal sealed partial class ValueCacheStripe
         Enqueue(ref _main, oldest);
     }
 
+    private void Attach(ref Entry entry, PairSlab? slab)
+    {
+        if (slab is null)
+            return;
+
+        if (entry.Main)
+        {
+            entry.Value = entry.Value.ToArray();
+            return;
+        }
+
+        entry.Slice = true;
+        _slack.Add(slab, entry.Value.Length);
+    }
+
+    /// <summary>Lets go of the slab that the value lies in, by a copy. That costs the same as an array from the start, so the queue's bytes stay.</summary>
+    private void Detach(ref Entry entry)
+    {
+        if (!entry.Slice)
+            return;
+
+        var slab = PairSlab.Of(entry.Value)!;
+        entry.Value = entry.Value.ToArray();
+        entry.Slice = false;
+        _slack.Remove(slab, entry.Value.Length);
+    }
+
+    /// <summary>While there is much slack, looks at a few entries of the small queue, turn after turn, and copies what is left of slabs that are mostly gone.</summary>
+    private void CopySparse()
+    {
+        for (var looks = 0; looks < SparseLooks && _slack.IsLarge; looks++)
+        {
+            if (_look == None)
+                _look = _small.Oldest;
+
+            if (_look == None)
+                return;
+
+            ref var entry = ref At(_look);
+            if (entry.Slice && PairSlab.Of(entry.Value)!.IsSparse)
+                Detach(ref entry);
+
+            _look = entry.Newer;
+        }
+    }
+
     private void Release(int at)
     {
         ref var entry = ref At(at);
+        if (entry.Slice)
+            _slack.Remove(PairSlab.Of(entry.Value)!, entry.Value.Length);
+
         Unlink(ref entry.Main ? ref _main : ref _small, at);
         ref var link = ref Bucket(Hash(new RecordId(entry.Revision, entry.Sub)));
         while (link != at)

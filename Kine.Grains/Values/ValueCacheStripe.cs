@@ -8,18 +8,24 @@ namespace Kine.Grains.Values;
 /// returns while its fingerprint is there enters the main queue at once. The main queue gives a value another round for each read since, up
 /// to three. So a scan only passes through the small queue.
 /// </summary>
+/// <remarks>
+/// A slice of a slab stays one only while nobody has read it, which is in the small queue: then it gets an array of its own, which may be kept for long. The queues
+/// of all stripes let go of slices in about the order of writing, so most slabs leave soon after their first slice does. What they hold longer is the slack,
+/// which counts against the bound, an equal share in each stripe. When compaction takes most of what was written, the few slices left of such slabs are copied.
+/// </remarks>
 internal sealed partial class ValueCacheStripe
 {
     private const int ChunkShift = 10;
     private const int ChunkSize = 1 << ChunkShift; // entries: 48 KiB
-    private const int EntryBytes = 40 + 8 + 24; // its slot, its share of the buckets, the array's header
+    private const int EntryBytes = 48 + 8 + 24; // its slot, its share of the buckets, the array's header
     private const int Ghosts = 4096;
     private const int MaxReads = 3;
     private const int None = -1;
+    private const int SparseLooks = 8; // entries looked at in a turn while there is much slack
 
     private struct Entry
     {
-        public byte[]? Value;
+        public ReadOnlyMemory<byte> Value;
         public long Revision;
         public int Sub;
         public int NextInBucket; // of a free entry: the next free one
@@ -27,6 +33,8 @@ internal sealed partial class ValueCacheStripe
         public int Older;
         public byte Reads;
         public bool Main;
+        public bool Taken; // false of a free entry
+        public bool Slice; // of a slab
     }
 
     private struct Fifo
@@ -36,6 +44,8 @@ internal sealed partial class ValueCacheStripe
         public long Bytes;
     }
 
+    private readonly SlabSlack _slack;
+    private readonly int _stripes;
     private readonly Lock _lock = new(); // protects everything below
     private readonly long _maxBytes;
     private readonly long _smallBytes;
@@ -47,9 +57,11 @@ internal sealed partial class ValueCacheStripe
     private int _free = None;
     private int _used; // entries ever taken from the chunks
     private int _count;
+    private int _look = None; // entry of the small queue that is looked at next for a slice of a sparse slab
 
-    public ValueCacheStripe(long maxBytes)
+    public ValueCacheStripe(long maxBytes, SlabSlack slack, int stripes)
     {
+        (_slack, _stripes) = (slack, stripes);
         // What stands whether or not anything is cached is counted too.
         _ghosts = new uint[maxBytes >= 64 * Ghosts ? Ghosts : 64];
         _maxBytes = Math.Max(0, maxBytes - _ghosts.Length * sizeof(uint));
@@ -78,14 +90,14 @@ internal sealed partial class ValueCacheStripe
         }
     }
 
-    public bool TryGet(ulong hash, RecordId id, out byte[]? value)
+    public bool TryGet(ulong hash, RecordId id, out ReadOnlyMemory<byte> value)
     {
         lock (_lock)
         {
             var at = Find(hash, id);
             if (at == None)
             {
-                value = null;
+                value = default;
                 return false;
             }
 
@@ -93,12 +105,14 @@ internal sealed partial class ValueCacheStripe
             if (entry.Reads < MaxReads)
                 entry.Reads++;
 
+            Detach(ref entry);
             value = entry.Value;
             return true;
         }
     }
 
-    public void Add(ulong hash, RecordId id, byte[] value)
+    /// <summary>Keeps a value: a slice of <paramref name="slab"/>, or, without one, an array of its own.</summary>
+    public void Add(ulong hash, RecordId id, ReadOnlyMemory<byte> value, PairSlab? slab)
     {
         lock (_lock)
         {
@@ -111,11 +125,13 @@ internal sealed partial class ValueCacheStripe
             var main = TakeGhost(hash);
             var at = TakeFree();
             ref var bucket = ref _buckets[hash & (uint)(_buckets.Length - 1)];
-            At(at) = new Entry { Value = value, Revision = id.Revision, Sub = id.Sub, NextInBucket = bucket, Main = main };
+            At(at) = new Entry { Value = value, Revision = id.Revision, Sub = id.Sub, NextInBucket = bucket, Main = main, Taken = true };
             bucket = at;
+            Attach(ref At(at), slab);
             _count++;
             Enqueue(ref main ? ref _main : ref _small, at);
-            while (_small.Bytes + _main.Bytes > _maxBytes)
+            CopySparse();
+            while (_count > 0 && _small.Bytes + _main.Bytes + _slack.Bytes / _stripes > _maxBytes)
                 Evict();
         }
     }
@@ -127,6 +143,8 @@ internal sealed partial class ValueCacheStripe
             var at = Find(hash, id);
             if (at != None)
                 Release(at);
+
+            CopySparse();
         }
     }
 }
