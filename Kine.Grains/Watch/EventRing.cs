@@ -8,6 +8,8 @@ namespace Kine.Grains.Watch;
 /// Append([6.0 6.1], last 6)          covers 3..6
 /// Append([7.0], last 7)              3.0 leaves: covers 4..7
 /// </code>
+/// Pairs may lie in slabs. Events come and go in the order in which slabs are filled, so only the oldest and the newest slab are held for a part of them; the
+/// empty end of a slab, a sixteenth at most, is not counted.
 /// A new ring covers nothing: revisions from 1 on are ahead of it. Not safe for use by several threads: the hub's lock guards it.
 /// </summary>
 public sealed class EventRing(long maxBytes, int maxEvents)

@@ -1,4 +1,5 @@
 using Kine.Grains.Index;
+using Kine.Grains.Values;
 
 namespace Kine.Grains.Watch;
 
@@ -24,4 +25,11 @@ public sealed class KeyEvent(ReadOnlyMemory<byte> key, KeyVersion version, ReadO
 
     /// <summary>Revision of the event.</summary>
     public long Revision => Version.Mod;
+
+    /// <summary>The same event with its pair in an array of its own.</summary>
+    internal KeyEvent Copy()
+    {
+        var copy = PairSlab.Copy(KeyValue);
+        return copy.Equals(KeyValue) ? this : new KeyEvent(KeyValueWire.Key(copy), Version, copy, Previous);
+    }
 }

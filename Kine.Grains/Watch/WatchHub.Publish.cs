@@ -70,13 +70,13 @@ public sealed partial class WatchHub
         _extended.Clear();
     }
 
-    /// <summary>Puts aside whom the ring has outrun, so that the chains hold nothing that the ring does not.</summary>
+    /// <summary>Puts aside whom the ring has outrun, so that the chains hold nothing that the ring does not. What else is kept of old events leaves its slabs.</summary>
     private void Sweep(Publication publication)
     {
         _sweptBytes = _ring.EvictedBytes;
         foreach (var stream in _streams)
         {
-            if (stream.DropBehind(_ring.First))
+            if (stream.DropBehind(_ring.First, publication.Outrun))
                 publication.Wake.Add(stream);
         }
     }
@@ -128,6 +128,9 @@ public sealed partial class WatchHub
         if (publication.Fetch.Count > 0)
             _ = FetchPrevious([.. publication.Fetch]);
 
+        if (publication.Outrun.Count > 0)
+            ThreadPool.UnsafeQueueUserWorkItem(static runs => Array.ForEach(runs, static run => run.LeaveSlabs()), publication.Outrun.ToArray(), preferLocal: false);
+
         if (publication.Wake.Count > InlineWakes)
         {
             ThreadPool.UnsafeQueueUserWorkItem(static streams => Wake(streams), publication.Wake.ToArray(), preferLocal: false);
@@ -157,11 +160,14 @@ public sealed partial class WatchHub
 
         public List<RevisionWaiter> Waiters { get; } = [];
 
+        public List<EventRun> Outrun { get; } = [];
+
         public void Clear()
         {
             Wake.Clear();
             Fetch.Clear();
             Waiters.Clear();
+            Outrun.Clear();
         }
     }
 }

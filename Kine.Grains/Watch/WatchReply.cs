@@ -81,6 +81,16 @@ public sealed class WatchReply
     /// <summary>Lets go of the events, so that an idle stream keeps none in memory.</summary>
     internal void Release() => _slices.Clear();
 
+    /// <summary>Adds the runs of the reply that the ring has outrun since the last time.</summary>
+    internal void CollectOutrun(long firstInRing, List<EventRun> into)
+    {
+        foreach (var slice in _slices)
+        {
+            if (slice.Run.TryMarkOutrun(firstInRing))
+                into.Add(slice.Run);
+        }
+    }
+
     internal void Add(EventRun run, int from)
     {
         var end = run.Events.Length;

@@ -179,14 +179,23 @@ public sealed partial class WatchStream
         return watcher.Cursor is { } cursor && IsTooFarBehind(watcher, cursor) && DropSlow(watcher);
     }
 
-    /// <summary>Makes those watchers unsynced that have something to send from before a revision; under the hub's lock. True to wake the stream.</summary>
-    internal bool DropBehind(long firstRevision)
+    /// <summary>
+    /// Makes those watchers unsynced that have something to send from before the ring's first revision; under the hub's lock. True to wake the stream.
+    /// <paramref name="outrun"/> gets what is kept of such events otherwise.
+    /// </summary>
+    internal bool DropBehind(long firstRevision, List<EventRun> outrun)
     {
         lock (_gate)
         {
             var any = false;
+            _reply.CollectOutrun(firstRevision, outrun);
             foreach (var watcher in _watchers.Values)
             {
+                AddOutrun(watcher.Piece?.Run, firstRevision, outrun);
+                AddOutrun(watcher.Cursor, firstRevision, outrun);
+                if (watcher.Group.Tail.IsReady)
+                    AddOutrun(watcher.Group.Tail, firstRevision, outrun);
+
                 if (watcher.Cursor?.Next is not { } next || next.FirstRevision >= firstRevision)
                     continue;
 
@@ -208,6 +217,12 @@ public sealed partial class WatchStream
 
             return TakeWaiting();
         }
+    }
+
+    private static void AddOutrun(EventRun? run, long firstRevision, List<EventRun> outrun)
+    {
+        if (run is not null && run.TryMarkOutrun(firstRevision))
+            outrun.Add(run);
     }
 
     private bool IsTooFarBehind(Watcher watcher, GroupNode cursor) => watcher.Group.Tail.Total - cursor.Total > _options.LagBytes;

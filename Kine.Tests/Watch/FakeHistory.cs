@@ -14,6 +14,7 @@ internal sealed class FakeHistory : IEventHistory
     private readonly List<KeyEvent> _log = [];
     private readonly Dictionary<string, KeyVersion> _live = [];
     private readonly Dictionary<(string Key, long Mod, int Sub), byte[]> _pairs = [];
+    private readonly SlabWriter _slabs = new();
     private long _compactRevision;
     private int _reads;
 
@@ -163,8 +164,8 @@ internal sealed class FakeHistory : IEventHistory
             pair.Value = ByteString.CopyFromUtf8(value);
         }
 
-        var wire = pair.ToByteArray();
-        _pairs[(key, revision, sub)] = wire;
-        return new KeyEvent(Encoding.UTF8.GetBytes(key), version, wire, previous);
+        _pairs[(key, revision, sub)] = pair.ToByteArray();
+        var slice = _slabs.Encode(pair.Key.Span, version, pair.Value.Span);
+        return new KeyEvent(KeyValueWire.Key(slice), version, slice, previous);
     }
 }
