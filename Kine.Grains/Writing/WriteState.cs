@@ -25,6 +25,7 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
     private const int MostKept = 1 << 16; // places for records in flight; one DeleteRange may need a million
 
     private readonly Dictionary<RecordId, ReadOnlyMemory<byte>> _inFlight = [];
+    private readonly SlabWriter _pairs = new();
     private FenceToken _token;
     private int _sub;
 
@@ -156,7 +157,7 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
         var alive = TryGet(key, out var before);
         var version = new KeyVersion(
             revision, _sub, alive ? before.Create : revision, alive ? before.Version + 1 : 1, lease, value.Length);
-        var keyValue = KeyValueWire.Encode(key, version, value);
+        var keyValue = _pairs.Encode(key, version, value);
         Write(KeyValueWire.Key(keyValue), version, keyValue, alive ? before : default);
     }
 
@@ -164,7 +165,7 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
     public void Delete(ReadOnlySpan<byte> key, in KeyVersion before)
     {
         var version = KeyVersion.Tombstone(Revision + 1, _sub);
-        var keyValue = KeyValueWire.Encode(key, version, default);
+        var keyValue = _pairs.Encode(key, version, default);
         Write(KeyValueWire.Key(keyValue), version, keyValue, before);
     }
 
@@ -202,7 +203,7 @@ internal sealed class WriteState(KeyIndex index, ValueReader values, CompactionP
         Batch = new WriteBatch(_token, Revision);
     }
 
-    private void Write(ReadOnlyMemory<byte> key, in KeyVersion version, byte[] keyValue, in KeyVersion before)
+    private void Write(ReadOnlyMemory<byte> key, in KeyVersion version, ReadOnlyMemory<byte> keyValue, in KeyVersion before)
     {
         Index.Apply(key.Span, version);
         Leases.Move(key, before.Lease, version.Lease);
