@@ -88,7 +88,8 @@ internal sealed class LogReader(MySqlServer server, Queries queries)
 
         try
         {
-            await using var connection = await server.ConnectOnce().ConfigureAwait(false);
+            var connection = await server.ConnectOnce().ConfigureAwait(false);
+            await using var _ = connection.ConfigureAwait(false);
             const string rebuild = "ALTER TABLE kine_log FORCE, ALGORITHM = INPLACE, LOCK = NONE";
             await connection.Run(rebuild, limit: RebuildTimeout).ConfigureAwait(false);
         }

@@ -23,7 +23,8 @@ public sealed class MySqlRevisionStore : SqlRevisionStore
     {
         try
         {
-            await using var connection = await Connect().ConfigureAwait(false);
+            var connection = await Connect().ConfigureAwait(false);
+            await using var _ = connection.ConfigureAwait(false);
             await _server.Learn(connection).ConfigureAwait(false);
             if (_server.Traits.MaxPacket < ServerTraits.LeastPacket)
             {

@@ -83,7 +83,8 @@ internal sealed class MySqlServer : ISqlServer
     /// <summary>Connects outside of any database, to create it.</summary>
     public async Task<MySqlConnection> ConnectWithoutDatabase()
     {
-        await using var nowhere = Source("", null);
+        var nowhere = Source("", null);
+        await using var _ = nowhere.ConfigureAwait(false);
         return await Open(nowhere).ConfigureAwait(false);
     }
 

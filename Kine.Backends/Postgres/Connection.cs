@@ -25,7 +25,7 @@ internal sealed class Connection : SqlConnection
     /// <summary>Runs a statement.</summary>
     public async Task Run(string statement)
     {
-        await using var command = Command(statement);
+        using var command = Command(statement);
         await command.ExecuteNonQueryAsync().ConfigureAwait(false);
     }
 

@@ -18,7 +18,8 @@ internal sealed class DatabaseSetup(PostgresServers servers)
         _options.Kerberos?.Prepare();
         try
         {
-            await using var connection = await ConnectOrCreate(cancellationToken).ConfigureAwait(false);
+            var connection = await ConnectOrCreate(cancellationToken).ConfigureAwait(false);
+            await using var _ = connection.ConfigureAwait(false);
             if (connection.PostgreSqlVersion.Major < OldestServer)
                 throw new StoreRefusedException($"{_options.Description} is PostgreSQL {connection.PostgreSqlVersion}; {OldestServer} is the oldest that works");
 
@@ -57,7 +58,8 @@ internal sealed class DatabaseSetup(PostgresServers servers)
         {
             try
             {
-                await using var connection = await servers.ConnectOnce(host, "postgres", cancellationToken).ConfigureAwait(false);
+                var connection = await servers.ConnectOnce(host, "postgres", cancellationToken).ConfigureAwait(false);
+                await using var _ = connection.ConfigureAwait(false);
                 await Create(connection, cancellationToken).ConfigureAwait(false);
                 return;
             }
@@ -77,7 +79,7 @@ internal sealed class DatabaseSetup(PostgresServers servers)
         {
             try
             {
-                await using var create = new NpgsqlCommand($"CREATE DATABASE \"{name}\"", connection) { CommandTimeout = 0 };
+                using var create = new NpgsqlCommand($"CREATE DATABASE \"{name}\"", connection) { CommandTimeout = 0 };
                 await create.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
                 return;
             }
@@ -95,13 +97,14 @@ internal sealed class DatabaseSetup(PostgresServers servers)
 
     private async Task<List<string>> Warnings(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(
+        using var command = new NpgsqlCommand(
             """
             SELECT current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
                 current_setting('synchronous_standby_names', true)
             """,
             connection);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await using var _ = reader.ConfigureAwait(false);
         await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
         var warnings = new List<string>();
         if (reader.GetString(0) == "off")

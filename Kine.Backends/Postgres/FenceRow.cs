@@ -49,7 +49,8 @@ internal static class FenceRow
     /// <summary>Changes the row; null when it is another's now.</summary>
     public static async Task<Fence?> Change(NpgsqlCommand command)
     {
-        await using var reader = await command.ExecuteReaderAsync().ConfigureAwait(false);
+        var reader = await command.ExecuteReaderAsync().ConfigureAwait(false);
+        await using var _ = reader.ConfigureAwait(false);
         var fence = await reader.ReadAsync().ConfigureAwait(false) ? Read(reader) : null;
         // The commit's errors come after the row.
         await reader.CloseAsync().ConfigureAwait(false);

@@ -58,7 +58,7 @@ internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_l
 
     public override Task Delete(ReadOnlyMemory<long> keys, CancellationToken cancellationToken) => Queries.Run("a deletion", async (connection, given) =>
     {
-        await using var command = Command(connection, DeleteQuery, [keys.ToArray(), PostgresSchema.BytesPerRecord]);
+        using var command = Command(connection, DeleteQuery, [keys.ToArray(), PostgresSchema.BytesPerRecord]);
         await command.ExecuteNonQueryAsync(given).ConfigureAwait(false);
     }, cancellationToken);
 
@@ -95,7 +95,7 @@ internal sealed class LogReader(Queries queries) : SqlLogReader(queries, "kine_l
 
     private async Task Execute(DbConnection connection, string statement, CancellationToken cancellationToken)
     {
-        await using var command = Command(connection, statement, []);
+        using var command = Command(connection, statement, []);
         command.CommandTimeout = 0;
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }

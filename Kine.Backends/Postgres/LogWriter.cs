@@ -95,7 +95,7 @@ internal sealed class LogWriter(PostgresServers servers, SlowStatements slow) : 
 
     private Task<Fence?> Change(string what, string statement, params object[] values) => _claims.Run(what, _options.AppendTimeout, async connection =>
     {
-        await using var command = connection.Command(statement);
+        using var command = connection.Command(statement);
         foreach (var value in values)
             command.Parameters.Add(new NpgsqlParameter { Value = value });
 
@@ -120,7 +120,7 @@ internal sealed class LogWriter(PostgresServers servers, SlowStatements slow) : 
 
     private static async Task<bool> AppendAtOnce(Connection connection, AppendBatch batch, long bytes)
     {
-        await using var command = connection.Command(batch.Side.Count > 0 ? AppendRecordsAndSide : AppendRecords);
+        using var command = connection.Command(batch.Side.Count > 0 ? AppendRecordsAndSide : AppendRecords);
         BindFence(command.Parameters, batch, bytes);
         BindRecords(command.Parameters, CollectionsMarshal.AsSpan(batch.Records));
         if (batch.Side.Count > 0)
@@ -140,7 +140,7 @@ internal sealed class LogWriter(PostgresServers servers, SlowStatements slow) : 
         for (var done = 0; done < batch.Records.Count;)
         {
             var count = PartLength(CollectionsMarshal.AsSpan(batch.Records)[done..]);
-            await using var insert = connection.Command(InsertPart);
+            using var insert = connection.Command(InsertPart);
             BindRecords(insert.Parameters, CollectionsMarshal.AsSpan(batch.Records).Slice(done, count));
             await insert.ExecuteNonQueryAsync().ConfigureAwait(false);
             done += count;
@@ -155,7 +155,7 @@ internal sealed class LogWriter(PostgresServers servers, SlowStatements slow) : 
         await connection.Run(Begin).ConfigureAwait(false);
         await connection.Run(BoundIdleness).ConfigureAwait(false);
         // Fence and side state first, by the statement of a batch without records.
-        await using var command = connection.Command(AppendRecordsAndSide);
+        using var command = connection.Command(AppendRecordsAndSide);
         BindFence(command.Parameters, batch, bytes);
         BindRecords(command.Parameters, default);
         BindSide(command.Parameters, batch.Side);

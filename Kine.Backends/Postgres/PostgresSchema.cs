@@ -64,8 +64,9 @@ internal static class PostgresSchema
         if (await Current(connection, database, cancellationToken).ConfigureAwait(false) == Version)
             return;
 
-        await using var transaction = await connection
+        var transaction = await connection
             .BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken).ConfigureAwait(false);
+        await using var _ = transaction.ConfigureAwait(false);
         // Another process may be at it for as long as it takes; it is the same work.
         await Execute(connection, "SET LOCAL lock_timeout = 0", cancellationToken).ConfigureAwait(false);
         await Execute(connection, "SET LOCAL synchronous_commit = on", cancellationToken).ConfigureAwait(false);
@@ -87,13 +88,13 @@ internal static class PostgresSchema
     private static async Task<int> Current(NpgsqlConnection connection, string database, CancellationToken cancellationToken)
     {
         // Not to_regclass: it answers from a cache of the session, which may not have heard of a table that another one has just created.
-        await using (var exists = new NpgsqlCommand(
+        using (var exists = new NpgsqlCommand(
             "SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'kine_schema' AND pg_table_is_visible(oid))", connection))
         {
             if (!(bool)(await exists.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!)
                 return 0;
         }
-        await using var read = new NpgsqlCommand("SELECT version FROM kine_schema", connection);
+        using var read = new NpgsqlCommand("SELECT version FROM kine_schema", connection);
         var version = (int)(await read.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
         if (version > Version)
         {
@@ -105,7 +106,7 @@ internal static class PostgresSchema
 
     private static async Task Execute(NpgsqlConnection connection, string statements, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(statements, connection) { CommandTimeout = 0 };
+        using var command = new NpgsqlCommand(statements, connection) { CommandTimeout = 0 };
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 }

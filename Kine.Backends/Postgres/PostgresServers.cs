@@ -195,10 +195,11 @@ internal sealed class PostgresServers : ISqlServer
     private async Task Initialize(NpgsqlConnection connection, bool prepare)
     {
         bool direct;
-        await using (var command = new NpgsqlCommand(
+        using (var command = new NpgsqlCommand(
             "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only'), pg_backend_pid()", connection))
-        await using (var reader = await command.ExecuteReaderAsync().ConfigureAwait(false))
         {
+            var reader = await command.ExecuteReaderAsync().ConfigureAwait(false);
+            await using var _ = reader.ConfigureAwait(false);
             await reader.ReadAsync().ConfigureAwait(false);
             if (Options.Target != TargetSessionAttributes.Any && reader.GetBoolean(0))
                 throw new WrongServerException("is a standby");
@@ -216,7 +217,7 @@ internal sealed class PostgresServers : ISqlServer
             return;
         }
         // A client that vanished without a word must not keep its locks for hours.
-        await using var settings = new NpgsqlCommand(
+        using var settings = new NpgsqlCommand(
             """
             SELECT set_config('lock_timeout', '5s', false), set_config('tcp_keepalives_idle', '10', false),
                 set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false)
@@ -230,7 +231,8 @@ internal sealed class PostgresServers : ISqlServer
     {
         var settings = ConnectionString(host, prepare: false);
         (settings.Database, settings.Pooling) = (database, false);
-        await using var source = CreateSource(host, settings, prepare: false);
+        var source = CreateSource(host, settings, prepare: false);
+        await using var _ = source.ConfigureAwait(false);
         return await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
     }
 

@@ -219,7 +219,7 @@ internal abstract class SqlLogReader : IDisposable
 
         Task Replace() => Queries.Run("a change of what processes share", async (connection, given) =>
         {
-            await using var command = seen is null
+            using var command = seen is null
                 ? Command(connection, AddDocumentStatement, [name, document])
                 : Command(connection, ReplaceDocumentStatement, [name, document, seen]);
             rows = await command.ExecuteNonQueryAsync(given).ConfigureAwait(false);
@@ -271,8 +271,9 @@ internal abstract class SqlLogReader : IDisposable
 
     private async Task Read(DbConnection connection, string query, object[] values, Action<DbDataReader> visit, CancellationToken cancellationToken)
     {
-        await using var command = Command(connection, query, values);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        using var command = Command(connection, query, values);
+        var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await using var _ = reader.ConfigureAwait(false);
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             visit(reader);
     }
