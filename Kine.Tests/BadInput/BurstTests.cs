@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Tests.Grpc;
 using Kine.Tests.Wire;
 using Xunit;
 
@@ -60,7 +61,7 @@ public sealed class BurstTests : IAsyncLifetime
         for (var i = 0; i < Watches; i++)
         {
             await connection.Request(1 + (2 * i), EtcdMethods.Watch);
-            await connection.Frame(RawHttp2.Data, 0, 1 + (2 * i), GrpcFrame.Encode(watch));
+            await connection.Frame(RawHttp2.Data, 0, 1 + (2 * i), GrpcClient.Frame(watch));
         }
 
         Assert.DoesNotContain(await reading, frame => frame.Type == RawHttp2.GoAway);
@@ -86,7 +87,7 @@ public sealed class BurstTests : IAsyncLifetime
         {
             // Two thousand puts each, of which only a part comes.
             var connection = await RawHttp2.Open(_server.Address);
-            var half = GrpcFrame.Encode(new PutRequest { Key = ByteString.CopyFromUtf8("half"), Value = ByteString.CopyFrom(new byte[6_000]) })[..3_000];
+            var half = GrpcClient.Frame(new PutRequest { Key = ByteString.CopyFromUtf8("half"), Value = ByteString.CopyFrom(new byte[6_000]) })[..3_000];
             for (var stream = 1; stream < 4_000; stream += 2)
             {
                 await connection.Request(stream, EtcdMethods.Put);

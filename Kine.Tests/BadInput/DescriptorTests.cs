@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 
@@ -17,7 +18,7 @@ public sealed class DescriptorTests
         await using var prepared = KineServer.Prepare();
         using var server = RunningProcess.Start("prlimit", [$"--nofile={Descriptors}:{Descriptors}", TestTools.Kine, .. prepared.Arguments]);
         await server.Printed(" serves etcd v3 on ", TimeSpan.FromMinutes(1));
-        using var before = new EtcdChannel(prepared.Address, oneConnection: true);
+        using var before = new EtcdChannel(prepared.Address);
         await before.Put("before", "1");
 
         var crowd = new List<Socket>();
@@ -43,7 +44,7 @@ public sealed class DescriptorTests
         Assert.InRange(most, 0, Descriptors - 50);
 
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
-        using var after = new EtcdChannel(prepared.Address, oneConnection: true);
+        using var after = new EtcdChannel(prepared.Address);
         while (!await Served(after))
             await Task.Delay(50, limit.Token);
 
@@ -58,7 +59,7 @@ public sealed class DescriptorTests
                 await channel.Put("after", "1", cancellation: limit.Token);
                 return true;
             }
-            catch (RpcError)
+            catch (RpcException)
             {
                 return false;
             }

@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using Google.Protobuf;
+using Grpc.Net.Client;
 using Kine.Etcd;
+using Kine.Host.Client;
+using Kine.Tests.Grpc;
 using Kine.Tests.Wire;
 using Xunit;
 
@@ -19,14 +22,16 @@ public sealed class HungryClientTests : IAsyncLifetime
     public async Task Ten_thousand_watches_on_one_connection_all_get_their_event()
     {
         const int Streams = 10_000;
-        using var crowd = new EtcdChannel(_server.Address, oneConnection: true);
-        var watches = new DuplexCall<WatchRequest, WatchResponse>[Streams];
+        using var handler = new SocketsHttpHandler { EnableMultipleHttp2Connections = false };
+        using var channel = GrpcChannel.ForAddress($"http://{_server.Address}", new GrpcChannelOptions { HttpHandler = handler });
+        var crowd = new Etcd.Watch.WatchClient(channel);
+        var watches = new WatchCall[Streams];
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         for (var batch = 0; batch < Streams; batch += 500)
         {
             await Task.WhenAll(Enumerable.Range(batch, 500).Select(async i =>
             {
-                watches[i] = await crowd.Watch(new WatchCreateRequest { Key = ByteString.CopyFromUtf8($"crowd/{i % 10}") }, limit.Token);
+                watches[i] = await crowd.Open(new WatchCreateRequest { Key = ByteString.CopyFromUtf8($"crowd/{i % 10}") }, limit.Token);
             }));
             await _server.IsFine();
         }
@@ -60,7 +65,7 @@ public sealed class HungryClientTests : IAsyncLifetime
             for (var stream = 1; stream < 6; stream += 2)
             {
                 await connection.Request(stream, EtcdMethods.Watch);
-                await connection.Frame(RawHttp2.Data, 0, stream, GrpcFrame.Encode(new WatchRequest { CreateRequest = everything }));
+                await connection.Frame(RawHttp2.Data, 0, stream, GrpcClient.Frame(new WatchRequest { CreateRequest = everything }));
             }
             deaf.Add(connection);
         }
@@ -92,28 +97,32 @@ public sealed class HungryClientTests : IAsyncLifetime
     [Fact]
     public async Task Streams_that_idle_for_over_a_minute_are_still_there()
     {
-        using var channel = new EtcdChannel(_server.Address);
-        using var watch = await channel.Watch(new WatchCreateRequest { Key = ByteString.CopyFromUtf8("idle") });
-        using var unasked = channel.Watch();
-        using var keepAlive = channel.Duplex<LeaseKeepAliveRequest, LeaseKeepAliveResponse>(EtcdMethods.LeaseKeepAlive);
-        var lease = await channel.Unary<LeaseGrantResponse>(EtcdMethods.LeaseGrant, new LeaseGrantRequest { TTL = 600 });
-        await keepAlive.Write(new LeaseKeepAliveRequest { ID = lease.ID });
-        Assert.Equal(600, (await keepAlive.Read())!.TTL);
-        using var halfMessage = channel.Watch();
-        await halfMessage.WriteRaw([0, 0, 0, 0, 100, 1, 2, 3]);
+        // Not the client of the program, which pings.
+        using var client = new GrpcClient(_server.Address) { HeadersWithin = Timeout.InfiniteTimeSpan };
+        var create = new WatchRequest { CreateRequest = new WatchCreateRequest { Key = ByteString.CopyFromUtf8("idle") } };
+        using var watch = await DuplexStream.Open(client, EtcdMethods.Watch);
+        await watch.Send(create);
+        Assert.True((await watch.Receive(WatchResponse.Parser))!.Created);
+        using var unasked = await DuplexStream.Open(client, EtcdMethods.Watch);
+        using var keepAlive = await DuplexStream.Open(client, EtcdMethods.LeaseKeepAlive);
+        var lease = await _server.Channel.Lease.LeaseGrantAsync(new LeaseGrantRequest { TTL = 600 });
+        await keepAlive.Send(new LeaseKeepAliveRequest { ID = lease.ID });
+        Assert.Equal(600, (await keepAlive.Receive(LeaseKeepAliveResponse.Parser))!.TTL);
+        using var halfMessage = await DuplexStream.Open(client, EtcdMethods.Watch);
+        await halfMessage.SendBytes([0, 0, 0, 0, 100, 1, 2, 3]);
         var idle = Stopwatch.StartNew();
         while (idle.Elapsed < TimeSpan.FromSeconds(65))
         {
             await Task.Delay(TimeSpan.FromSeconds(5));
             await _server.IsFine();
         }
-        using var limit = new CancellationTokenSource(Wait.Limit);
-        await channel.Put("idle", "no more");
-        Assert.Equal("no more", Assert.Single((await watch.Read(limit.Token))!.Events).Kv.Value.ToStringUtf8());
-        await keepAlive.Write(new LeaseKeepAliveRequest { ID = lease.ID }, limit.Token);
-        Assert.Equal(600, (await keepAlive.Read(limit.Token))!.TTL);
-        await unasked.Write(new WatchRequest { CreateRequest = new WatchCreateRequest { Key = ByteString.CopyFromUtf8("idle") } }, limit.Token);
-        Assert.True((await unasked.Read(limit.Token))!.Created);
+        var put = new PutRequest { Key = ByteString.CopyFromUtf8("idle"), Value = ByteString.CopyFromUtf8("no more") };
+        Assert.Equal(StatusCode.OK, (await client.Call(EtcdMethods.Put, put)).Status);
+        Assert.Equal(put.Value, Assert.Single((await watch.Receive(WatchResponse.Parser).WaitAsync(Wait.Limit))!.Events).Kv.Value);
+        await keepAlive.Send(new LeaseKeepAliveRequest { ID = lease.ID });
+        Assert.Equal(600, (await keepAlive.Receive(LeaseKeepAliveResponse.Parser).WaitAsync(Wait.Limit))!.TTL);
+        await unasked.Send(create);
+        Assert.True((await unasked.Receive(WatchResponse.Parser).WaitAsync(Wait.Limit))!.Created);
         await _server.IsFine();
     }
 

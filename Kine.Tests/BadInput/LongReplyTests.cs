@@ -1,7 +1,8 @@
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Grains;
+using Kine.Host.Client;
 using Kine.Tests.Differential;
+using Kine.Tests.Grpc;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using Xunit;
@@ -73,9 +74,9 @@ public sealed class LongReplyTests : IAsyncLifetime
         Assert.All(reply.Responses[0].ResponseRange.Kvs.Select((pair, i) => (pair, i)), item => Assert.Equal(Value(5_000, item.i), item.pair.Value));
         var small = Txn(With(Range("large/"), range => range.Limit = 100), Range("large/0001"));
         var plain = await _server.Channel.Txn(small);
-        var options = new CallOptions { AcceptGzip = true };
-        var compressed = await _server.Channel.Unary<TxnResponse>(EtcdMethods.Txn, small, options);
-        Assert.Equal(plain, compressed);
+        using var client = new GrpcClient(_server.Address);
+        var compressed = await client.Call(EtcdMethods.Txn, small, ("grpc-accept-encoding", "gzip"));
+        Assert.Equal((StatusCode.OK, plain), (compressed.Status, compressed.Only(TxnResponse.Parser)));
         request = Txn([.. Enumerable.Range(0, 100).SelectMany(i => new[] { Get($"large/{i:0000}"), With(Get($"large/{i:0000}"), range => range.Revision = 41) })]);
         reply = await _server.Channel.Txn(new TxnRequest { Success = { Nested([.. request.Success.Take(100)]), Nested([.. request.Success.Skip(100)]) } });
         Assert.All(
@@ -96,12 +97,12 @@ public sealed class LongReplyTests : IAsyncLifetime
             for (var i = 0; !ended.IsCancellationRequested; i++)
                 await _server.Channel.Put($"meanwhile/{i % 10}", "here").WaitAsync(LongestPut);
         });
-        var errors = await Task.WhenAll(requests.Select(request => Assert.ThrowsAsync<RpcError>(() => _server.Channel.Txn(request))));
-        Assert.All(errors, error => Assert.Equal(StatusCode.ResourceExhausted, error.Code));
+        var errors = await Task.WhenAll(requests.Select(request => Assert.ThrowsAsync<RpcException>(() => _server.Channel.Txn(request))));
+        Assert.All(errors, error => Assert.Equal(StatusCode.ResourceExhausted, error.StatusCode));
         requests[0].Success.RemoveAt(0);
         requests[0].Success[0] = Put("not/put");
-        errors = [await Assert.ThrowsAsync<RpcError>(() => _server.Channel.Txn(requests[0]))];
-        Assert.Equal(StatusCode.ResourceExhausted, errors[0].Code);
+        errors = [await Assert.ThrowsAsync<RpcException>(() => _server.Channel.Txn(requests[0]))];
+        Assert.Equal(StatusCode.ResourceExhausted, errors[0].StatusCode);
         Assert.Null(await _server.Channel.Get("not/put"));
         await ended.CancelAsync();
         await puts;
@@ -121,7 +122,7 @@ public sealed class LongReplyTests : IAsyncLifetime
         for (var stream = 1; stream < 10; stream += 2)
         {
             await connection.Request(stream, EtcdMethods.Txn);
-            await connection.Frame(RawHttp2.Data, RawHttp2.EndStream, stream, GrpcFrame.Encode(request));
+            await connection.Frame(RawHttp2.Data, RawHttp2.EndStream, stream, GrpcClient.Frame(request));
         }
 
         for (var i = 0; i < 10; i++)
@@ -130,10 +131,10 @@ public sealed class LongReplyTests : IAsyncLifetime
             await Task.Delay(100);
         }
 
-        var error = await Assert.ThrowsAsync<RpcError>(() => _server.Channel.Txn(Many(Get("one"), 13)));
-        Assert.Equal(StatusCode.ResourceExhausted, error.Code);
-        error = await Assert.ThrowsAsync<RpcError>(() => _server.Channel.Txn(Txn(Put("a"), request.Success[0], Put("z"))));
-        Assert.Equal(StatusCode.ResourceExhausted, error.Code);
+        var error = await Assert.ThrowsAsync<RpcException>(() => _server.Channel.Txn(Many(Get("one"), 13)));
+        Assert.Equal(StatusCode.ResourceExhausted, error.StatusCode);
+        error = await Assert.ThrowsAsync<RpcException>(() => _server.Channel.Txn(Txn(Put("a"), request.Success[0], Put("z"))));
+        Assert.Equal(StatusCode.ResourceExhausted, error.StatusCode);
         Assert.Null(await _server.Channel.Get("a"));
         connection.Dispose();
         await _server.IsFine();
@@ -149,7 +150,7 @@ public sealed class LongReplyTests : IAsyncLifetime
             // Replies of over 150 MB each, of which 64 KiB are taken.
             var connection = await RawHttp2.Open(_server.Address);
             await connection.Request(1, EtcdMethods.Txn);
-            await connection.Frame(RawHttp2.Data, RawHttp2.EndStream, 1, GrpcFrame.Encode(Many(Range("some/"), 9)));
+            await connection.Frame(RawHttp2.Data, RawHttp2.EndStream, 1, GrpcClient.Frame(Many(Range("some/"), 9)));
             connections.Add(connection);
         }
 
@@ -178,7 +179,7 @@ public sealed class LongReplyTests : IAsyncLifetime
         {
             var connection = await RawHttp2.Open(_server.Address);
             await connection.Request(1, EtcdMethods.Range);
-            await connection.Frame(RawHttp2.Data, RawHttp2.EndStream, 1, GrpcFrame.Encode(ranges[i % ranges.Length].RequestRange));
+            await connection.Frame(RawHttp2.Data, RawHttp2.EndStream, 1, GrpcClient.Frame(ranges[i % ranges.Length].RequestRange));
             readers.Add(connection);
         }
 
@@ -201,9 +202,9 @@ public sealed class LongReplyTests : IAsyncLifetime
         {
             return RangeText.Of(request, await channel.Txn(request));
         }
-        catch (RpcError error)
+        catch (RpcException error)
         {
-            return $"{error.Code} {error.Status}";
+            return $"{error.StatusCode} {error.Status.Detail}";
         }
     }
 

@@ -1,3 +1,4 @@
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using Xunit;
@@ -5,7 +6,7 @@ using Xunit;
 namespace Kine.Tests.BadInput;
 
 /// <summary>A server whose health is looked at after each attack: it serves others, stays small, and complains of nothing it did not handle.</summary>
-public sealed class Watched : IAsyncDisposable
+internal sealed class Watched : IAsyncDisposable
 {
     private const long MostResidentBytes = 400L * 1024 * 1024;
 

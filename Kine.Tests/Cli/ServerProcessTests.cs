@@ -1,6 +1,6 @@
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Grains;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using Xunit;
@@ -69,12 +69,12 @@ public sealed class ServerProcessTests
         server.Variables["DOTNET_GCHeapHardLimit"] = "0x6000000"; // 96 MiB, of which half is for 1,536 streams
         await server.Start();
         using var channel = new EtcdChannel(server.Address);
-        var watches = new List<DuplexCall<WatchRequest, WatchResponse>>();
+        var watches = new List<WatchCall>();
         for (var i = 0; i < 1_536; i++)
             watches.Add(await channel.Watch(new WatchCreateRequest { Key = ByteString.CopyFromUtf8("k") }));
 
-        var error = await Assert.ThrowsAsync<RpcError>(() => channel.Watch(new WatchCreateRequest { Key = ByteString.CopyFromUtf8("k") }));
-        Assert.Equal((StatusCode.ResourceExhausted, "etcdserver: too many requests"), (error.Code, error.Status));
+        var error = await Assert.ThrowsAsync<RpcException>(() => channel.Watch(new WatchCreateRequest { Key = ByteString.CopyFromUtf8("k") }));
+        Assert.Equal((StatusCode.ResourceExhausted, "etcdserver: too many requests"), (error.StatusCode, error.Status.Detail));
         await channel.Put("k", "served");
         using var limit = new CancellationTokenSource(Wait.Limit);
         foreach (var watch in watches)
@@ -88,7 +88,7 @@ public sealed class ServerProcessTests
                 using var again = await channel.Watch(new WatchCreateRequest { Key = ByteString.CopyFromUtf8("k") }, limit.Token);
                 return;
             }
-            catch (RpcError)
+            catch (RpcException)
             {
                 await Task.Delay(50, limit.Token);
             }

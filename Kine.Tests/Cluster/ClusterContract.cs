@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Grains;
+using Kine.Host.Client;
 using Kine.Tests.Faults;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
@@ -34,11 +34,11 @@ public abstract class ClusterContract(DatabaseServer database, ITestOutputHelper
             }
 
             Assert.Equal($"{i}", Assert.Single((await watch.Read())!.Events).Kv.Value.ToStringUtf8());
-            var members = await channels[i].Unary<MemberListResponse>(EtcdMethods.MemberList, new MemberListRequest());
+            var members = await channels[i].MemberList();
             Assert.Equal(cluster.Members.Select(member => $"http://{member.Address}").Order(), members.Members.Select(member => Assert.Single(member.ClientURLs)).Order());
             Assert.Equal(3, members.Members.Select(member => member.ID).Distinct().Count());
             Assert.Equal($"http://{cluster.Members[i].Address}", members.Members.Single(member => member.ID == members.Header.MemberId).ClientURLs[0]);
-            var status = await channels[i].Unary<StatusResponse>(EtcdMethods.Status, new StatusRequest());
+            var status = await channels[i].Maintenance.StatusAsync(new StatusRequest());
             Assert.Contains(status.Leader, members.Members.Select(member => member.ID));
             leaders.Add((status.Leader, status.RaftTerm, status.Header.MemberId));
         }
@@ -144,7 +144,7 @@ public abstract class ClusterContract(DatabaseServer database, ITestOutputHelper
         Assert.DoesNotContain(cluster.Members, member => member.HasEnded);
     }
 
-    private static async Task AssertWhole(WriteLoad load, EtcdChannel channel, DuplexCall<WatchRequest, WatchResponse> watch)
+    private static async Task AssertWhole(WriteLoad load, EtcdChannel channel, WatchCall watch)
     {
         var current = (await channel.HashKV()).Header.Revision;
         var history = await History.Read(channel, 2, current);
@@ -167,7 +167,7 @@ public abstract class ClusterContract(DatabaseServer database, ITestOutputHelper
         {
             return (await read())?.Value.ToStringUtf8();
         }
-        catch (RpcError error) when (error.Code == StatusCode.Unavailable)
+        catch (RpcException error) when (error.StatusCode == StatusCode.Unavailable)
         {
             return null;
         }
@@ -193,7 +193,7 @@ public abstract class ClusterContract(DatabaseServer database, ITestOutputHelper
             {
                 return await call();
             }
-            catch (RpcError error) when (error.Code == StatusCode.Unavailable && clock.Elapsed < Patience)
+            catch (RpcException error) when (error.StatusCode == StatusCode.Unavailable && clock.Elapsed < Patience)
             {
                 await Task.Delay(50);
             }

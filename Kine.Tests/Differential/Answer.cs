@@ -1,6 +1,6 @@
 using Google.Protobuf;
+using Grpc.Core;
 using Kine.Etcd;
-using Kine.Tests.Wire;
 
 namespace Kine.Tests.Differential;
 
@@ -8,11 +8,14 @@ namespace Kine.Tests.Differential;
 /// <param name="Text">The reply or the error, without what may differ.</param>
 /// <param name="Revision">header.revision, 0 when there was none.</param>
 /// <param name="Error">Null when the call ended with OK.</param>
-public sealed record Answer(string Text, long Revision, RpcError? Error)
+internal sealed record Answer(string Text, long Revision, RpcException? Error)
 {
     public static Answer From(IMessage reply, string text) => new(text, HeaderRevision(reply), null);
 
-    public static Answer From(RpcError error) => new($"ERROR {error.Code} \"{error.Status}\"", 0, error);
+    public static Answer From(RpcException error) => new($"ERROR {error.StatusCode} \"{error.Status.Detail}\"", 0, error);
+
+    /// <summary>What no server of this API may do.</summary>
+    public static RpcException Broken(string what) => new(new Status(StatusCode.Internal, what));
 
     private static long HeaderRevision(IMessage reply)
         => reply.Descriptor.FindFieldByName("header")?.Accessor.GetValue(reply) is ResponseHeader header ? header.Revision : 0;

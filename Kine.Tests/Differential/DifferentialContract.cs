@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Kine.Tests.Servers;
-using Kine.Tests.Wire;
 using Xunit.Abstractions;
 
 namespace Kine.Tests.Differential;

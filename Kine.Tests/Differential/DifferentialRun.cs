@@ -7,13 +7,16 @@ using Kine.Tests.Wire;
 namespace Kine.Tests.Differential;
 
 /// <summary>Does the same random operations to a reference and a candidate, and stops at the first difference.</summary>
-public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candidate, int seed) : IDisposable
+internal sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candidate, int seed) : IDisposable
 {
     private const int WatchStreams = 4;
     private const int HistoryLength = 20;
     private const int OperationsBetweenLogComparisons = 400;
 
     private static readonly TimeSpan OperationLimit = TimeSpan.FromMinutes(1);
+
+    private static readonly Operation Filler = new UnaryOperation<PutRequest, PutResponse>(
+        new PutRequest { Key = ByteString.CopyFromUtf8("filler") }, static (channel, request) => channel.Kv.PutAsync(request));
 
     private readonly Side _reference = new(reference, WatchStreams);
     private readonly Side _candidate = new(candidate, WatchStreams);
@@ -55,7 +58,7 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
     {
         // When etcd applies its log again it leaves the ranges of transactions out, so that it does one after all that was refused for the revision of its
         // range. Hash makes it write down what it has applied, so that nothing is applied again.
-        await _reference.Channel.Unary<HashResponse>(EtcdMethods.Hash, new HashRequest());
+        await _reference.Channel.Maintenance.HashAsync(new HashRequest());
         await Task.WhenAll(_reference.Server.Kill(), _candidate.Server.Kill());
         await Task.WhenAll(_reference.Server.Start(), _candidate.Server.Start());
         _reference.Reconnect();
@@ -98,7 +101,7 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
         {
             return await operation.Run(side).WaitAsync(OperationLimit);
         }
-        catch (Exception failed) when (failed is RpcError or TimeoutException or InvalidOperationException)
+        catch (Exception failed) when (failed is RpcException or OperationCanceledException or TimeoutException or InvalidOperationException)
         {
             throw new InvalidOperationException($"{side.Server.Name} did not answer: {failed.Message}", failed);
         }
@@ -108,14 +111,14 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
     private async Task Quiet()
     {
         while (Generator.WatchHorizon > _view.Revision)
-            await Both(new UnaryOperation<PutResponse>(EtcdMethods.Put, new PutRequest { Key = ByteString.CopyFromUtf8("filler") }));
+            await Both(Filler);
 
         var revision = _view.Revision;
         try
         {
             await Task.WhenAll(_reference.Feeds.Concat(_candidate.Feeds).Select(feed => feed.CatchUp(revision)));
         }
-        catch (Exception failed) when (failed is TimeoutException or RpcError)
+        catch (Exception failed) when (failed is TimeoutException or OperationCanceledException or RpcException)
         {
             throw Difference("wait until all watches have caught up", failed.Message, LogDifference());
         }
@@ -172,7 +175,7 @@ public sealed class DifferentialRun(EtcdApiServer reference, EtcdApiServer candi
     private async Task CompareContent()
     {
         var everything = new RangeRequest { Key = ByteString.CopyFrom(0), RangeEnd = ByteString.CopyFrom(0) };
-        await Both(new UnaryOperation<RangeResponse>(EtcdMethods.Range, everything));
+        await Both(new UnaryOperation<RangeRequest, RangeResponse>(everything, static (channel, request) => channel.Kv.RangeAsync(request)));
         await Both(new CompoundOperation("HashKV 0", async side =>
         {
             var reply = await side.Channel.HashKV();

@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 
@@ -28,8 +29,8 @@ public sealed class HashTests
         await channel.Put("a", "1");
         await channel.Put("b", "1");
         await channel.Put("b", "2");
-        await channel.Unary<CompactionResponse>(EtcdMethods.Compact, new CompactionRequest { Revision = 3, Physical = true });
-        await channel.Unary<TxnResponse>(EtcdMethods.Txn, new TxnRequest
+        await channel.Compact(3);
+        await channel.Txn(new TxnRequest
         {
             Success =
             {

@@ -1,24 +1,26 @@
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Grains;
 using Kine.Tests.Wire;
 
 namespace Kine.Tests.Differential;
 
-public sealed partial class OperationGenerator
+internal sealed partial class OperationGenerator
 {
     private const long LongTtl = 100_000; // seconds; no lease of the run expires
 
     private Operation Lease() => view.Random.Next(10) switch
     {
-        < 4 => new UnaryOperation<LeaseGrantResponse>(
-            EtcdMethods.LeaseGrant,
-            new LeaseGrantRequest { ID = view.LeaseId(), TTL = view.Chance(0.05) ? 9_000_000_000 + view.Random.Next(2) : LongTtl + view.Random.Next(1000) }),
+        < 4 => new UnaryOperation<LeaseGrantRequest, LeaseGrantResponse>(
+            new LeaseGrantRequest { ID = view.LeaseId(), TTL = view.Chance(0.05) ? 9_000_000_000 + view.Random.Next(2) : LongTtl + view.Random.Next(1000) },
+            static (channel, request) => channel.Lease.LeaseGrantAsync(request)),
         4 => GrantAndRevoke(),
-        5 => new UnaryOperation<LeaseRevokeResponse>(EtcdMethods.LeaseRevoke, new LeaseRevokeRequest { ID = view.Chance(0.1) ? 5 : view.LeaseId() }),
+        5 => new UnaryOperation<LeaseRevokeRequest, LeaseRevokeResponse>(
+            new LeaseRevokeRequest { ID = view.Chance(0.1) ? 5 : view.LeaseId() },
+            static (channel, request) => channel.Lease.LeaseRevokeAsync(request)),
         6 => KeepAlive(),
         7 or 8 => TimeToLive(),
-        _ => new UnaryOperation<LeaseLeasesResponse>(EtcdMethods.LeaseLeases, new LeaseLeasesRequest(), AsSet),
+        _ => new UnaryOperation<LeaseLeasesRequest, LeaseLeasesResponse>(
+            new LeaseLeasesRequest(), static (channel, request) => channel.Lease.LeaseLeasesAsync(request), AsSet),
     };
 
     // Short times and ids of the server's choice, gone before either shows.
@@ -27,10 +29,10 @@ public sealed partial class OperationGenerator
         var request = new LeaseGrantRequest { TTL = view.Pick<long>(-5, 0, 1, 2, 3, 100, 9_000_000_001), ID = view.Chance(0.5) ? 0 : 424242 };
         return new CompoundOperation($"LeaseGrant and LeaseRevoke {MessageText.Of(request)}", async side =>
         {
-            var granted = await side.Channel.Unary<LeaseGrantResponse>(EtcdMethods.LeaseGrant, request);
-            var revoked = await side.Channel.Unary<LeaseRevokeResponse>(EtcdMethods.LeaseRevoke, new LeaseRevokeRequest { ID = granted.ID });
+            var granted = await side.Channel.Lease.LeaseGrantAsync(request);
+            var revoked = await side.Channel.Lease.LeaseRevokeAsync(new LeaseRevokeRequest { ID = granted.ID });
             if (request.ID == 0)
-                granted.ID = granted.ID > 0 ? 1 : throw new RpcError(StatusCode.Internal, $"the server chose the lease id {granted.ID}");
+                granted.ID = granted.ID > 0 ? 1 : throw Answer.Broken($"the server chose the lease id {granted.ID}");
 
             return Answer.From(revoked, MessageText.Of(granted) + " " + MessageText.Of(revoked));
         });
@@ -41,27 +43,27 @@ public sealed partial class OperationGenerator
         long[] ids = [.. Enumerable.Range(0, view.Random.Next(1, 4)).Select(_ => view.LeaseId())];
         return new CompoundOperation($"LeaseKeepAlive {string.Join(", ", ids)}", async side =>
         {
-            using var call = side.Channel.Duplex<LeaseKeepAliveRequest, LeaseKeepAliveResponse>(EtcdMethods.LeaseKeepAlive);
+            using var call = side.Channel.Lease.LeaseKeepAlive();
             var replies = new List<string>();
             LeaseKeepAliveResponse? reply = null;
             foreach (var id in ids)
             {
                 await call.Write(new LeaseKeepAliveRequest { ID = id });
-                reply = await call.Read() ?? throw new RpcError(StatusCode.Internal, "the keep-alive stream was ended by the server");
+                reply = await call.Read() ?? throw Answer.Broken("the keep-alive stream was ended by the server");
                 replies.Add(MessageText.Of(reply));
             }
-            call.CloseWrites();
+            await call.RequestStream.CompleteAsync();
             if (await call.Read() is not null)
-                throw new RpcError(StatusCode.Internal, "a keep-alive reply that nobody asked for");
+                throw Answer.Broken("a keep-alive reply that nobody asked for");
 
             return Answer.From(reply!, string.Join(" ", replies));
         });
     }
 
-    private UnaryOperation<LeaseTimeToLiveResponse> TimeToLive()
+    private UnaryOperation<LeaseTimeToLiveRequest, LeaseTimeToLiveResponse> TimeToLive()
     {
         var request = new LeaseTimeToLiveRequest { ID = view.Chance(0.1) ? 5 : view.LeaseId(), Keys = view.Chance(0.7) };
-        return new UnaryOperation<LeaseTimeToLiveResponse>(EtcdMethods.LeaseTimeToLive, request, reply =>
+        return new(request, static (channel, request) => channel.Lease.LeaseTimeToLiveAsync(request), static reply =>
         {
             var shown = reply.Clone();
             // The seconds that are left differ by the time between the two grants, the order of keys by chance.

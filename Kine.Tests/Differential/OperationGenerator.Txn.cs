@@ -1,24 +1,23 @@
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Tests.Wire;
 
 namespace Kine.Tests.Differential;
 
-public sealed partial class OperationGenerator
+internal sealed partial class OperationGenerator
 {
     private const int MostOperations = 128;
 
-    private UnaryOperation<TxnResponse> Txn()
+    private UnaryOperation<TxnRequest, TxnResponse> Txn()
     {
         var request = NewTxn(0);
         if (view.Chance(0.01))
             Overfill(request);
 
         if (!HasDeleteToTheEnd(request))
-            return new UnaryOperation<TxnResponse>(EtcdMethods.Txn, request, reply => RangeText.Of(request, reply));
+            return new(request, static (channel, request) => channel.Kv.TxnAsync(request), reply => RangeText.Of(request, reply));
 
         ForgetIgnores(request);
-        return new UnaryOperation<TxnResponse>(EtcdMethods.Txn, request, reply =>
+        return new(request, static (channel, request) => channel.Kv.TxnAsync(request), reply =>
         {
             lock (view.Rewritten)
             {

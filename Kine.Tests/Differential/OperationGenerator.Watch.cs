@@ -2,7 +2,7 @@ using Kine.Etcd;
 
 namespace Kine.Tests.Differential;
 
-public sealed partial class OperationGenerator
+internal sealed partial class OperationGenerator
 {
     private const int MostWatches = 24; // a stream; beyond it they are cancelled more often than created
 

@@ -1,11 +1,11 @@
+using Grpc.Core;
 using Kine.Etcd;
-using Kine.Grains;
 using Kine.Tests.Wire;
 
 namespace Kine.Tests.Differential;
 
 /// <summary>Draws random operations, valid and invalid ones, that touch each other often: few keys, few leases, few watch ids.</summary>
-public sealed partial class OperationGenerator(KeyspaceView view, int watchStreams)
+internal sealed partial class OperationGenerator(KeyspaceView view, int watchStreams)
 {
     /// <summary>The next operation. The same seed and the same answers of the reference give the same sequence.</summary>
     public Operation Next() => view.Random.Next(1000) switch
@@ -21,10 +21,10 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
         _ => HashKV(),
     };
 
-    private UnaryOperation<RangeResponse> Range()
+    private UnaryOperation<RangeRequest, RangeResponse> Range()
     {
         var request = NewRange();
-        return new UnaryOperation<RangeResponse>(EtcdMethods.Range, request, reply => RangeText.Of(request, reply));
+        return new(request, static (channel, request) => channel.Kv.RangeAsync(request), reply => RangeText.Of(request, reply));
     }
 
     private RangeRequest NewRange()
@@ -72,10 +72,11 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
                 return Answer.From(reply, MessageText.Of(reply));
             }
             var whole = new RangeResponse();
-            await foreach (var chunk in side.Channel.ServerStream<RangeStreamResponse>(EtcdMethods.RangeStream, streamed))
+            using var call = side.Channel.Kv.RangeStream(streamed);
+            await foreach (var chunk in call.ResponseStream.ReadAllAsync())
             {
                 if (whole.Header is not null)
-                    throw new RpcError(StatusCode.Internal, "a chunk after the one with the header");
+                    throw Answer.Broken("a chunk after the one with the header");
 
                 whole.MergeFrom(chunk.RangeResponse);
             }
@@ -83,7 +84,7 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
         });
     }
 
-    private UnaryOperation<PutResponse> Put() => new(EtcdMethods.Put, NewPut());
+    private UnaryOperation<PutRequest, PutResponse> Put() => new(NewPut(), static (channel, request) => channel.Kv.PutAsync(request));
 
     private PutRequest NewPut()
     {
@@ -106,7 +107,8 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
         return request;
     }
 
-    private UnaryOperation<DeleteRangeResponse> Delete() => new(EtcdMethods.DeleteRange, NewDelete());
+    private UnaryOperation<DeleteRangeRequest, DeleteRangeResponse> Delete() =>
+        new(NewDelete(), static (channel, request) => channel.Kv.DeleteRangeAsync(request));
 
     private DeleteRangeRequest NewDelete()
     {
@@ -140,7 +142,7 @@ public sealed partial class OperationGenerator(KeyspaceView view, int watchStrea
             $"Compact {MessageText.Of(request)}",
             async side =>
             {
-                var reply = await side.Channel.Unary<CompactionResponse>(EtcdMethods.Compact, request);
+                var reply = await side.Channel.Kv.CompactAsync(request);
                 // A compaction that was not waited for goes on behind the reply, and what it has not deleted yet can be seen in a hash.
                 if (!request.Physical)
                     await Task.Delay(300);

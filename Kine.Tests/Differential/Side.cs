@@ -1,10 +1,10 @@
+using Kine.Host.Client;
 using Kine.Tests.Servers;
-using Kine.Tests.Wire;
 
 namespace Kine.Tests.Differential;
 
 /// <summary>One of the two servers that get the same operations, with the watch streams opened on it.</summary>
-public sealed class Side(EtcdApiServer server, int watchStreams) : IDisposable
+internal sealed class Side(EtcdApiServer server, int watchStreams) : IDisposable
 {
     public EtcdApiServer Server { get; } = server;
 

@@ -1,4 +1,5 @@
 using Kine.Etcd;
+using Kine.Host.Client;
 using Kine.Tests.Wire;
 
 namespace Kine.Tests.Differential;
@@ -7,10 +8,10 @@ namespace Kine.Tests.Differential;
 /// One watch stream and what it delivered: a log for each watch id (its created and canceled replies and its events, in order, however
 /// they were grouped into replies), and the progress replies.
 /// </summary>
-public sealed class WatchFeed : IDisposable
+internal sealed class WatchFeed : IDisposable
 {
     private readonly EtcdChannel _channel;
-    private readonly DuplexCall<WatchRequest, WatchResponse> _call;
+    private readonly WatchCall _call;
     private readonly Lock _lock = new();
     private readonly SortedDictionary<long, List<string>> _logs = [];
     private readonly HashSet<long> _active = [];
@@ -23,7 +24,7 @@ public sealed class WatchFeed : IDisposable
     public WatchFeed(EtcdChannel channel)
     {
         _channel = channel;
-        _call = channel.Watch();
+        _call = channel.Watch.Watch();
         _ = ReadAll();
     }
 
@@ -126,7 +127,7 @@ public sealed class WatchFeed : IDisposable
                 await Task.Delay(i < 3 ? 2 : 10);
             }
             if (DateTime.UtcNow > deadline)
-                throw new TimeoutException($"{_channel.Address} reported no progress up to {revision} within {Wait.Limit}; it last reported {_progress}");
+                throw new TimeoutException($"{_channel.Endpoint.Authority} reported no progress up to {revision} within {Wait.Limit}; it last reported {_progress}");
         }
     }
 
@@ -152,7 +153,7 @@ public sealed class WatchFeed : IDisposable
                 _broken.Add("the stream was ended with OK");
             }
         }
-        catch (RpcError ended)
+        catch (RpcException ended)
         {
             lock (_lock)
             {
@@ -226,10 +227,10 @@ public sealed class WatchFeed : IDisposable
                     return;
 
                 if (_broken.Count > 0)
-                    throw new InvalidOperationException($"{_channel.Address}: {_broken[0]}, while waiting for {what}");
+                    throw new InvalidOperationException($"{_channel.Endpoint.Authority}: {_broken[0]}, while waiting for {what}");
             }
             if (DateTime.UtcNow > deadline)
-                throw new TimeoutException($"{_channel.Address}: no sign of {what} within {Wait.Limit}");
+                throw new TimeoutException($"{_channel.Endpoint.Authority}: no sign of {what} within {Wait.Limit}");
 
             await Task.Delay(1);
         }

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Grains;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using Xunit.Abstractions;
@@ -82,13 +82,13 @@ public abstract class DatabaseFaultContract(DatabaseServer database, ITestOutput
         proxy.Refusing = true;
         proxy.CutAll();
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
-        var error = await Assert.ThrowsAsync<RpcError>(() => channel.Put("/k", "unheard", cancellation: limit.Token));
-        Assert.Equal(StatusCode.Unavailable, error.Code);
+        var error = await Assert.ThrowsAsync<RpcException>(() => channel.Put("/k", "unheard", cancellation: limit.Token));
+        Assert.Equal(StatusCode.Unavailable, error.StatusCode);
         var read = await channel.Range(new RangeRequest { Key = ByteString.CopyFromUtf8("/k"), Serializable = true }, limit.Token);
         Assert.Equal("before", Assert.Single(read.Kvs).Value.ToStringUtf8());
         await Task.Delay(TimeSpan.FromSeconds(2)); // longer than its lease: nothing proves a linearizable read now
-        error = await Assert.ThrowsAsync<RpcError>(() => channel.Get("/k", limit.Token));
-        Assert.Equal(StatusCode.Unavailable, error.Code);
+        error = await Assert.ThrowsAsync<RpcException>(() => channel.Get("/k", limit.Token));
+        Assert.Equal(StatusCode.Unavailable, error.StatusCode);
         proxy.Refusing = false;
         await Retried(() => channel.Put("/k", "after"));
         Assert.Equal("after", (await channel.Get("/k"))!.Value.ToStringUtf8());
@@ -125,14 +125,14 @@ public abstract class DatabaseFaultContract(DatabaseServer database, ITestOutput
             {
                 return await call();
             }
-            catch (RpcError error) when (error.Code == StatusCode.Unavailable && clock.Elapsed < Patience)
+            catch (RpcException error) when (error.StatusCode == StatusCode.Unavailable && clock.Elapsed < Patience)
             {
                 await Task.Delay(50);
             }
         }
     }
 
-    private static async Task AssertToldAll(DuplexCall<WatchRequest, WatchResponse> watch, List<Event[]> history)
+    private static async Task AssertToldAll(WatchCall watch, List<Event[]> history)
     {
         using var limit = new CancellationTokenSource(Patience);
         var due = history.SelectMany(revision => revision).GetEnumerator();

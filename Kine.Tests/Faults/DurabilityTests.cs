@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using Xunit;
@@ -56,7 +57,7 @@ public sealed class DurabilityTests
                 await channel.Range(new RangeRequest { Key = ByteString.CopyFromUtf8("health") });
                 return;
             }
-            catch (RpcError notYet)
+            catch (RpcException notYet)
             {
                 Assert.True(!traced.HasExited && DateTime.UtcNow < deadline, notYet.Message + traced.Output);
                 await Task.Delay(100);

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Grains;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using Xunit;
@@ -195,10 +195,10 @@ public sealed class FullDiskTests
             {
                 await channel.Put(put(i));
             }
-            catch (RpcError error)
+            catch (RpcException error)
             {
-                Assert.True(error.Status == "etcdserver: mvcc: database space exceeded", $"{error.Message}\n{server.Process.Output}");
-                Assert.Equal(StatusCode.ResourceExhausted, error.Code);
+                Assert.True(error.Status.Detail == "etcdserver: mvcc: database space exceeded", $"{error.Message}\n{server.Process.Output}");
+                Assert.Equal(StatusCode.ResourceExhausted, error.StatusCode);
                 return i;
             }
         }
@@ -208,8 +208,8 @@ public sealed class FullDiskTests
 
     private static async Task IsFull(EtcdChannel channel)
     {
-        var error = await Assert.ThrowsAsync<RpcError>(() => channel.Put(Put("more")));
-        Assert.Equal(StatusCode.ResourceExhausted, error.Code);
+        var error = await Assert.ThrowsAsync<RpcException>(() => channel.Put(Put("more")));
+        Assert.Equal(StatusCode.ResourceExhausted, error.StatusCode);
     }
 
     private static async Task PutsGoOn(EtcdChannel channel)
@@ -222,7 +222,7 @@ public sealed class FullDiskTests
                 await channel.Put(Put("more"));
                 return;
             }
-            catch (RpcError error) when (error.Code == StatusCode.ResourceExhausted && Stopwatch.GetElapsedTime(start) < Wait.Limit)
+            catch (RpcException error) when (error.StatusCode == StatusCode.ResourceExhausted && Stopwatch.GetElapsedTime(start) < Wait.Limit)
             {
                 await Task.Delay(100);
             }

@@ -1,11 +1,12 @@
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Host.Client;
 using Kine.Tests.Wire;
 
 namespace Kine.Tests.Faults;
 
 /// <summary>The events of a server from one revision to its current one, as a watch tells them.</summary>
-public static class History
+internal static class History
 {
     private static readonly ByteString Everything = ByteString.CopyFrom(0);
 

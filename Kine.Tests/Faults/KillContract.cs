@@ -1,5 +1,5 @@
 using Kine.Etcd;
-using Kine.Grains;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using Xunit;
@@ -56,7 +56,7 @@ public abstract class KillContract(ITestOutputHelper output)
             long? leased = null;
             using (var channel = new EtcdChannel(server.Address))
             {
-                await channel.Unary<LeaseGrantResponse>(EtcdMethods.LeaseGrant, new LeaseGrantRequest { ID = 100 + round, TTL = 10_000 });
+                await channel.Lease.LeaseGrantAsync(new LeaseGrantRequest { ID = 100 + round, TTL = 10_000 });
                 leased = (await channel.Put($"/leased/{round}", "v", 100 + round)).Header.Revision;
             }
             using var disturbing = new CancellationTokenSource();
@@ -65,7 +65,7 @@ public abstract class KillContract(ITestOutputHelper output)
             await disturbing.CancelAsync();
             compacted = Math.Max(compacted, await disturber);
             using var after = new EtcdChannel(server.Address);
-            var ttl = await after.Unary<LeaseTimeToLiveResponse>(EtcdMethods.LeaseTimeToLive, new LeaseTimeToLiveRequest { ID = 100 + round, Keys = true });
+            var ttl = await after.Lease.LeaseTimeToLiveAsync(new LeaseTimeToLiveRequest { ID = 100 + round, Keys = true });
             Assert.Equal((10_000, $"/leased/{round}"), (ttl.GrantedTTL, Assert.Single(ttl.Keys).ToStringUtf8()));
             Assert.Equal(leased, (await after.Get($"/leased/{round}"))!.ModRevision);
             var hash = await after.HashKV();
@@ -113,13 +113,13 @@ public abstract class KillContract(ITestOutputHelper output)
                     await channel.Compact(revision, physical: i % 2 == 0);
                     compacted = revision;
                 }
-                var lease = await channel.Unary<LeaseGrantResponse>(EtcdMethods.LeaseGrant, new LeaseGrantRequest { TTL = 10_000 });
+                var lease = await channel.Lease.LeaseGrantAsync(new LeaseGrantRequest { TTL = 10_000 });
                 await channel.Put($"/disturb/{i % 10}", $"{i}", lease.ID);
                 if (i % 2 == 0)
-                    await channel.Unary<LeaseRevokeResponse>(EtcdMethods.LeaseRevoke, new LeaseRevokeRequest { ID = lease.ID });
+                    await channel.Lease.LeaseRevokeAsync(new LeaseRevokeRequest { ID = lease.ID });
             }
         }
-        catch (RpcError died) when (died.Code is StatusCode.Unavailable || died.Status.Contains("compacted", StringComparison.Ordinal))
+        catch (RpcException died) when (died.StatusCode is StatusCode.Unavailable || died.Status.Detail.Contains("compacted", StringComparison.Ordinal))
         {
             // The server was killed, or a compaction whose answer was lost had been done.
         }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using Xunit.Abstractions;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Grains;
+using Kine.Host.Client;
 using Kine.Tests.Wire;
 
 namespace Kine.Tests.Faults;
@@ -82,7 +82,7 @@ public sealed class WriteLoad(string address)
                 if (written.Length > 0 && !_acknowledged.TryAdd(reply.Header.Revision, written))
                     throw new InvalidOperationException($"two writes were answered with revision {reply.Header.Revision}");
             }
-            catch (RpcError unknown) when (unknown.Code == StatusCode.Unavailable)
+            catch (RpcException unknown) when (unknown.StatusCode == StatusCode.Unavailable)
             {
                 if (stop is null)
                     return;

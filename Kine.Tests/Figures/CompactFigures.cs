@@ -7,7 +7,9 @@ using Kine.Tests.Servers;
 
 namespace Kine.Tests.Figures;
 
-/// <summary>64 writing clients: with and without a compaction of many old revisions in the same time, and how soon the calls that compact a small keyspace are answered.</summary>
+/// <summary>
+/// 64 writing clients: with and without a compaction of many old revisions in the same time, and how soon the calls that compact a small keyspace are answered.
+/// </summary>
 internal static class CompactFigures
 {
     private const int Keys = 100_000;

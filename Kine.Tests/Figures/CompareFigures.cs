@@ -1,9 +1,9 @@
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Host.Bench;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
-using EtcdChannel = Kine.Host.Client.EtcdChannel;
 
 namespace Kine.Tests.Figures;
 

@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Host.Bench;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 

@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Google.Protobuf;
 using Kine.Host.Bench;
+using Kine.Tests.Grpc;
 using Kine.Tests.Servers;
-using Kine.Tests.Wire;
 
 namespace Kine.Tests.Figures;
 
@@ -19,7 +19,7 @@ internal static partial class H2Load
     public static async Task<LoadResult> Run(ServerUnderTest server, string method, IMessage request, TimeSpan duration, TempFolder folder)
     {
         var body = folder["h2load.body"];
-        await File.WriteAllBytesAsync(body, GrpcFrame.Encode(request));
+        await File.WriteAllBytesAsync(body, GrpcClient.Frame(request));
         string[] arguments =
         [
             "-c", Connections, "-m", StreamsOfEach, "-t", "1", "-D", duration.TotalSeconds.ToString("0", CultureInfo.InvariantCulture),

@@ -1,8 +1,6 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using System.Net;
 using Google.Protobuf;
-using Kine.Grains;
 
 namespace Kine.Tests.Grpc;
 
@@ -57,9 +55,7 @@ internal sealed class DuplexStream : IDisposable
         var prefix = new byte[5];
         if (await _body.ReadAtLeastAsync(prefix, prefix.Length, throwOnEndOfStream: false) == 0)
         {
-            var from = _response.Headers.Contains("grpc-status") ? _response.Headers : _response.TrailingHeaders;
-            var code = (StatusCode)int.Parse(from.GetValues("grpc-status").Single(), CultureInfo.InvariantCulture);
-            Status = (code, from.TryGetValues("grpc-message", out var values) ? values.Single() : string.Empty);
+            Status = GrpcAnswer.StatusOf(_response) ?? throw new InvalidOperationException($"HTTP {_response.StatusCode} without a status");
             return null;
         }
 

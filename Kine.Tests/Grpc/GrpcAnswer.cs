@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.IO.Compression;
 using Google.Protobuf;
-using Kine.Grains;
 
 namespace Kine.Tests.Grpc;
 
@@ -12,11 +12,18 @@ internal sealed record GrpcAnswer(HttpResponseMessage Response, StatusCode Statu
     public static async Task<GrpcAnswer> Read(HttpResponseMessage response)
     {
         var body = await response.Content.ReadAsByteArrayAsync();
-        var trailersOnly = response.Headers.Contains("grpc-status");
-        var from = trailersOnly ? response.Headers : response.TrailingHeaders;
-        var status = (StatusCode)int.Parse(from.GetValues("grpc-status").Single(), CultureInfo.InvariantCulture);
-        var message = from.TryGetValues("grpc-message", out var values) ? values.Single() : string.Empty;
-        return new GrpcAnswer(response, status, message, body, trailersOnly);
+        var (status, message) = StatusOf(response) ?? throw new InvalidOperationException($"HTTP {response.StatusCode} without a status");
+        return new GrpcAnswer(response, status, message, body, response.Headers.Contains("grpc-status"));
+    }
+
+    /// <summary>Status and text of a response that was read to its end; null when there is none.</summary>
+    public static (StatusCode Code, string Message)? StatusOf(HttpResponseMessage response)
+    {
+        var from = response.Headers.Contains("grpc-status") ? response.Headers : response.TrailingHeaders;
+        if (!from.TryGetValues("grpc-status", out var codes))
+            return null;
+
+        return ((StatusCode)int.Parse(codes.Single(), CultureInfo.InvariantCulture), from.TryGetValues("grpc-message", out var texts) ? texts.Single() : string.Empty);
     }
 
     /// <summary>The frames of the body: flag and bytes.</summary>
@@ -36,7 +43,11 @@ internal sealed record GrpcAnswer(HttpResponseMessage Response, StatusCode Statu
         }
     }
 
-    /// <summary>The only message of the body.</summary>
+    /// <summary>The only message of the body, unpacked.</summary>
     public T Only<T>(MessageParser<T> parser)
-        where T : IMessage<T> => parser.ParseFrom(Frames.Single().Bytes);
+        where T : IMessage<T>
+    {
+        var (flag, bytes) = Frames.Single();
+        return flag == 0 ? parser.ParseFrom(bytes) : parser.ParseFrom(new GZipStream(new MemoryStream(bytes), CompressionMode.Decompress));
+    }
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Headers;
 using Google.Protobuf;
@@ -12,7 +13,13 @@ internal sealed class GrpcClient : IDisposable
     private readonly HttpClient _http;
 
     public GrpcClient(int port)
-        : this(new Uri($"http://127.0.0.1:{port.ToString(CultureInfo.InvariantCulture)}"), new SocketsHttpHandler())
+        : this($"127.0.0.1:{port.ToString(CultureInfo.InvariantCulture)}")
+    {
+    }
+
+    /// <param name="address">host:port of a plain-text server.</param>
+    public GrpcClient(string address)
+        : this(new Uri("http://" + address), new SocketsHttpHandler())
     {
     }
 
@@ -27,23 +34,43 @@ internal sealed class GrpcClient : IDisposable
         };
     }
 
+    /// <summary>How long a server may take to its headers.</summary>
+    public TimeSpan HeadersWithin
+    {
+        init => _http.Timeout = value;
+    }
+
     /// <summary>A message with its five bytes in front.</summary>
     public static byte[] Frame(IMessage message) => Frame(message.ToByteArray());
 
-    /// <summary>Bytes with five in front.</summary>
-    public static byte[] Frame(byte[] body, byte flag = 0)
+    /// <summary>Bytes with five in front, which may claim any length.</summary>
+    public static byte[] Frame(byte[] body, byte flag = 0, uint? claimedLength = null)
     {
         var frame = new byte[5 + body.Length];
         frame[0] = flag;
-        BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(1), (uint)body.Length);
+        BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(1), claimedLength ?? (uint)body.Length);
         body.CopyTo(frame, 5);
         return frame;
+    }
+
+    /// <summary>A message compressed, with its five bytes in front.</summary>
+    public static byte[] GzipFrame(byte[] body)
+    {
+        using var packed = new MemoryStream();
+        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest))
+        {
+            gzip.Write(body);
+        }
+
+        return Frame(packed.ToArray(), flag: 1);
     }
 
     /// <summary>A request with a gRPC body, not sent yet.</summary>
     public static HttpRequestMessage Request(string path, HttpContent content, params (string Name, string Value)[] headers)
     {
-        content.Headers.ContentType ??= new MediaTypeHeaderValue("application/grpc");
+        if (!content.Headers.NonValidated.Contains("content-type"))
+            content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
+
         var request = new HttpRequestMessage(HttpMethod.Post, path)
         {
             Content = content,
@@ -70,7 +97,8 @@ internal sealed class GrpcClient : IDisposable
     }
 
     /// <summary>Sends a request and returns with the response's headers.</summary>
-    public Task<HttpResponseMessage> Send(HttpRequestMessage request) => _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+    public Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken cancellation = default) =>
+        _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
 
     public void Dispose() => _http.Dispose();
 }

@@ -1,4 +1,4 @@
-using Kine.Grains;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 
@@ -138,7 +138,7 @@ public sealed class KerberosTests(LoginFixture servers)
                 await channel.Put("key", "again");
                 return;
             }
-            catch (RpcError error) when (error.Code == StatusCode.Unavailable && DateTime.UtcNow < deadline)
+            catch (RpcException error) when (error.StatusCode == StatusCode.Unavailable && DateTime.UtcNow < deadline)
             {
                 Assert.False(kine.HasEnded, kine.Process.Output);
                 await Task.Delay(50);

@@ -1,3 +1,4 @@
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 
@@ -96,7 +97,7 @@ public sealed class SecretsTests(LoginFixture servers)
                 await channel.Put("key", "value");
                 await Task.Delay(20);
             }
-            catch (RpcError error)
+            catch (RpcException error)
             {
                 told.Add(error.ToString());
             }

@@ -1,3 +1,4 @@
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Stores;
 using Kine.Tests.Wire;
@@ -25,16 +26,15 @@ public sealed class SqliteUpstreamImport : UpstreamImportContract, IDisposable
         await Run(Layouts[1]);
         await Run(new UpstreamRows(Hex).Many(2, 2000));
         await using var kine = await KineServer.StartOn(Endpoint);
-        using var channel = new Wire.EtcdChannel(kine.Address);
-        var deleted = await channel.Unary<Etcd.DeleteRangeResponse>(EtcdMethods.DeleteRange, new Etcd.DeleteRangeRequest
+        using var channel = new EtcdChannel(kine.Address);
+        var deleted = await channel.Delete(new Etcd.DeleteRangeRequest
         {
             Key = Google.Protobuf.ByteString.CopyFrom(0),
             RangeEnd = Google.Protobuf.ByteString.CopyFrom(0),
         });
-        await channel.Unary<Etcd.CompactionResponse>(
-            EtcdMethods.Compact, new Etcd.CompactionRequest { Revision = deleted.Header.Revision, Physical = true });
+        await channel.Compact(deleted.Header.Revision);
 
-        await channel.Unary<Etcd.DefragmentResponse>(EtcdMethods.Defragment, new Etcd.DefragmentRequest()).WaitAsync(TimeSpan.FromSeconds(60));
+        await channel.Maintenance.DefragmentAsync(new Etcd.DefragmentRequest()).ResponseAsync.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     protected override string Hex(byte[] value) => $"x'{Convert.ToHexString(value)}'";

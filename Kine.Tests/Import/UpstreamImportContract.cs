@@ -6,6 +6,7 @@ using Kine.Backends.Stores;
 using Kine.Backends.Upstream;
 using Kine.Etcd;
 using Kine.Grains.Import;
+using Kine.Host.Client;
 using Kine.Tests.Grains;
 using Kine.Tests.Servers;
 using Kine.Tests.Snapshots;
@@ -64,7 +65,7 @@ public abstract class UpstreamImportContract
         Assert.Equal(
             ["/registry/a create 3 mod 5 version 2 lease 0 6132", "/registry/b create 10 mod 10 version 1 lease 3600 6231", "/registry/c create 4 mod 12 version 2 lease 0 6337"],
             then.Kvs.Select(Describe));
-        var compacted = await Assert.ThrowsAsync<RpcError>(() => channel.Range(new RangeRequest(All) { Revision = UpstreamRows.Mark - 1 }));
+        var compacted = await Assert.ThrowsAsync<RpcException>(() => channel.Range(new RangeRequest(All) { Revision = UpstreamRows.Mark - 1 }));
         Assert.Contains("compacted", compacted.Message, StringComparison.Ordinal);
         var leases = new StringBuilder();
         await History.DescribeLeases(channel, leases);

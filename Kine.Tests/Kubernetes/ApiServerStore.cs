@@ -1,11 +1,13 @@
 using Google.Protobuf;
+using Grpc.Core;
 using Kine.Etcd;
+using Kine.Host.Client;
 using Kine.Tests.Wire;
 
 namespace Kine.Tests.Kubernetes;
 
 /// <summary>The requests that a kube-apiserver sends, in their exact shapes (storage/etcd3 and its client's kubernetes interface).</summary>
-public sealed class ApiServerStore(EtcdChannel channel)
+internal sealed class ApiServerStore(EtcdChannel channel)
 {
     private const string CompactRevisionKey = "compact_rev_key";
 
@@ -82,9 +84,9 @@ public sealed class ApiServerStore(EtcdChannel channel)
         => (await Channel.Range(new RangeRequest { Key = Bytes(prefix), RangeEnd = PrefixEnd(prefix), CountOnly = true })).Count;
 
     /// <summary>Watches a prefix for everything after a revision.</summary>
-    public async Task<DuplexCall<WatchRequest, WatchResponse>> WatchAfter(string prefix, long revision)
+    public async Task<WatchCall> WatchAfter(string prefix, long revision)
     {
-        var call = Channel.Watch(new CallOptions { Metadata = [("hasleader", "true")] });
+        var call = Channel.Watch.Watch(new Metadata { { "hasleader", "true" } });
         await call.Write(new WatchRequest
         {
             CreateRequest = new WatchCreateRequest

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using Kine.Etcd;
-using Kine.Grains;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using static Kine.Tests.Kubernetes.ApiServerStore;
@@ -201,8 +201,8 @@ public abstract class KubernetesContract : IAsyncLifetime
             version++;
             await _channel.Compact(10 + turn);
         }
-        var tooOld = await Assert.ThrowsAsync<RpcError>(() => _store.Page(Pods, 1, 11));
-        Assert.Equal((StatusCode.OutOfRange, "etcdserver: mvcc: required revision has been compacted"), (tooOld.Code, tooOld.Status));
+        var tooOld = await Assert.ThrowsAsync<RpcException>(() => _store.Page(Pods, 1, 11));
+        Assert.Equal((StatusCode.OutOfRange, "etcdserver: mvcc: required revision has been compacted"), (tooOld.StatusCode, tooOld.Status.Detail));
         Assert.Equal("v9", Assert.Single((await _store.Page(Pods, 1, 12)).Kvs).Value.ToStringUtf8());
         using var compacted = await _store.WatchAfter(Pods, 5);
         Assert.True((await compacted.Read())!.Created);
@@ -217,7 +217,7 @@ public abstract class KubernetesContract : IAsyncLifetime
     public async Task Keys_of_an_expired_lease_are_deleted_in_one_revision_which_watches_see()
     {
         using var cache = await WatchCache.Start(_store, "/registry/events/");
-        var lease = await _channel.Unary<LeaseGrantResponse>(EtcdMethods.LeaseGrant, new LeaseGrantRequest { TTL = 5 });
+        var lease = await _channel.Lease.LeaseGrantAsync(new LeaseGrantRequest { TTL = 5 });
         await Task.WhenAll(Enumerable.Range(0, 100).Select(i => _store.Create($"/registry/events/ns/{i:000}", "v", lease.ID)));
         await _store.Create("/registry/events/ns/stays", "v");
         var deadline = DateTime.UtcNow + Wait.Limit;

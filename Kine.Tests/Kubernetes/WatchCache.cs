@@ -4,9 +4,9 @@ using Kine.Tests.Wire;
 namespace Kine.Tests.Kubernetes;
 
 /// <summary>A list and a watch from there on, as the apiserver's cache of one resource; it checks the stream's promises as it goes.</summary>
-public sealed class WatchCache : IDisposable
+internal sealed class WatchCache : IDisposable
 {
-    private readonly DuplexCall<WatchRequest, WatchResponse> _call;
+    private readonly WatchCall _call;
     private readonly Dictionary<string, KeyValue> _items;
     private readonly List<Event> _events = [];
     private readonly Lock _lock = new();
@@ -14,7 +14,7 @@ public sealed class WatchCache : IDisposable
     private long _revision;
     private long _progress;
 
-    private WatchCache(DuplexCall<WatchRequest, WatchResponse> call, long revision, IEnumerable<KeyValue> items)
+    private WatchCache(WatchCall call, long revision, IEnumerable<KeyValue> items)
     {
         _call = call;
         _revision = revision;

@@ -1,6 +1,7 @@
 using System.Net;
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Host.Client;
 using Kine.Tests.Grpc;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;

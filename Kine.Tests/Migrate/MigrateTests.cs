@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Snapshots;
 using Kine.Tests.Stores;
@@ -70,7 +71,7 @@ public sealed class MigrateTests : IDisposable
         Assert.Equal(Pairs(await channel.Range(All)), Pairs(once));
         Assert.Equal(once.Kvs, (await target.Range(All)).Kvs);
         Assert.Contains(" 0 of them written now", again, StringComparison.Ordinal);
-        var lease = await target.Unary<LeaseTimeToLiveResponse>(EtcdMethods.LeaseTimeToLive, new LeaseTimeToLiveRequest { ID = History.Lease, Keys = true });
+        var lease = await target.Lease.LeaseTimeToLiveAsync(new LeaseTimeToLiveRequest { ID = History.Lease, Keys = true });
         Assert.Equal((5000, "/txn/c"), (lease.GrantedTTL, lease.Keys.Single().ToStringUtf8()));
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Grains;
+using Kine.Host.Client;
 using Kine.Tests.Grpc;
 using Kine.Tests.Servers;
 using Kine.Tests.Snapshots;
@@ -37,9 +38,9 @@ public sealed class UpstreamServerTests : IDisposable
         Assert.Equal(Revision, all.Header.Revision);
         Assert.Equal(Enumerable.Range(0, Keys).Select(Pair), all.Kvs.Select(pair => new KeyValue(pair) { Version = 0 }));
         Assert.All(all.Kvs, pair => Assert.Equal(pair.CreateRevision == pair.ModRevision ? 1 : 2, pair.Version));
-        var lease = await moved.Unary<LeaseTimeToLiveResponse>(EtcdMethods.LeaseTimeToLive, new LeaseTimeToLiveRequest { ID = 3600, Keys = true });
+        var lease = await moved.Lease.LeaseTimeToLiveAsync(new LeaseTimeToLiveRequest { ID = 3600, Keys = true });
         Assert.Equal((3600, Keys / 10), (lease.GrantedTTL, lease.Keys.Count));
-        var past = await Assert.ThrowsAsync<RpcError>(() => moved.Range(new RangeRequest { Key = ByteString.CopyFromUtf8("/a"), Revision = Revision - 1 }));
+        var past = await Assert.ThrowsAsync<RpcException>(() => moved.Range(new RangeRequest { Key = ByteString.CopyFromUtf8("/a"), Revision = Revision - 1 }));
         Assert.Contains("compacted", past.Message, StringComparison.Ordinal);
     }
 

@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Host.Client;
 using Kine.Tests.Wire;
 
 namespace Kine.Tests.Servers;
@@ -44,7 +45,7 @@ public abstract class EtcdApiServer : IAsyncDisposable
                 await channel.Range(new RangeRequest { Key = ByteString.CopyFromUtf8("health") }, limit.Token);
                 return;
             }
-            catch (Exception notYet) when (notYet is RpcError or OperationCanceledException)
+            catch (Exception notYet) when (notYet is RpcException or OperationCanceledException)
             {
                 if (DateTime.UtcNow > deadline)
                     throw new TimeoutException($"{Name} gave no answer within {StartLimit}: {notYet.Message}\n{Process.Output}");

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Host.Client;
 using Kine.Tests.Wire;
 
 namespace Kine.Tests.Snapshots;
@@ -68,7 +69,7 @@ internal static class History
             text.AppendLine(CultureInfo.InvariantCulture, $"at {revision}");
             Write(text, await channel.Range(new RangeRequest(all) { Revision = revision }));
         }
-        var below = await Assert.ThrowsAsync<RpcError>(() => channel.Range(new RangeRequest(all) { Revision = compacted - 1 }));
+        var below = await Assert.ThrowsAsync<RpcException>(() => channel.Range(new RangeRequest(all) { Revision = compacted - 1 }));
         text.AppendLine(below.Message);
         await DescribeLeases(channel, text);
         return text.ToString();
@@ -77,10 +78,10 @@ internal static class History
     /// <summary>All leases with their granted TTLs and keys.</summary>
     public static async Task DescribeLeases(EtcdChannel channel, StringBuilder text)
     {
-        var leases = await channel.Unary<LeaseLeasesResponse>(EtcdMethods.LeaseLeases, new LeaseLeasesRequest());
+        var leases = await channel.Lease.LeaseLeasesAsync(new LeaseLeasesRequest());
         foreach (var id in leases.Leases.Select(lease => lease.ID).Order())
         {
-            var lease = await channel.Unary<LeaseTimeToLiveResponse>(EtcdMethods.LeaseTimeToLive, new LeaseTimeToLiveRequest { ID = id, Keys = true });
+            var lease = await channel.Lease.LeaseTimeToLiveAsync(new LeaseTimeToLiveRequest { ID = id, Keys = true });
             text.AppendLine(CultureInfo.InvariantCulture,
                 $"lease {id} granted {lease.GrantedTTL} keys {string.Join(' ', lease.Keys.Select(key => key.ToStringUtf8()).Order(StringComparer.Ordinal))}");
         }
@@ -98,7 +99,7 @@ internal static class History
     private static string Sha(ByteString value) => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(value.Span))[..16];
 
     private static async Task Grant(EtcdChannel channel, long id, long ttl)
-        => await channel.Unary<LeaseGrantResponse>(EtcdMethods.LeaseGrant, new LeaseGrantRequest { ID = id, TTL = ttl });
+        => await channel.Lease.LeaseGrantAsync(new LeaseGrantRequest { ID = id, TTL = ttl });
 
     private static RequestOp Put(string key, string value, long lease = 0)
         => new() { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value), Lease = lease } };

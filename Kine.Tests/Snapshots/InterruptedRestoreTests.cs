@@ -8,6 +8,7 @@ using Kine.Grains.Import;
 using Kine.Grains.Reads;
 using Kine.Grains.Snapshots;
 using Kine.Grains.Values;
+using Kine.Host.Client;
 using Kine.Tests.Grains;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Kine.Etcd;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 
@@ -112,7 +113,7 @@ public sealed class SnapshotInTests : IAsyncLifetime
         Assert.Equal(theirs.Kvs, ours.Kvs);
         Assert.Equal(theirs.Header.Revision, ours.Header.Revision);
         Assert.Equal((await reference.HashKV()).CompactRevision, (await restored.HashKV()).CompactRevision);
-        var old = await Assert.ThrowsAsync<RpcError>(() => restored.Range(new RangeRequest(all) { Revision = ours.Header.Revision - 1 }));
+        var old = await Assert.ThrowsAsync<RpcException>(() => restored.Range(new RangeRequest(all) { Revision = ours.Header.Revision - 1 }));
         Assert.Contains("compacted", old.Message, StringComparison.Ordinal);
         Assert.Equal(ours.Header.Revision + 1, (await restored.Put("next", "1")).Header.Revision);
     }

@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 

@@ -1,6 +1,6 @@
 using Google.Protobuf;
 using Kine.Etcd;
-using Kine.Grains;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using Xunit;
@@ -21,20 +21,20 @@ public sealed class SqliteSizeTests
         for (var round = 0; round < 3; round++)
         {
             var revision = await PutUntilFull(channel);
-            var full = await channel.Unary<StatusResponse>(EtcdMethods.Status, new StatusRequest());
+            var full = await channel.Maintenance.StatusAsync(new StatusRequest());
             Assert.InRange(full.DbSize, Quota * 9 / 10, Quota * 11 / 10);
             Assert.InRange(full.DbSizeInUse, Quota * 8 / 10, full.DbSize);
             Assert.True(round > 0 || revision > 1_900, $"full at revision {revision}");
 
             await channel.Compact(revision);
-            await channel.Unary<DefragmentResponse>(EtcdMethods.Defragment, new DefragmentRequest());
-            var empty = await channel.Unary<StatusResponse>(EtcdMethods.Status, new StatusRequest());
+            await channel.Maintenance.DefragmentAsync(new DefragmentRequest());
+            var empty = await channel.Maintenance.StatusAsync(new StatusRequest());
             Assert.InRange(empty.DbSizeInUse, 1, 20 * Page);
             Assert.InRange(empty.DbSize, empty.DbSizeInUse, empty.DbSizeInUse + (4 * Page));
             Assert.InRange(new FileInfo(server.DatabasePath).Length, 1, 30 * Page);
             Assert.InRange(new FileInfo(server.DatabasePath + "-wal").Length, 0, 30 * Page);
-            await channel.Unary<AlarmResponse>(
-                EtcdMethods.Alarm, new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Deactivate, MemberID = full.Header.MemberId, Alarm = AlarmType.Nospace });
+            await channel.Maintenance.AlarmAsync(
+                new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Deactivate, MemberID = full.Header.MemberId, Alarm = AlarmType.Nospace });
         }
 
         await channel.Put("more", "of it");
@@ -49,9 +49,9 @@ public sealed class SqliteSizeTests
             {
                 await channel.Put(put);
             }
-            catch (RpcError error)
+            catch (RpcException error)
             {
-                Assert.Equal((StatusCode.ResourceExhausted, "etcdserver: mvcc: database space exceeded"), (error.Code, error.Status));
+                Assert.Equal((StatusCode.ResourceExhausted, "etcdserver: mvcc: database space exceeded"), (error.StatusCode, error.Status.Detail));
                 return (await channel.Range(new RangeRequest { Key = put.Key })).Header.Revision;
             }
         }

@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Kine.Etcd;
+using Kine.Host.Client;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 using Xunit;
@@ -13,7 +14,7 @@ public sealed class WatchAsEtcdTests
     public Task Ending_the_requests_does_not_end_the_events() => Same(async play =>
     {
         await play.Create("a");
-        play.Call.CloseWrites();
+        await play.Call.RequestStream.CompleteAsync();
         await Task.Delay(200);
         await play.Channel.Put("a", "1");
         await play.Expect(2);
@@ -136,17 +137,17 @@ public sealed class WatchAsEtcdTests
     private static async Task<string[]> Perform(EtcdApiServer server, Func<Play, Task> act)
     {
         using var channel = new EtcdChannel(server.Address);
-        using var call = channel.Watch();
+        using var call = channel.Watch.Watch();
         var play = new Play(channel, call);
         await act(play);
         return [.. play.Replies];
     }
 
-    private sealed class Play(EtcdChannel channel, DuplexCall<WatchRequest, WatchResponse> call)
+    private sealed class Play(EtcdChannel channel, WatchCall call)
     {
         public EtcdChannel Channel => channel;
 
-        public DuplexCall<WatchRequest, WatchResponse> Call => call;
+        public WatchCall Call => call;
 
         public List<string> Replies { get; } = [];
 

@@ -1,13 +1,16 @@
 using Google.Protobuf;
+using Grpc.Core;
+using Grpc.Net.Client;
 using Kine.Etcd;
+using Kine.Host.Client;
 
 namespace Kine.Tests.Wire;
 
 /// <summary>The calls that most tests make, by name.</summary>
-public static class EtcdCalls
+internal static class EtcdCalls
 {
     public static Task<RangeResponse> Range(this EtcdChannel channel, RangeRequest request, CancellationToken cancellation = default)
-        => channel.Unary<RangeResponse>(EtcdMethods.Range, request, null, cancellation);
+        => channel.Kv.RangeAsync(request, cancellationToken: cancellation).ResponseAsync;
 
     /// <summary>The current value of one key; null when there is none.</summary>
     public static async Task<KeyValue?> Get(this EtcdChannel channel, string key, CancellationToken cancellation = default)
@@ -17,31 +20,37 @@ public static class EtcdCalls
         => channel.Put(new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value), Lease = lease }, cancellation);
 
     public static Task<PutResponse> Put(this EtcdChannel channel, PutRequest request, CancellationToken cancellation = default)
-        => channel.Unary<PutResponse>(EtcdMethods.Put, request, null, cancellation);
+        => channel.Kv.PutAsync(request, cancellationToken: cancellation).ResponseAsync;
 
-    public static Task<DeleteRangeResponse> Delete(this EtcdChannel channel, string key, CancellationToken cancellation = default)
-        => channel.Delete(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8(key) }, cancellation);
+    public static Task<DeleteRangeResponse> Delete(this EtcdChannel channel, string key)
+        => channel.Delete(new DeleteRangeRequest { Key = ByteString.CopyFromUtf8(key) });
 
-    public static Task<DeleteRangeResponse> Delete(this EtcdChannel channel, DeleteRangeRequest request, CancellationToken cancellation = default)
-        => channel.Unary<DeleteRangeResponse>(EtcdMethods.DeleteRange, request, null, cancellation);
+    public static Task<DeleteRangeResponse> Delete(this EtcdChannel channel, DeleteRangeRequest request) => channel.Kv.DeleteRangeAsync(request).ResponseAsync;
 
     public static Task<TxnResponse> Txn(this EtcdChannel channel, TxnRequest request, CancellationToken cancellation = default)
-        => channel.Unary<TxnResponse>(EtcdMethods.Txn, request, null, cancellation);
+        => channel.Kv.TxnAsync(request, cancellationToken: cancellation).ResponseAsync;
 
     public static Task<CompactionResponse> Compact(this EtcdChannel channel, long revision, bool physical = true)
-        => channel.Unary<CompactionResponse>(EtcdMethods.Compact, new CompactionRequest { Revision = revision, Physical = physical });
+        => channel.Kv.CompactAsync(new CompactionRequest { Revision = revision, Physical = physical }).ResponseAsync;
 
     public static Task<HashKVResponse> HashKV(this EtcdChannel channel, long revision = 0)
-        => channel.Unary<HashKVResponse>(EtcdMethods.HashKV, new HashKVRequest { Revision = revision });
+        => channel.Maintenance.HashKVAsync(new HashKVRequest { Revision = revision }).ResponseAsync;
 
-    public static DuplexCall<WatchRequest, WatchResponse> Watch(this EtcdChannel channel, CallOptions? options = null)
-        => channel.Duplex<WatchRequest, WatchResponse>(EtcdMethods.Watch, options);
+    /// <summary>On a connection of its own: no command of the program asks for the members.</summary>
+    public static async Task<MemberListResponse> MemberList(this EtcdChannel channel)
+    {
+        using var own = GrpcChannel.ForAddress(channel.Endpoint.Address);
+        return await new Etcd.Cluster.ClusterClient(own).MemberListAsync(new MemberListRequest());
+    }
 
     /// <summary>Opens a watch on one key or range, and takes its "created" reply.</summary>
-    public static async Task<DuplexCall<WatchRequest, WatchResponse>> Watch(
-        this EtcdChannel channel, WatchCreateRequest create, CancellationToken cancellation = default)
+    public static Task<WatchCall> Watch(this EtcdChannel channel, WatchCreateRequest create, CancellationToken cancellation = default)
+        => channel.Watch.Open(create, cancellation);
+
+    /// <summary>Opens a watch on one key or range, and takes its "created" reply.</summary>
+    public static async Task<WatchCall> Open(this Etcd.Watch.WatchClient client, WatchCreateRequest create, CancellationToken cancellation = default)
     {
-        var call = channel.Watch();
+        var call = client.Watch();
         await call.Write(new WatchRequest { CreateRequest = create }, cancellation);
         var created = await call.Read(cancellation);
         if (created is not { Created: true, Canceled: false })
@@ -49,4 +58,15 @@ public static class EtcdCalls
 
         return call;
     }
+
+    public static Task Write<TRequest, TReply>(this AsyncDuplexStreamingCall<TRequest, TReply> call, TRequest message, CancellationToken cancellation = default)
+        => call.RequestStream.WriteAsync(message, cancellation);
+
+    /// <summary>The next reply; null when the server ended the call with OK.</summary>
+    public static async Task<TReply?> Read<TRequest, TReply>(this AsyncDuplexStreamingCall<TRequest, TReply> call, CancellationToken cancellation = default)
+        where TReply : class
+        => await call.ResponseStream.MoveNext(cancellation) ? call.ResponseStream.Current : null;
+
+    /// <summary>True when no status came: the connection broke, or there was none.</summary>
+    public static bool IsTransport(this RpcException failure) => failure.Status.DebugException is not null;
 }
