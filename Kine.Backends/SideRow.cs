@@ -12,7 +12,9 @@ public enum SideKind
     /// <summary>One row an active alarm.</summary>
     Alarm = 3,
 
-    /// <summary>Not side state, but beside it in the same table: a document that any process may change. No append holds such a row, and no read of side state shows it.</summary>
+    /// <summary>
+    /// Not side state, but beside it in the same table: a document that any process may change. No append holds such a row, and no read of side state shows it.
+    /// </summary>
     Document = 4,
 }
 

@@ -54,7 +54,8 @@ public sealed class NatsRevisionStore : IRevisionStore
     /// <remarks>The limit may be the account's or the server's, and others share it.</remarks>
     public bool IsFull => _reserve.IsFull;
 
-    public IReadOnlyList<DnsEndPoint> Servers => [.. _options.Servers.Select(static server => new Uri(server)).Select(static server => new DnsEndPoint(server.Host, server.Port))];
+    public IReadOnlyList<DnsEndPoint> Servers =>
+        [.. _options.Servers.Select(static server => new Uri(server)).Select(static server => new DnsEndPoint(server.Host, server.Port))];
 
     public IReadOnlyList<string> Warnings { get; private set; } = [];
 

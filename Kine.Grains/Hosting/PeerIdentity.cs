@@ -11,7 +11,8 @@ internal sealed class PeerIdentity : IDisposable
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=kine", key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(CertificateTrust.ServerUsage), new Oid(CertificateTrust.ClientUsage)], critical: false));
+        request.CertificateExtensions.Add(
+            new X509EnhancedKeyUsageExtension([new Oid(CertificateTrust.ServerUsage), new Oid(CertificateTrust.ClientUsage)], critical: false));
 
         // It ends with the process; clocks of machines may differ by any time.
         Certificate = request.CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UtcNow.AddYears(100));

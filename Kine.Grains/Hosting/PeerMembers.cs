@@ -10,7 +10,8 @@ internal sealed class PeerMembers(IClusterMembershipService membership) : IClust
 {
     public IEnumerable<Member> List()
     {
-        foreach (var silo in membership.CurrentSnapshot.Members.Values.Where(static member => member.Status == SiloStatus.Active).OrderBy(static member => member.SiloAddress))
+        var living = membership.CurrentSnapshot.Members.Values.Where(static member => member.Status == SiloStatus.Active);
+        foreach (var silo in living.OrderBy(static member => member.SiloAddress))
         {
             var name = PeerName.Parse(silo.Name);
             var address = silo.SiloAddress.Endpoint;

@@ -71,7 +71,13 @@ internal static class CompactFigures
     {
         var update = new BenchOptions
         {
-            Mode = BenchMode.Put, Endpoint = server.Endpoint, Pid = server.Pid, Keys = SmallKeys, Duration = sheet.Options.RoundTime, Warmup = Start, Seed = 1,
+            Mode = BenchMode.Put,
+            Endpoint = server.Endpoint,
+            Pid = server.Pid,
+            Keys = SmallKeys,
+            Duration = sheet.Options.RoundTime,
+            Warmup = Start,
+            Seed = 1,
         };
         using var over = CancellationTokenSource.CreateLinkedTokenSource(sheet.Stopped);
         var compacting = Compact(server.Endpoint, over.Token);

@@ -1,33 +1,7 @@
-using Kine.Backends;
-using Kine.Backends.Stores;
-using Kine.Grains.Hosting;
 using Kine.Tests.Stores.Nats;
 
 namespace Kine.Tests.Membership;
 
-/// <summary>The table in a key-value bucket, each process with a connection of its own.</summary>
+/// <summary>The table in a key-value bucket of NATS.</summary>
 [Collection(NatsCollection.Name)]
-public sealed class NatsMembershipTableTests(NatsFixture fixture) : MembershipTableContract
-{
-    private readonly string _endpoint = fixture.Server.NewEndpoint();
-    private readonly List<IRevisionStore> _stores = [];
-
-    protected override Task<IMembershipTable> NewTable() => SameTableElsewhere();
-
-    protected override async Task<IMembershipTable> SameTableElsewhere()
-    {
-        var store = StoreEndpoint.Parse(_endpoint).Create();
-        lock (_stores)
-        {
-            _stores.Add(store);
-        }
-        await store.Open(default);
-        return new DocumentMembershipTable(store.Membership!);
-    }
-
-    public override async Task DisposeAsync()
-    {
-        foreach (var store in _stores)
-            await store.DisposeAsync();
-    }
-}
+public sealed class NatsMembershipTableTests(NatsFixture fixture) : StoreMembershipTableContract(fixture.Server);
