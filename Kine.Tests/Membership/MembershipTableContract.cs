@@ -14,9 +14,6 @@ public abstract class MembershipTableContract : IAsyncLifetime
     /// <summary>The table under test, initialized.</summary>
     protected IMembershipTable Table => _table;
 
-    /// <summary>False where the version of the table alone decides, as it does in Orleans' tables in SQL databases.</summary>
-    protected virtual bool ChecksRowEtags => true;
-
     /// <summary>A table that is empty, not yet initialized.</summary>
     protected abstract Task<IMembershipTable> NewTable();
 
@@ -130,9 +127,6 @@ public abstract class MembershipTableContract : IAsyncLifetime
     [Fact]
     public async Task An_update_with_a_stale_row_etag_is_refused_and_changes_nothing()
     {
-        if (!ChecksRowEtags)
-            return;
-
         var silo = Silo();
         Assert.True(await Insert(silo));
         (_, var stale) = await Row(silo);
