@@ -75,7 +75,9 @@ public static class GrainHosting
         // Nobody finds the writer for that long after a crash. The store's fence keeps the writer single, so that the directory need not.
         silo.Configure<GrainDirectoryOptions>(directory => directory.RangeLeaseDuration = ProbeTime);
         if (options.Peers is { } peers)
+        {
             AddPeers(silo, peers, options);
+        }
         else
         {
             silo.UseLocalhostClustering(
