@@ -10,7 +10,7 @@ namespace Kine.Grains.Values;
 /// Remove the last 600 bytes      slack 0: the slab is not held any more
 /// </code>
 /// </summary>
-internal sealed class SlabSlack(long maxBytes)
+internal sealed class SlabSlack(long maxBytes, Action<int> letGo)
 {
     private const long LeastSlabs = 64; // in a smaller cache few slabs would be all there is
     private const int LargeShare = 8;
@@ -31,6 +31,11 @@ internal sealed class SlabSlack(long maxBytes)
         Interlocked.Add(ref _bytes, slab.CountCached(length) == length ? PairSlab.Size - length : -length);
 
     /// <summary>A slice goes.</summary>
-    public void Remove(PairSlab slab, int length) =>
-        Interlocked.Add(ref _bytes, slab.CountCached(-length) == 0 ? length - PairSlab.Size : length);
+    public void Remove(PairSlab slab, int length)
+    {
+        var last = slab.CountCached(-length) == 0;
+        Interlocked.Add(ref _bytes, last ? length - PairSlab.Size : length);
+        if (last)
+            letGo(PairSlab.Size);
+    }
 }

@@ -13,12 +13,12 @@ public sealed class ValueCache
     private const long StripeBytes = 2 << 20;
     private const int MaxStripes = 4096;
     private const int LargeValue = 8 << 10; // bytes
-    private const int GarbageShare = 4; // of the cache may be large values that it has let go of
+    private const int GarbageShare = 4; // of the cache may be large values and slabs that it has let go of
 
     private readonly ValueCacheStripe[] _stripes;
     private readonly SlabSlack _slack;
     private readonly int _maxValue;
-    private long _large; // bytes of large values added since the last time that garbage was collected for them
+    private long _large; // bytes of large values added and of slabs let go since the last time that garbage was collected for them
 
     /// <summary>A cache of up to <paramref name="maxBytes"/> bytes; 0 keeps nothing.</summary>
     public ValueCache(long maxBytes)
@@ -27,7 +27,7 @@ public sealed class ValueCache
         MaxBytes = maxBytes;
         var stripes = (int)Math.Min(MaxStripes, BitOperations.RoundUpToPowerOf2((ulong)Math.Max(1, maxBytes / StripeBytes)));
         _stripes = new ValueCacheStripe[stripes];
-        _slack = new SlabSlack(maxBytes);
+        _slack = new SlabSlack(maxBytes, CountLarge);
         for (var i = 0; i < stripes; i++)
             _stripes[i] = new ValueCacheStripe(maxBytes / stripes, _slack, stripes);
 
@@ -66,7 +66,7 @@ public sealed class ValueCache
             value = value.ToArray();
 
         Stripe(hash).Add(hash, id, value, slab);
-        if (value.Length >= LargeValue)
+        if (slab is null && value.Length >= LargeValue)
             CountLarge(value.Length);
     }
 
