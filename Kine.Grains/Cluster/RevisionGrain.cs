@@ -53,9 +53,13 @@ public sealed class RevisionGrain(
         }
     }
 
-    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => Stop();
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _writer.Stop();
 
-    public Task Stop() => _writer.Stop();
+    public async Task Stop()
+    {
+        await _writer.Stop();
+        DeactivateOnIdle(); // the others need not find out first that nobody is here any more
+    }
 
     public Task<PublishedState> Ready() => Task.FromResult(View.State);
 

@@ -31,7 +31,7 @@ internal sealed class PeerTrust(IMembershipTable table, TimeProvider time, ILogg
         await _reading.WaitAsync(cancellationToken);
         try
         {
-            if (_readAt < asked)
+            if (_readAt <= asked)
                 await Read(cancellationToken);
         }
         catch (Exception error) when (error is not OperationCanceledException)
