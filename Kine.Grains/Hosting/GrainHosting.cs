@@ -22,6 +22,7 @@ public static class GrainHosting
     private const int MissedProbes = 3; // after which a silo is dead
     private static readonly TimeSpan ProbeTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RefreshTime = TimeSpan.FromSeconds(5); // in which a silo that slept hears that it is dead
+    private static readonly TimeSpan JoinTime = TimeSpan.FromSeconds(20); // in which others that live have to be reached
     private static readonly TimeSpan DeadTime = TimeSpan.FromMinutes(10); // how long those that ended are remembered
     private static readonly TimeSpan Forever = TimeSpan.FromDays(20); // waits end at 24 days
 
@@ -67,6 +68,7 @@ public static class GrainHosting
             membership.NumMissedProbesLimit = MissedProbes;
             membership.IAmAliveTablePublishTimeout = SilentSilos.SignOfLife;
             membership.TableRefreshTimeout = RefreshTime;
+            membership.MaxJoinAttemptTime = JoinTime;
             membership.EvictWhenMaxJoinAttemptTimeExceeded = false;
             membership.DefunctSiloExpiration = membership.DefunctSiloMinimumRetention = DeadTime;
             membership.DefunctSiloCleanupPeriod = DeadTime;

@@ -12,6 +12,6 @@ internal sealed class LostSilo(ProcessFailure failure) : IFatalErrorHandler
 
     public void OnFatalException(object? sender = null, string? context = null, Exception? exception = null) => failure.Report(
         exception is null
-            ? "the other processes on this store took this one for dead, for it did not answer them for seconds; it ends, to be started again"
+            ? "the other processes on this store took this one for dead: for seconds it did not answer, or could not be reached; it ends, to be started again"
             : $"this process cannot stay in the cluster of those on this store: {exception.Message}");
 }

@@ -13,6 +13,7 @@ public sealed class PeerListener : IDisposable
     public const int UsualPort = 2380;
 
     private const int Backlog = 512;
+    private static readonly IPAddress Somewhere = IPAddress.Parse("198.51.100.1"); // an address for documentation: not this machine's
     private static readonly TimeSpan LookUpTime = TimeSpan.FromSeconds(2);
 
     private PeerListener(Socket socket, IPEndPoint advertised) => (Socket, Advertised) = (socket, advertised);
@@ -27,7 +28,7 @@ public sealed class PeerListener : IDisposable
     public ulong MemberId => PeerName.MemberId(Advertised);
 
     /// <summary>Takes a port.</summary>
-    /// <param name="listen">host:port or host to listen on; empty = the address that leads to the store's servers, and <see cref="UsualPort"/> or a free one.</param>
+    /// <param name="listen">host:port or host to listen on; empty = the address that leads to the store's servers, or to the world, and <see cref="UsualPort"/> or a free one.</param>
     /// <param name="advertise">host:port or host that the others are told; empty = where this process listens, or the address that leads to the store's servers.</param>
     /// <param name="servers">The store's servers.</param>
     /// <exception cref="StartException">An address is malformed, is not this machine's, or is taken.</exception>
@@ -47,27 +48,35 @@ public sealed class PeerListener : IDisposable
 
     public void Dispose() => Socket.Dispose();
 
-    // The address that packets to one of the servers would carry: nothing is sent.
+    // The address that packets to one of the servers would carry. A server that is reached within this machine may be a proxy, as each machine may have one:
+    // then the address that packets to the world would carry.
     private static IPAddress Towards(IReadOnlyList<DnsEndPoint> servers)
     {
         foreach (var server in servers)
         {
             foreach (var address in Resolve(server.Host))
             {
-                using var socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
-                try
-                {
-                    socket.Connect(address, server.Port);
-                    return ((IPEndPoint)socket.LocalEndPoint!).Address;
-                }
-                catch (SocketException)
-                {
-                    // No way there: another address may have one.
-                }
+                if (SourceOf(address, server.Port) is { } source && !IPAddress.IsLoopback(source))
+                    return source;
             }
         }
 
-        return servers.Count == 0 ? IPAddress.Loopback : Resolve(Dns.GetHostName()).FirstOrDefault(IPAddress.Loopback); // a server without a network is on this machine
+        return SourceOf(Somewhere, UsualPort) ?? IPAddress.Loopback;
+    }
+
+    // Nothing is sent.
+    private static IPAddress? SourceOf(IPAddress address, int port)
+    {
+        using var socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        try
+        {
+            socket.Connect(address, port);
+            return ((IPEndPoint)socket.LocalEndPoint!).Address;
+        }
+        catch (SocketException)
+        {
+            return null; // no way there
+        }
     }
 
     private static IPAddress[] Resolve(string host)

@@ -12,6 +12,9 @@ namespace Kine.Grains.Hosting;
 /// <param name="ClientUrls">Where clients reach it.</param>
 internal sealed record PeerName(string Host, string Fingerprint, string[] ClientUrls)
 {
+    /// <summary>The name of this machine as it stands in names of silos.</summary>
+    public static string OwnHost { get; } = Environment.MachineName.Replace(' ', '-');
+
     /// <summary>Reads a silo's name; null when it is not of that form.</summary>
     public static PeerName? Parse(string? siloName) =>
         siloName?.Split(' ') is [var host, var fingerprint, var urls] ? new PeerName(host, fingerprint, urls.Split(',')) : null;
@@ -22,5 +25,5 @@ internal sealed record PeerName(string Host, string Fingerprint, string[] Client
     /// <summary>The member id of the silo at an address: the same after each start.</summary>
     public static ulong MemberId(IPEndPoint address) => BitConverter.ToUInt64(SHA256.HashData(Encoding.ASCII.GetBytes(address.ToString())));
 
-    public override string ToString() => $"{Host.Replace(' ', '-')} {Fingerprint} {string.Join(',', ClientUrls)}";
+    public override string ToString() => $"{Host} {Fingerprint} {string.Join(',', ClientUrls)}";
 }

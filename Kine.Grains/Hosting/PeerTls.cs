@@ -21,13 +21,13 @@ internal static class PeerTls
         if (files.Given)
         {
             silo.UseTls(options => Configure(options, files));
-            silo.Configure<SiloOptions>(options => options.SiloName = new PeerName(Environment.MachineName, "-", clientUrls).ToString());
+            silo.Configure<SiloOptions>(options => options.SiloName = new PeerName(PeerName.OwnHost, "-", clientUrls).ToString());
             return;
         }
 
         silo.Services.AddSingleton<PeerIdentity>().AddSingleton<PeerTrust>();
         silo.Services.AddOptions<SiloOptions>().Configure<PeerIdentity>(
-            (options, identity) => options.SiloName = new PeerName(Environment.MachineName, PeerName.FingerprintOf(identity.Certificate), clientUrls).ToString());
+            (options, identity) => options.SiloName = new PeerName(PeerName.OwnHost, PeerName.FingerprintOf(identity.Certificate), clientUrls).ToString());
         silo.Services.AddOptions<SiloConnectionOptions>().Configure<PeerIdentity, PeerTrust, ILoggerFactory>(static (connections, identity, trust, logging) =>
         {
             var log = logging.CreateLogger(typeof(PeerTls));

@@ -10,7 +10,7 @@ namespace Kine.Grains.Hosting;
 /// cannot reach is left alone.
 /// </summary>
 /// <param name="table">Who belongs to the cluster.</param>
-/// <param name="own">Where this process is reached: what was there before it has ended.</param>
+/// <param name="own">Where this process is reached: what was there before it on this host has ended.</param>
 /// <param name="time">The clock.</param>
 /// <param name="log">Where it is told.</param>
 internal sealed class SilentSilos(IMembershipTable table, IPEndPoint own, TimeProvider time, ILogger<SilentSilos> log)
@@ -42,11 +42,16 @@ internal sealed class SilentSilos(IMembershipTable table, IPEndPoint own, TimePr
 
     private bool IsDoubtful(MembershipEntry member, Dictionary<SiloAddress, (DateTime Sign, long Since)> seen)
     {
-        if (member.Status == SiloStatus.Dead || member.SiloAddress.Endpoint.Equals(own))
+        var hasOwnAddress = member.SiloAddress.Endpoint.Equals(own);
+        if (member.Status == SiloStatus.Dead || (hasOwnAddress && PeerName.Parse(member.SiloName)?.Host == PeerName.OwnHost))
             return false;
 
         seen.TryAdd(member.SiloAddress, (member.IAmAliveTime, time.GetTimestamp()));
-        return seen[member.SiloAddress].Sign == member.IAmAliveTime;
+        var doubtful = seen[member.SiloAddress].Sign == member.IAmAliveTime;
+        return doubtful || !hasOwnAddress
+            ? doubtful
+            : throw new StartException(
+                $"a process on host {PeerName.Parse(member.SiloName)?.Host} has the same address, {own}, as this one: name one where the others reach this process by --peer-advertise-address");
     }
 
     private static MembershipEntry Dead(MembershipEntry member)

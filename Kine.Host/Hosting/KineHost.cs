@@ -10,6 +10,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Orleans.Runtime.MembershipService;
 
 namespace Kine.Host.Hosting;
 
@@ -77,6 +78,13 @@ internal sealed class KineHost(WebApplication app, ILogger logger)
                 await PutBack();
 
             return false;
+        }
+        catch (OrleansClusterConnectivityCheckFailedException error)
+        {
+            await PutBack();
+            throw new StartException(
+                $"other processes on this store cannot be reached from here: open the ports between them, or name addresses by --peer-advertise-address ({error.Message})",
+                innerException: error);
         }
         catch
         {

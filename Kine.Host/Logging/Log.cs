@@ -20,7 +20,7 @@ internal static class Log
             logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None); // a start that fails is told in a sentence
             logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None); // makes an activity for each request else
             logging.AddFilter("Grpc", options.Debug ? LogLevel.Information : LogLevel.Error);
-            logging.AddFilter("Orleans", Orleans(LogLevel.Error)); // who comes and goes is told in a line of our own
+            logging.AddFilter("Orleans", Orleans(LogLevel.Critical)); // who comes and goes is told in a line of our own
             logging.AddFilter("Polly", options.Debug ? LogLevel.Information : LogLevel.Warning);
 
             Func<LogLevel, bool> Orleans(LogLevel least) => level => options.Debug ? level >= LogLevel.Information : level >= least && !ended.IsCancellationRequested;

@@ -42,8 +42,26 @@ public sealed class SilentSilosTests
     [Fact]
     public async Task One_that_was_at_the_own_address_is_waited_for_by_nobody()
     {
-        await Join(1);
+        await Join(1, host: PeerName.OwnHost);
         await new SilentSilos(_table, Own, _time, NullLogger<SilentSilos>.Instance).Remove(default);
+    }
+
+    [Fact]
+    public async Task One_on_another_host_that_lives_at_the_own_address_is_told_of()
+    {
+        var other = await Join(1, host: "elsewhere");
+        var removing = new SilentSilos(_table, Own, _time, NullLogger<SilentSilos>.Instance).Remove(default);
+        other.IAmAliveTime = other.IAmAliveTime.AddSeconds(1);
+        await _table.UpdateIAmAliveAsync(other, default);
+        while (!removing.IsCompleted)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Delay(1);
+        }
+
+        var error = await Assert.ThrowsAsync<StartException>(() => removing);
+        Assert.Contains("elsewhere", error.Message);
+        Assert.Contains("--peer-advertise-address", error.Message);
     }
 
     [Fact]
@@ -79,20 +97,20 @@ public sealed class SilentSilosTests
     [Fact]
     public void The_name_of_a_silo_says_what_others_have_to_know()
     {
-        var name = new PeerName("a host", "print", ["http://a:1", "https://b:2"]);
+        var name = new PeerName("a-host", "print", ["http://a:1", "https://b:2"]);
         var read = PeerName.Parse(name.ToString())!;
         Assert.Equal(("a-host", "print", "http://a:1,https://b:2"), (read.Host, read.Fingerprint, string.Join(',', read.ClientUrls)));
         Assert.Null(PeerName.Parse("Silo_12345"));
         Assert.Null(PeerName.Parse(null));
     }
 
-    private async Task<MembershipEntry> Join(int host, X509Certificate2? shows = null)
+    private async Task<MembershipEntry> Join(int address, X509Certificate2? shows = null, string host = "host")
     {
         var silo = new MembershipEntry
         {
-            SiloAddress = SiloAddress.New(IPAddress.Parse($"10.0.0.{host}"), 2380, host),
-            SiloName = new PeerName("host", shows is null ? "-" : PeerName.FingerprintOf(shows), ["http://10.0.0.1:2379"]).ToString(),
-            HostName = "host",
+            SiloAddress = SiloAddress.New(IPAddress.Parse($"10.0.0.{address}"), 2380, address),
+            SiloName = new PeerName(host, shows is null ? "-" : PeerName.FingerprintOf(shows), ["http://10.0.0.1:2379"]).ToString(),
+            HostName = host,
             Status = SiloStatus.Active,
             StartTime = DateTime.UnixEpoch,
             IAmAliveTime = DateTime.UnixEpoch,
