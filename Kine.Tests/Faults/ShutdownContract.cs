@@ -34,17 +34,17 @@ public abstract class ShutdownContract(DatabaseServer database, ITestOutputHelpe
     }
 
     [Fact]
-    public async Task A_standby_whose_database_hangs_ends_with_zero()
+    public async Task A_process_that_does_not_write_and_whose_database_hangs_ends_with_zero()
     {
         var endpoint = database.NewEndpoint();
         await using var writer = await KineServer.StartOn(endpoint);
         await using var proxy = new FaultProxy(database.Port);
-        await using var standby = KineServer.On(endpoint.Replace($":{database.Port}", $":{proxy.Port}", StringComparison.Ordinal));
-        await standby.StartStandby();
+        await using var follower = KineServer.On(endpoint.Replace($":{database.Port}", $":{proxy.Port}", StringComparison.Ordinal));
+        await follower.Start();
         Fail(proxy, hangs: true);
         await Task.Delay(TimeSpan.FromSeconds(1.5)); // its next look at the store is under way now
 
-        await EndsInTime(standby.Process, "standby, hangs");
+        await EndsInTime(follower.Process, "follower, hangs");
     }
 
     [Fact]

@@ -53,12 +53,5 @@ public sealed class KineServer : EtcdApiServer
         return server;
     }
 
-    /// <summary>Starts it while another server holds its store, and waits until it says that it stands by.</summary>
-    public async Task StartStandby()
-    {
-        Launched(Launch());
-        await Process.Printed(" stands by on ", TimeSpan.FromSeconds(60));
-    }
-
     protected override RunningProcess Launch() => RunningProcess.Start(TestTools.Kine, Arguments, environment: Variables);
 }
