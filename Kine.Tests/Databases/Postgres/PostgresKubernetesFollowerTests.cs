@@ -1,0 +1,13 @@
+using Kine.Tests.Cluster;
+using Kine.Tests.Kubernetes;
+using Kine.Tests.Servers;
+using Kine.Tests.Stores.Postgres;
+
+namespace Kine.Tests.Databases.Postgres;
+
+/// <summary>Through a process that does not write, on PostgreSQL.</summary>
+[Collection(PostgresCollection.Name)]
+public sealed class PostgresKubernetesFollowerTests(PostgresFixture fixture) : KubernetesContract
+{
+    protected override Task<EtcdApiServer> StartServer() => FollowingServer.StartOn(fixture.Server.NewEndpoint());
+}
