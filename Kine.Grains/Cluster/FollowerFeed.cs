@@ -16,14 +16,17 @@ public sealed class FollowerFeed(
     : IEventObserver, IAsyncDisposable
 {
     private static readonly TimeSpan LongestRenewal = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan DeathTime = TimeSpan.FromSeconds(4); // after which the others have taken a killed process for dead
     private static readonly TimeSpan ShortestRenewal = TimeSpan.FromMilliseconds(20);
 
+    private readonly TimeSpan _patience = (options.LeaseTime * 2) + DeathTime;
     private readonly TimeSpan _renewal = options.RenewTime < LongestRenewal ? options.RenewTime : LongestRenewal;
     private readonly Lock _lock = new(); // protects _followers
     private readonly CancellationTokenSource _stopping = new();
     private Action<EventBatch>[] _followers = [];
     private IEventObserver? _reference;
     private Task? _running;
+    private long _leaderlessAt; // since when nobody has written; 0 = somebody does
 
     /// <summary>Begins to follow whenever the writer is not in this process.</summary>
     public async Task Start()
@@ -76,14 +79,16 @@ public sealed class FollowerFeed(
         _stopping.Dispose();
     }
 
+    private bool IsLeaderless => _leaderlessAt != 0 || hub.IsLeaderless;
+
     private async Task RenewAlways()
     {
         while (!_stopping.IsCancellationRequested)
         {
-            local.HeadStart.Follow(local.Writer is null && hub.IsLeaderless ? candidacy.Still : null, log);
+            local.HeadStart.Follow(local.Writer is null && IsLeaderless ? candidacy.Still : null, log);
 
             // Sooner when the writer's time runs out: this process may be the next one.
-            var left = hub.IsLeaderless ? candidacy.TimeLeft : _renewal;
+            var left = IsLeaderless ? candidacy.TimeLeft : _renewal;
             var wait = left >= _renewal ? _renewal : left > ShortestRenewal ? left : ShortestRenewal;
             await Task.Delay(wait, time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_stopping.IsCancellationRequested)
@@ -148,9 +153,17 @@ public sealed class FollowerFeed(
         }
         catch (EtcdException error) when (error.IsNoLeader)
         {
-            hub.LoseLeader(() => local.Writer is null); // another process writes, and nobody feeds these watches any more
+            if (_leaderlessAt == 0)
+                _leaderlessAt = time.GetTimestamp();
+
+            // Who takes over next feeds these watches again. Where nobody does for too long, another process writes that is not of this cluster.
+            if (time.GetElapsedTime(_leaderlessAt) >= _patience)
+                hub.LoseLeader(() => local.Writer is null);
+
             throw;
         }
+
+        _leaderlessAt = 0;
 
         if (local.Writer is not null)
             return;

@@ -39,6 +39,9 @@ public sealed class PeerListener : IDisposable
         var told = advertiseHost.Length > 0 ? Address("--peer-advertise-address", advertiseHost) : null;
         var bind = listenHost.Length > 0 ? Address("--peer-listen-address", listenHost) : told is null ? Towards(servers) : IPAddress.Any;
         told ??= IsAny(bind) ? Towards(servers) : bind;
+        if (IsAny(told))
+            throw new StartException($"--peer-advertise-address {advertise} is no address that others can use", wrongSettings: true);
+
         var socket = listenPort >= 0
             ? TryBind(bind, listenPort, out var error) ?? throw new StartException($"cannot listen for peers on {new IPEndPoint(bind, listenPort)}: {error}")
             : TryBind(bind, UsualPort, out _) ?? TryBind(bind, 0, out error) ?? throw new StartException($"cannot listen for peers on {bind}: {error}");

@@ -22,6 +22,8 @@ internal sealed class PeerNews(IClusterMembershipService membership, ILocalSiloD
 
                 if (member.Status == SiloStatus.Active)
                     log.LogInformation("The process at {Address} is there: {Count} are on this store", member.SiloAddress.Endpoint, living);
+                else if (member.Status == SiloStatus.Dead && before == SiloStatus.Joining)
+                    log.LogWarning("The process at {Address} wanted to join, but could not be reached there", member.SiloAddress.Endpoint);
                 else if (member.Status == SiloStatus.Dead && before == SiloStatus.Active)
                     log.LogWarning("The process at {Address} did not answer any more: {Count} are on this store", member.SiloAddress.Endpoint, living);
                 else if (member.Status.IsTerminating() && before == SiloStatus.Active)

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Security.Cryptography.X509Certificates;
 using Kine.Backends.Tls;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
@@ -20,8 +19,13 @@ internal static class PeerTls
     {
         if (files.Given)
         {
-            silo.UseTls(options => Configure(options, files));
             silo.Configure<SiloOptions>(options => options.SiloName = new PeerName(PeerName.OwnHost, "-", clientUrls).ToString());
+            silo.Services.AddOptions<SiloConnectionOptions>().Configure<ILoggerFactory>((connections, logging) =>
+            {
+                var options = FromFiles(files, logging.CreateLogger(typeof(PeerTls)));
+                connections.ConfigureSiloInboundConnection(builder => builder.UseServerTls(options));
+                connections.ConfigureSiloOutboundConnection(builder => builder.UseClientTls(options));
+            });
             return;
         }
 
@@ -62,15 +66,19 @@ internal static class PeerTls
         });
 
     // Files are read for each connection, so that renewed ones count.
-    private static void Configure(TlsOptions options, PeerFiles files)
+    private static TlsOptions FromFiles(PeerFiles files, ILogger log) => new()
     {
-        options.LocalServerCertificateSelector = (_, _) => Own(files);
-        options.LocalClientCertificateSelector = (_, _, _, _, _) => Own(files);
-        options.RemoteCertificateMode = RemoteCertificateMode.RequireCertificate;
-        options.RemoteCertificateValidation = (certificate, chain, _) =>
-            CertificateTrust.Read(files.TrustedCa, CertificateTrust.ClientUsage).Refusal(certificate, chain, null) is null;
-        options.OnAuthenticateAsClient = static (_, client) => client.TargetHost = "kine";
-    }
+        LocalServerCertificateSelector = (_, _) => files.Own(),
+        LocalClientCertificateSelector = (_, _, _, _, _) => files.Own(),
+        RemoteCertificateMode = RemoteCertificateMode.RequireCertificate,
+        RemoteCertificateValidation = (shown, chain, _) =>
+        {
+            if (CertificateTrust.Read(files.TrustedCa, CertificateTrust.ClientUsage).Refusal(shown, chain, null) is not { } refusal)
+                return true;
 
-    private static X509Certificate2 Own(PeerFiles files) => X509Certificate2.CreateFromPemFile(files.Certificate, files.Key);
+            log.LogWarning("Refused a connection with another process: the certificate ({Subject}) {Reason}", shown.Subject, refusal);
+            return false;
+        },
+        OnAuthenticateAsClient = static (_, client) => client.TargetHost = "kine",
+    };
 }

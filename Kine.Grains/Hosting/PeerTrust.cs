@@ -8,6 +8,7 @@ namespace Kine.Grains.Hosting;
 /// <summary>Who the other end of a connection between processes is: whom the store's membership says.</summary>
 internal sealed class PeerTrust(IMembershipTable table, TimeProvider time, ILogger<PeerTrust> log)
 {
+    private const int MostReads = 3; // one after the other, for somebody who is not there yet
     private static readonly TimeSpan LeastPause = TimeSpan.FromSeconds(1);
 
     private readonly SemaphoreSlim _reading = new(1, 1);
@@ -23,11 +24,17 @@ internal sealed class PeerTrust(IMembershipTable table, TimeProvider time, ILogg
         if (certificate is null)
             return false;
 
-        var asked = time.GetTimestamp();
-        if (IsMember(certificate, dialled))
-            return true;
+        // It may have joined a moment ago, or be about to.
+        for (var reads = 0; reads < MostReads && !IsMember(certificate, dialled); reads++)
+            await ReadAgain(cancellationToken);
 
-        // It may have joined a moment ago. Strangers must not cost the store more than a read a second.
+        return IsMember(certificate, dialled);
+    }
+
+    // Strangers must not cost the store more than a read a second.
+    private async Task ReadAgain(CancellationToken cancellationToken)
+    {
+        var asked = time.GetTimestamp();
         await _reading.WaitAsync(cancellationToken);
         try
         {
@@ -42,8 +49,6 @@ internal sealed class PeerTrust(IMembershipTable table, TimeProvider time, ILogg
         {
             _reading.Release();
         }
-
-        return IsMember(certificate, dialled);
     }
 
     private async Task Read(CancellationToken cancellationToken)

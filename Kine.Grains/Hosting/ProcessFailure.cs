@@ -10,6 +10,16 @@ public sealed class ProcessFailure(IHostApplicationLifetime lifetime)
     /// <summary>The sentence that says why; null while all is well.</summary>
     public string? Reason => Volatile.Read(ref _reason);
 
+    /// <summary>True when nothing is left that could be ended in good order.</summary>
+    public bool IsLost { get; private set; }
+
+    /// <summary>The same as <see cref="Report"/> for a process that the others have given up.</summary>
+    public void ReportLost(string reason)
+    {
+        IsLost = true;
+        Report(reason);
+    }
+
     /// <summary>Stops the host; the first reason stands.</summary>
     public void Report(string reason)
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 
@@ -26,6 +27,8 @@ internal sealed class SilentSilos(IMembershipTable table, IPEndPoint own, TimePr
     {
         await table.InitializeMembershipTableAsync(true, cancellationToken);
         var seen = new Dictionary<SiloAddress, (DateTime Sign, long Since)>();
+        var start = time.GetTimestamp();
+        var told = false;
         while (true)
         {
             var found = await table.ReadAllAsync(cancellationToken);
@@ -33,7 +36,16 @@ internal sealed class SilentSilos(IMembershipTable table, IPEndPoint own, TimePr
             if (doubtful.Count == 0)
                 return;
 
-            if (doubtful.Find(member => time.GetElapsedTime(seen[member.Item1.SiloAddress].Since) > Patience) is not { } silent)
+            if (!told && time.GetElapsedTime(start) > SignOfLife + Look)
+            {
+                told = true;
+                log.LogInformation(
+                    "Waiting up to {Seconds} s for a sign of life of the process at {Address}",
+                    (int)Patience.TotalSeconds, string.Join(", ", doubtful.Select(member => member.Item1.SiloAddress.Endpoint)));
+            }
+
+            var silent = await Gone(doubtful, cancellationToken) ?? doubtful.Find(member => time.GetElapsedTime(seen[member.Item1.SiloAddress].Since) > Patience);
+            if (silent is null)
                 await Task.Delay(Look, time, cancellationToken);
             else if (await table.UpdateRowAsync(Dead(silent.Item1), silent.Item2, found.Version.Next(), cancellationToken))
                 log.LogInformation("The process at {Address} had ended without a word", silent.Item1.SiloAddress.Endpoint);
@@ -43,7 +55,7 @@ internal sealed class SilentSilos(IMembershipTable table, IPEndPoint own, TimePr
     private bool IsDoubtful(MembershipEntry member, Dictionary<SiloAddress, (DateTime Sign, long Since)> seen)
     {
         var hasOwnAddress = member.SiloAddress.Endpoint.Equals(own);
-        if (member.Status == SiloStatus.Dead || (hasOwnAddress && PeerName.Parse(member.SiloName)?.Host == PeerName.OwnHost))
+        if (member.Status != SiloStatus.Active || (hasOwnAddress && PeerName.Parse(member.SiloName)?.Host == PeerName.OwnHost))
             return false;
 
         seen.TryAdd(member.SiloAddress, (member.IAmAliveTime, time.GetTimestamp()));
@@ -52,6 +64,30 @@ internal sealed class SilentSilos(IMembershipTable table, IPEndPoint own, TimePr
             ? doubtful
             : throw new StartException(
                 $"a process on host {PeerName.Parse(member.SiloName)?.Host} has the same address, {own}, as this one: name one where the others reach this process by --peer-advertise-address");
+    }
+
+    // On this host, a port that nobody listens on tells enough.
+    private async Task<Tuple<MembershipEntry, string>?> Gone(List<Tuple<MembershipEntry, string>> doubtful, CancellationToken cancellationToken)
+    {
+        foreach (var member in doubtful.Where(member =>
+            member.Item1.SiloAddress.Endpoint.Address.Equals(own.Address) && PeerName.Parse(member.Item1.SiloName)?.Host == PeerName.OwnHost))
+        {
+            using var socket = new Socket(own.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                await socket.ConnectAsync(member.Item1.SiloAddress.Endpoint, cancellationToken);
+            }
+            catch (SocketException refused) when (refused.SocketErrorCode == SocketError.ConnectionRefused)
+            {
+                return member;
+            }
+            catch (SocketException)
+            {
+                // That tells nothing.
+            }
+        }
+
+        return null;
     }
 
     private static MembershipEntry Dead(MembershipEntry member)

@@ -134,7 +134,7 @@ internal sealed class BatchFlight(
                 TakeBack(batch, EtcdErrors.TimedOut);
                 break;
             case AppendOutcome.Unknown:
-                log.LogWarning(result.Error, "The answer to an append was lost; looking whether it landed");
+                log.LogWarning("The answer to an append was lost; looking whether it landed: {Reason}", result.Error?.Message);
                 loop.Move(WriterLife.OutcomeUnknown);
                 _resolving = tenure.Resolve(batch.Append);
                 WaitFor(ResolveInTime());

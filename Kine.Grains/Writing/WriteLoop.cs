@@ -125,7 +125,12 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
     /// <summary>This writer writes no more: everybody who waits is told, and the next call finds a new one that loads what the store holds.</summary>
     public void End(EtcdException error, Exception reason, string what)
     {
-        if (End(error))
+        if (!End(error))
+            return;
+
+        if (reason is FencedException)
+            log.LogWarning("{What}: {Reason}; the writer starts over from the store", what, reason.Message);
+        else
             log.LogError(reason, "{What}; the writer starts over from the store", what);
     }
 

@@ -38,7 +38,8 @@ internal static class BackendServices
         {
             ProgressInterval = options.WatchProgressNotifyInterval,
             PageEvents = (int)Math.Min(options.PollBatchSize, MostPageEvents),
-            OnHistoryFailure = error => log.LogWarning(error, "Watches could not read the past"),
+            OnHistoryFailure = error => log.Log(
+                error is EtcdException ? LogLevel.Debug : LogLevel.Warning, error, "Watches could not read the past"), // a writer that moves is told of elsewhere
         };
         try
         {
@@ -56,10 +57,18 @@ internal static class BackendServices
         ? new GrainHostingOptions()
         : new GrainHostingOptions
         {
-            ClientUrls = options.AdvertiseClientUrls.Length > 0 ? options.AdvertiseClientUrls.Split(',', StringSplitOptions.TrimEntries) : [ClientUrl(options)],
+            ClientUrls = options.AdvertiseClientUrls.Length > 0 ? Urls(options.AdvertiseClientUrls) : [ClientUrl(options)],
             PeerFiles = new PeerFiles(options.PeerCertFile, options.PeerKeyFile, options.PeerTrustedCaFile).Check(),
             Peers = PeerListener.Open(options.PeerListenAddress, options.PeerAdvertiseAddress, store.Servers),
         };
+
+    private static string[] Urls(string text)
+    {
+        var urls = text.Split(',', StringSplitOptions.TrimEntries);
+        return Array.TrueForAll(urls, static url => Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" or "unix" or "unixs")
+            ? urls
+            : throw new StartException($"--advertise-client-urls {text} is not a list of URLs such as http://10.0.0.1:2379", wrongSettings: true);
+    }
 
     private static StoreSettings Settings(ServerOptions options, ILoggerFactory logging) => new()
     {

@@ -58,7 +58,7 @@ internal sealed class ServerProgram(Action<IServiceCollection, ServerOptions, IL
             if (code == 0)
                 logger.LogInformation("stopping");
 
-            if (!await host.Stop() && code == 0)
+            if (!failure.IsLost && !await host.Stop() && code == 0)
             {
                 logger.LogWarning(
                     "the store did not answer in time, so that it was not released: the next writer waits for the lease to run out, and writes without an answer may or may not have happened");

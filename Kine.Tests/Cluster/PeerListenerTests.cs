@@ -58,6 +58,7 @@ public sealed class PeerListenerTests
     [InlineData("127.0.0.1:x", "")]
     [InlineData("127.0.0.1:70000", "")]
     [InlineData("", "no.such.host.invalid:1")]
+    [InlineData("", "0.0.0.0:2380")]
     [InlineData("192.0.2.1:2380", "")]
     public void What_cannot_be_is_refused_with_a_sentence(string listen, string advertise) =>
         Assert.Throws<StartException>(() => PeerListener.Open(listen, advertise, Local));

@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Kine.Backends.Memory;
 using Kine.Grains.Hosting;
+using Kine.Tests.Servers;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Orleans.Runtime;
@@ -47,6 +48,14 @@ public sealed class SilentSilosTests
     }
 
     [Fact]
+    public async Task One_on_this_host_whose_port_is_closed_is_dead_at_once()
+    {
+        var ended = await Join(5, host: PeerName.OwnHost, at: new IPEndPoint(IPAddress.Loopback, FreePort.Next()));
+        await new SilentSilos(_table, new IPEndPoint(IPAddress.Loopback, FreePort.Next()), _time, NullLogger<SilentSilos>.Instance).Remove(default).WaitAsync(Patience);
+        Assert.Equal([SiloStatus.Dead], await Statuses(ended));
+    }
+
+    [Fact]
     public async Task One_on_another_host_that_lives_at_the_own_address_is_told_of()
     {
         var other = await Join(1, host: "elsewhere");
@@ -69,29 +78,34 @@ public sealed class SilentSilosTests
     {
         using var identity = new PeerIdentity();
         var trust = new PeerTrust(_table, _time, NullLogger<PeerTrust>.Instance);
-        Assert.False(await trust.Knows(identity.Certificate, null, default));
+        Assert.False(await Asked(trust.Knows(identity.Certificate, null, default)));
         var silo = await Join(2, identity.Certificate);
         var asking = trust.Knows(identity.Certificate, null, default);
         Assert.False(asking.IsCompleted); // strangers cost the store a read a second at most
+        Assert.True(await Asked(asking));
+        Assert.True(await trust.Knows(identity.Certificate, silo.SiloAddress.Endpoint, default));
+
+        using var other = new PeerIdentity();
+        var elsewhere = new PeerTrust(_table, _time, NullLogger<PeerTrust>.Instance);
+        Assert.False(await Asked(elsewhere.Knows(other.Certificate, null, default)));
+        Assert.False(await Asked(elsewhere.Knows(identity.Certificate, Own, default))); // it is another one's
+        Assert.False(await elsewhere.Knows(null, null, default));
+
+        silo.Status = SiloStatus.Dead;
+        var all = await _table.ReadAllAsync(default);
+        Assert.True(await _table.UpdateRowAsync(silo, all.TryGet(silo.SiloAddress)!.Item2, all.Version.Next(), default));
+        Assert.False(await Asked(new PeerTrust(_table, _time, NullLogger<PeerTrust>.Instance).Knows(identity.Certificate, null, default)));
+    }
+
+    private async Task<bool> Asked(Task<bool> asking)
+    {
         while (!asking.IsCompleted)
         {
             _time.Advance(TimeSpan.FromMilliseconds(100));
             await Task.Delay(1);
         }
 
-        Assert.True(await asking);
-        Assert.True(await trust.Knows(identity.Certificate, silo.SiloAddress.Endpoint, default));
-
-        using var other = new PeerIdentity();
-        var elsewhere = new PeerTrust(_table, _time, NullLogger<PeerTrust>.Instance);
-        Assert.False(await elsewhere.Knows(other.Certificate, null, default));
-        Assert.False(await new PeerTrust(_table, _time, NullLogger<PeerTrust>.Instance).Knows(identity.Certificate, Own, default)); // it is another one's
-        Assert.False(await elsewhere.Knows(null, null, default));
-
-        silo.Status = SiloStatus.Dead;
-        var all = await _table.ReadAllAsync(default);
-        Assert.True(await _table.UpdateRowAsync(silo, all.TryGet(silo.SiloAddress)!.Item2, all.Version.Next(), default));
-        Assert.False(await new PeerTrust(_table, _time, NullLogger<PeerTrust>.Instance).Knows(identity.Certificate, null, default));
+        return await asking;
     }
 
     [Fact]
@@ -104,11 +118,11 @@ public sealed class SilentSilosTests
         Assert.Null(PeerName.Parse(null));
     }
 
-    private async Task<MembershipEntry> Join(int address, X509Certificate2? shows = null, string host = "host")
+    private async Task<MembershipEntry> Join(int address, X509Certificate2? shows = null, string host = "host", IPEndPoint? at = null)
     {
         var silo = new MembershipEntry
         {
-            SiloAddress = SiloAddress.New(IPAddress.Parse($"10.0.0.{address}"), 2380, address),
+            SiloAddress = SiloAddress.New(at ?? new IPEndPoint(IPAddress.Parse($"10.0.0.{address}"), 2380), address),
             SiloName = new PeerName(host, shows is null ? "-" : PeerName.FingerprintOf(shows), ["http://10.0.0.1:2379"]).ToString(),
             HostName = host,
             Status = SiloStatus.Active,
