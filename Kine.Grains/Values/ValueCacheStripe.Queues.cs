@@ -184,6 +184,13 @@ internal sealed partial class ValueCacheStripe
         }
     }
 
+    // The slack is all stripes': where it grows by what another one lets go of, this one makes room when it is used next.
+    private void Fit()
+    {
+        while (_count > 0 && _small.Bytes + _main.Bytes + _slack.Bytes / _stripes > _maxBytes)
+            Evict();
+    }
+
     private void Release(int at)
     {
         ref var entry = ref At(at);

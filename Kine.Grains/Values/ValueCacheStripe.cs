@@ -105,7 +105,14 @@ internal sealed partial class ValueCacheStripe
             if (entry.Reads < MaxReads)
                 entry.Reads++;
 
-            Detach(ref entry);
+            if (entry.Slice)
+            {
+                Detach(ref entry);
+                value = entry.Value;
+                Fit();
+                return true;
+            }
+
             value = entry.Value;
             return true;
         }
@@ -131,8 +138,7 @@ internal sealed partial class ValueCacheStripe
             _count++;
             Enqueue(ref main ? ref _main : ref _small, at);
             CopySparse();
-            while (_count > 0 && _small.Bytes + _main.Bytes + _slack.Bytes / _stripes > _maxBytes)
-                Evict();
+            Fit();
         }
     }
 
@@ -145,6 +151,7 @@ internal sealed partial class ValueCacheStripe
                 Release(at);
 
             CopySparse();
+            Fit();
         }
     }
 }
