@@ -11,4 +11,6 @@ namespace Kine.Tests.Databases.Postgres;
 public sealed class PostgresDifferentialFollowerTests(PostgresFixture fixture, ITestOutputHelper output) : DifferentialContract(output)
 {
     protected override Task<EtcdApiServer> StartServer() => FollowingServer.StartOn(fixture.Server.NewEndpoint());
+
+    protected override int Operations => 8_000;
 }
