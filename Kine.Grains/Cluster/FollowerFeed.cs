@@ -138,6 +138,10 @@ public sealed class FollowerFeed(
         {
             log.LogDebug("The store does not say who writes: {Reason}", error.Message);
         }
+        catch (Exception error)
+        {
+            log.LogWarning(error, "The store does not say who writes");
+        }
     }
 
     private async Task Renew()

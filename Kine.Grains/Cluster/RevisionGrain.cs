@@ -51,6 +51,11 @@ public sealed class RevisionGrain(
             // The same as to throw, but for an error in the log, and for the next activation, which would be kept away for seconds. All who wait get the reason.
             GrainContext.Deactivate(new DeactivationReason(DeactivationReasonCode.ActivationFailed, error, "The store let no writer in."), CancellationToken.None);
         }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            log.LogError(error, "The writer could not begin"); // those who wait are only told that it did not answer
+            throw;
+        }
     }
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _writer.Stop();

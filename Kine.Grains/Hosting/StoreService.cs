@@ -42,7 +42,7 @@ internal sealed class StoreService(
             if (silos is not null)
                 await silos.Remove(cancellationToken);
         }
-        catch (StoreUnavailableException error)
+        catch (Exception error) when (error is StoreUnavailableException or OutcomeUnknownException or InvalidDataException)
         {
             throw new StartException(error.Message, innerException: error);
         }
