@@ -83,10 +83,10 @@ public interface IRevisionStore : IAsyncDisposable
     Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Bytes that deletions have removed so far, by any process: what was read between two equal answers had nothing deleted from it. Null where only the holder of
-    /// the fence can delete.
+    /// A number that every deletion changes, of any process: what was read between two equal answers had nothing deleted from it. Always 0 where one process alone
+    /// uses the store.
     /// </summary>
-    Task<long?> RemovedBytes(CancellationToken cancellationToken) => Task.FromResult<long?>(null);
+    Task<long> Deletions(CancellationToken cancellationToken) => Task.FromResult(0L);
 
     /// <summary>All rows of side state.</summary>
     Task<List<SideRow>> ReadSide(CancellationToken cancellationToken);

@@ -10,6 +10,7 @@ public sealed class MemoryRevisionStore : IRevisionStore
     private readonly Dictionary<(SideKind Kind, string Key), SideRow> _side = [];
     private Fence _fence = new(0, Guid.Empty, "", TimeSpan.Zero, 0, 1);
     private long _sideBytes;
+    private long _deletions; // bytes
 
     public string Description => "memory";
 
@@ -105,12 +106,17 @@ public sealed class MemoryRevisionStore : IRevisionStore
     public Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => Locked(
         () =>
         {
+            var before = _log.InUse;
             foreach (var id in ids.Span)
                 _log.Remove(id);
+
+            _deletions += before - _log.InUse;
 
             return true;
         },
         cancellationToken);
+
+    public Task<long> Deletions(CancellationToken cancellationToken) => Locked(() => _deletions, cancellationToken);
 
     public Task<List<SideRow>> ReadSide(CancellationToken cancellationToken) => Locked(() => _side.Values.ToList(), cancellationToken);
 

@@ -36,6 +36,9 @@ internal sealed class LogState
     /// <summary>Everything up to this sequence is in the last checkpoint.</summary>
     public ulong Covered { get; private set; }
 
+    /// <summary>The last message that deletes records, or that covers such ones.</summary>
+    public ulong LastDeletion { get; private set; }
+
     /// <summary>Messages that count no more; those up to <see cref="Covered"/> may be deleted.</summary>
     public List<ulong> Garbage { get; } = [];
 
@@ -63,7 +66,7 @@ internal sealed class LogState
         // Its pieces and last message come after what it covers and are applied as they are met.
         Tail = checkpoint with { Sequence = covered, Checkpoint = 0 };
         Fence = fence;
-        Covered = covered;
+        Covered = LastDeletion = covered;
     }
 
     /// <summary>The stream's last sequence where the messages up to it are gone or count for nothing.</summary>
@@ -116,6 +119,7 @@ internal sealed class LogState
                 break;
             case MessageKind.Deletion:
                 Bury(content);
+                LastDeletion = tail.Sequence;
                 Garbage.Add(tail.Sequence);
                 break;
             case MessageKind.Moved:

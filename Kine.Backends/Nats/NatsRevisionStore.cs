@@ -113,6 +113,12 @@ public sealed class NatsRevisionStore : IRevisionStore
         _room.KeepUp();
     }
 
+    public async Task<long> Deletions(CancellationToken cancellationToken)
+    {
+        await _replica.Refresh(cancellationToken).ConfigureAwait(false);
+        return (long)_replica.State.LastDeletion;
+    }
+
     public async Task<List<SideRow>> ReadSide(CancellationToken cancellationToken)
     {
         await _replica.Refresh(cancellationToken).ConfigureAwait(false);

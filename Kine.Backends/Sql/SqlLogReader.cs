@@ -241,9 +241,8 @@ internal abstract class SqlLogReader : IDisposable
     /// <summary>Bytes of what the log holds.</summary>
     public Task<long> BytesInUse(CancellationToken cancellationToken) => Number("a look at the size", BytesInUseQuery, cancellationToken);
 
-    /// <summary>See <see cref="IRevisionStore.RemovedBytes"/>.</summary>
-    public async Task<long?> RemovedBytes(CancellationToken cancellationToken) =>
-        await Number("a look at what was deleted", RemovedBytesQuery, cancellationToken).ConfigureAwait(false);
+    /// <summary>See <see cref="IRevisionStore.Deletions"/>.</summary>
+    public Task<long> Deletions(CancellationToken cancellationToken) => Number("a look at what was deleted", RemovedBytesQuery, cancellationToken);
 
     /// <summary>Bytes that the tables take in their files, as the server last counted them.</summary>
     public Task<long> BytesOnDisk(CancellationToken cancellationToken) => Number("a look at the size", BytesOnDiskQuery, cancellationToken);

@@ -101,7 +101,7 @@ public abstract class SqlRevisionStore : IRevisionStore, IUpstreamTable
         }
     }
 
-    public Task<long?> RemovedBytes(CancellationToken cancellationToken) => _reader.RemovedBytes(cancellationToken);
+    public Task<long> Deletions(CancellationToken cancellationToken) => _reader.Deletions(cancellationToken);
 
     public Task<List<SideRow>> ReadSide(CancellationToken cancellationToken) => _reader.ReadSide(cancellationToken);
 

@@ -17,7 +17,7 @@ public sealed class EtcdApi(
     private const long RequestLimit = 3 << 19; // 1.5 MiB, etcd's limit of a request
 
     private readonly IRevisionGrain _writer = grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
-    private readonly RemoteReads _remote = new(local, grains);
+    private readonly ReplicaReads _replica = new(local, options, grains, time);
 
     public WatchHub Watches => watches;
 
@@ -31,7 +31,7 @@ public sealed class EtcdApi(
     {
         RangeRules.Check(request);
         if (local.Writer is not { } view)
-            return new(_remote.Range(request, cancellationToken));
+            return _replica.Range(request, cancellationToken);
 
         // The revision is taken first, then the proof: what was current while nobody else could write was current.
         var reply = RangeReader.Range(view, request, cancellationToken);

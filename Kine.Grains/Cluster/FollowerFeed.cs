@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace Kine.Grains.Cluster;
 
 /// <summary>
-/// One a process: brings the writer's event batches into a process that does not hold the writer, to its watches and its prefix grains. It subscribes anew
+/// One a process: brings the writer's event batches into a process that does not hold the writer, to its watches and its replica. It subscribes anew
 /// every second or sooner, which finds a writer that moved and tells the watches of what got lost at the end.
 /// </summary>
 public sealed class FollowerFeed(
@@ -21,9 +21,7 @@ public sealed class FollowerFeed(
 
     private readonly TimeSpan _patience = (options.LeaseTime * 2) + DeathTime;
     private readonly TimeSpan _renewal = options.RenewTime < LongestRenewal ? options.RenewTime : LongestRenewal;
-    private readonly Lock _lock = new(); // protects _followers
     private readonly CancellationTokenSource _stopping = new();
-    private Action<EventBatch>[] _followers = [];
     private IEventObserver? _reference;
     private Task? _running;
     private long _leaderlessAt; // since when nobody has written; 0 = somebody does
@@ -31,6 +29,7 @@ public sealed class FollowerFeed(
     /// <summary>Begins to follow whenever the writer is not in this process.</summary>
     public async Task Start()
     {
+        local.Replica.Pull = after => RemoteCall.Answer(Writer.Pull(after), _stopping.Token);
         try
         {
             await Renew();
@@ -43,26 +42,14 @@ public sealed class FollowerFeed(
         _running = RenewAlways();
     }
 
-    /// <summary>Hands each batch to <paramref name="follower"/> too, as it comes, until the result is disposed of.</summary>
-    public IDisposable Subscribe(Action<EventBatch> follower)
-    {
-        lock (_lock)
-        {
-            _followers = [.. _followers, follower];
-        }
-
-        return new Subscription(this, follower);
-    }
-
     public void Apply(EventBatch batch)
     {
         if (local.Writer is not null)
             return; // the writer came here: it feeds the watches itself
 
+        local.Replica.Receive(batch); // first, so that what was heard of is mostly there
         local.Advance(new PublishedState(batch.LastRevision, batch.CompactRevision, local.Remote.Term));
         hub.Publish(batch);
-        foreach (var follower in Volatile.Read(ref _followers))
-            follower(batch);
     }
 
     /// <summary>Follows no more. Asks for the writer no more either, which would bring it to life again when all stop.</summary>
@@ -79,14 +66,14 @@ public sealed class FollowerFeed(
         _stopping.Dispose();
     }
 
+    private IRevisionGrain Writer => grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
+
     private bool IsLeaderless => _leaderlessAt != 0 || hub.IsLeaderless;
 
     private async Task RenewAlways()
     {
         while (!_stopping.IsCancellationRequested)
         {
-            local.HeadStart.Follow(local.Writer is null && IsLeaderless ? candidacy.Still : null, log);
-
             // Sooner when the writer's time runs out: this process may be the next one.
             var left = IsLeaderless ? candidacy.TimeLeft : _renewal;
             var wait = left >= _renewal ? _renewal : left > ShortestRenewal ? left : ShortestRenewal;
@@ -132,7 +119,8 @@ public sealed class FollowerFeed(
         try
         {
             await candidacy.Claimable(_stopping.Token);
-            local.HeadStart.Follow(local.Writer is null ? candidacy.Still : null, log);
+            if (local.Writer is null && !local.Store.IsExclusive)
+                _ = local.Replica.Load(); // this process may be the next to write
         }
         catch (Exception error) when (error is StoreUnavailableException or OperationCanceledException)
         {
@@ -153,7 +141,7 @@ public sealed class FollowerFeed(
         FollowerStart start;
         try
         {
-            start = await RemoteCall.Answer(grains.GetGrain<IRevisionGrain>(RevisionGrain.Key).Subscribe(_reference), _stopping.Token);
+            start = await RemoteCall.Answer(Writer.Subscribe(_reference), _stopping.Token);
         }
         catch (EtcdException error) when (error.IsNoLeader)
         {
@@ -172,6 +160,7 @@ public sealed class FollowerFeed(
         if (local.Writer is not null)
             return;
 
+        local.Replica.Follow(start.State);
         local.Identity = start.Identity with { MemberId = options.MemberId ?? start.Identity.MemberId };
         local.Advance(start.State);
         hub.Identity = new ReplyIdentity(local.Identity.ClusterId, local.Identity.MemberId, start.State.Term);
@@ -179,17 +168,6 @@ public sealed class FollowerFeed(
             hub.Load(start.State.Revision + 1, start.State.Revision, start.State.CompactRevision, []);
         else
             hub.Advance(start.State.Revision);
-    }
-
-    private sealed class Subscription(FollowerFeed feed, Action<EventBatch> follower) : IDisposable
-    {
-        public void Dispose()
-        {
-            lock (feed._lock)
-            {
-                feed._followers = [.. feed._followers.Where(other => other != follower)];
-            }
-        }
     }
 }
 

@@ -1,5 +1,4 @@
 using Kine.Etcd;
-using Kine.Grains.Index;
 using Kine.Grains.Reads;
 using Kine.Grains.Snapshots;
 using Kine.Grains.Watch;
@@ -88,9 +87,6 @@ public interface IRevisionGrain : IGrainWithStringKey
     /// <summary>What is published, once the writer has proof that it still is the writer: the linearization point of a read elsewhere.</summary>
     Task<PublishedState> Current();
 
-    /// <summary>A Range answered in the writer's process, for ranges that no single prefix holds.</summary>
-    Task<WireRangeReply> Range([Immutable] RangeRequest request);
-
     /// <summary>Starts sending event batches to a follower; returns what was published then. Messages may get lost: followers pull what is missing.</summary>
     Task<FollowerStart> Subscribe(IEventObserver follower);
 
@@ -98,9 +94,6 @@ public interface IRevisionGrain : IGrainWithStringKey
     /// Whole revisions after <paramref name="after"/> as one batch that joins on to it, up to what is published; compacted when they are gone.
     /// </summary>
     Task<EventBatch> Pull(long after);
-
-    /// <summary>A piece of the index for a follower of the prefix: live keys at <paramref name="revision"/> after <paramref name="afterKey"/>.</summary>
-    Task<IndexPiece> ReadIndex([Immutable] byte[] prefix, long revision, [Immutable] byte[]? afterKey);
 }
 
 /// <summary>Gets event batches from the writer as they are published.</summary>

@@ -2,7 +2,6 @@ using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains.Fencing;
 using Kine.Grains.Import;
-using Kine.Grains.Index;
 using Kine.Grains.Reads;
 using Kine.Grains.Snapshots;
 using Kine.Grains.Watch;
@@ -27,7 +26,6 @@ public sealed class RevisionGrain(
     /// <summary>The one key this grain is used with.</summary>
     public const string Key = "kine";
 
-    private const int PieceKeys = 2000;
     private const int PullEvents = 2000;
     private const long PullBytes = 2 << 20;
 
@@ -129,16 +127,6 @@ public sealed class RevisionGrain(
         return state;
     }
 
-    public async Task<WireRangeReply> Range(RangeRequest request)
-    {
-        var view = View;
-        var reply = await WireRangeReply.Read(view, request);
-        if (!request.Serializable)
-            await _writer.Prove(view.Id);
-
-        return reply;
-    }
-
     public Task<FollowerStart> Subscribe(IEventObserver follower)
     {
         _followers.Add(follower);
@@ -156,32 +144,6 @@ public sealed class RevisionGrain(
         return after < state.CompactRevision - 1
             ? throw EtcdErrors.Compacted
             : new EventBatch(after, page.Through, state.CompactRevision, page.Events);
-    }
-
-    public Task<IndexPiece> ReadIndex(byte[] prefix, long revision, byte[]? afterKey)
-    {
-        var view = View;
-        if (revision < view.State.CompactRevision)
-            throw EtcdErrors.Compacted;
-
-        var keys = new List<byte[]>(PieceKeys);
-        var versions = new List<KeyVersion>(PieceKeys);
-        var last = true;
-        var range = KeyRange.Prefix(prefix);
-        var cursor = view.Index.Range(afterKey is null ? range : range.After(afterKey), revision);
-        while (cursor.MoveNext())
-        {
-            if (keys.Count == PieceKeys)
-            {
-                last = false;
-                break;
-            }
-
-            keys.Add(cursor.Key.ToArray());
-            versions.Add(cursor.Current);
-        }
-
-        return Task.FromResult(new IndexPiece(keys, versions, last));
     }
 
     private Task<Fence> MoveIn(Fence fence, CancellationToken cancellationToken) =>

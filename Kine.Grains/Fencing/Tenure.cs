@@ -1,5 +1,4 @@
 using Kine.Backends;
-using Kine.Grains.Values;
 using Microsoft.Extensions.Logging;
 
 namespace Kine.Grains.Fencing;
@@ -17,7 +16,7 @@ namespace Kine.Grains.Fencing;
 /// One append or resolution at a time; everything else from any thread.
 /// </summary>
 internal sealed class Tenure(
-    IRevisionStore store, ReadProof proof, Candidacy candidacy, ValueReader values, WriterOptions options, TimeProvider time, ILogger log)
+    IRevisionStore store, ReadProof proof, Candidacy candidacy, WriterOptions options, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(1);
@@ -54,12 +53,7 @@ internal sealed class Tenure(
                 break;
 
             if (await Claim(seen, cancellationToken) is { } taken)
-            {
-                if (!candidacy.IsOwn(seen.Holder))
-                    values.Forget(); // what another writer did to the store may contradict what was seen here earlier
-
                 return taken;
-            }
         }
         while (store.IsExclusive);
         throw EtcdErrors.NoLeader;

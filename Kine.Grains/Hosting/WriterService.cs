@@ -39,11 +39,14 @@ internal sealed class WriterService(
         }
 
         await feed.Start();
+        if (process.Writer is null && process.Remote.Revision > 0)
+            await process.Replica.Load().WaitAsync(cancellationToken);
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await feed.Stop();
+        await process.Replica.Stop();
         if (process.Writer is not null)
             await Writer.Stop().WaitAsync(cancellationToken);
     }

@@ -5,17 +5,22 @@ namespace Kine.Grains.Reads;
 
 /// <summary>
 /// What reads are answered from in one process: the index, the value cache and the store behind it, and how far they may look. The writer's process
-/// shares the RevisionGrain's own index; a follower has one of its prefix.
+/// shares the RevisionGrain's own index; others have a replica of it.
 /// </summary>
 public sealed class KeyspaceView(KeyIndex index, ValueReader values, CompactionPins pins, PublishedState state)
 {
     private PublishedState _state = state;
+    private IKeyspaceWriter? _changes;
 
     /// <summary>Tells this view from those of earlier and later writers.</summary>
     public Guid Id { get; } = Guid.NewGuid();
 
-    /// <summary>Who changes what is shown here; null in a follower.</summary>
-    public IKeyspaceWriter? Changes { get; init; }
+    /// <summary>Who changes what is shown here; null in a replica, until a writer of the same process goes on with it.</summary>
+    public IKeyspaceWriter? Changes
+    {
+        get => Volatile.Read(ref _changes);
+        set => Volatile.Write(ref _changes, value);
+    }
 
     /// <summary>All versions of all keys since the compaction mark.</summary>
     public KeyIndex Index { get; } = index;

@@ -109,6 +109,15 @@ public sealed partial class WatchHub(IEventHistory history, WatchHubOptions opti
         Finish(publication);
     }
 
+    /// <summary>True when this hub was fed up to a revision that what comes from <paramref name="first"/> to <paramref name="last"/> joins on to.</summary>
+    public bool FollowsWithin(long first, long last)
+    {
+        lock (_gate)
+        {
+            return _loaded && _leaderless is null && _revision >= first - 1 && _revision <= last;
+        }
+    }
+
     /// <summary>
     /// Takes a batch. Returns at once: what is not the next one is dropped when known, and else buffered while the gap before it is pulled.
     /// </summary>

@@ -24,6 +24,7 @@ internal sealed class Compactor(
 
     private readonly CancellationTokenSource _stop = new();
     private volatile Task _running = Task.CompletedTask;
+    private long _leftOverBelow; // the mark below which the log may hold what the index does not; one run at a time
 
     /// <summary>etcd v3 API, KV.Compact.</summary>
     public async Task<CompactionResponse> Compact(CompactionRequest request)
@@ -48,6 +49,18 @@ internal sealed class Compactor(
             await _running;
 
         return reply;
+    }
+
+    /// <summary>
+    /// Goes on below the mark of the writer before. Where the index knows nothing any more of what that one had yet to delete, the log is looked through for it, before
+    /// the next compaction: that one may delete tombstones, and nothing that they ended may be left.
+    /// </summary>
+    public void GoOn(long revision, bool mayHaveLeftOvers)
+    {
+        if (mayHaveLeftOvers)
+            _leftOverBelow = revision;
+        else
+            Start(revision);
     }
 
     /// <summary>Deletes what is below a durable mark, after what an earlier mark allowed. One caller at a time: the loop, or who starts it.</summary>
@@ -111,6 +124,9 @@ internal sealed class Compactor(
         try
         {
             await pins.WaitBelow(revision, LongestPin, time).WaitAsync(_stop.Token);
+            if (_leftOverBelow > 0)
+                await DeleteLeftOvers();
+
             var run = await loop.Call(state => state.Index.Compact(revision));
             var ids = new List<RecordId>(Window);
             while (!_stop.IsCancellationRequested && await loop.Call(_ => run.DropHistory(Window, ids)) > 0)
@@ -134,6 +150,26 @@ internal sealed class Compactor(
         {
             loop.Lose(error, "Compaction failed");
         }
+    }
+
+    private async Task DeleteLeftOvers()
+    {
+        var ids = new List<RecordId>(Window);
+        var index = await loop.Call(static state => state.Index);
+        MetadataVisitor visit = (in RecordMetadata record, ReadOnlySpan<byte> key) =>
+        {
+            var id = new RecordId(record.Revision, record.Sub);
+            if (!index.Keeps(key, id, record.Tombstone, _leftOverBelow))
+                ids.Add(id);
+        };
+        for (RecordId? after = new RecordId(0, 0); after is { } last;)
+        {
+            after = await store.ScanMetadata(last, _leftOverBelow, Window, visit, _stop.Token);
+            await DeleteInSlices(ids.ToArray());
+            ids.Clear();
+        }
+
+        _leftOverBelow = 0;
     }
 
     private async Task DeleteInSlices(ReadOnlyMemory<RecordId> ids)

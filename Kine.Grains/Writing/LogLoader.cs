@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Kine.Backends;
+using Kine.Grains.Following;
 using Kine.Grains.Index;
 using Kine.Grains.Reads;
 using Kine.Grains.SideState;
@@ -11,6 +12,7 @@ namespace Kine.Grains.Writing;
 internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOptions options, ILogger log)
 {
     private const long RevisionsAfterLoss = 1_000_000;
+    private const int TailRecords = 8192;
 
     private readonly IRevisionStore _store = local.Store;
 
@@ -27,13 +29,11 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
             last = compacted = await GoOnAboveLoss(fence, published);
 
         var identity = await ReadIdentity(side, last);
-        var loaded = await local.HeadStart.Take(fence, last).WaitAsync(cancellationToken);
-        if (loaded is null || !await IsWhole(loaded, cancellationToken))
-            loaded = await LoadWhole(last, cancellationToken);
-
+        var given = await FromReplica(last, compacted, cancellationToken);
+        (var view, var tail) = given ?? await FromLog(last, cancellationToken);
         var quota = new SpaceQuota(_store, options.QuotaBackendBytes, log);
         await quota.Measure(cancellationToken);
-        var state = new WriteState(loaded.Index, local.Values, local.Pins, new LeaseTable())
+        var state = new WriteState(view.Index, local.Values, local.Pins, new LeaseTable())
         {
             Identity = identity,
             Quota = quota,
@@ -42,7 +42,8 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
         state.Begin(token, last);
         LoadSide(state, side);
         AttachKeys(state);
-        return new LoadedLog(state, Math.Max(loaded.TailFrom, compacted + 1));
+        view.Publish(new PublishedState(last, compacted, state.Term));
+        return new LoadedLog(state, view, Math.Max(tail.From(last), compacted + 1), MayHaveLeftOvers: given is not null);
     }
 
     // A log that ends before what was published here: the store lost what it had confirmed. Going on far above it lets nobody mistake new revisions for those
@@ -59,21 +60,30 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
         return last;
     }
 
-    // An earlier writer that was cut off may be deleting still. Where that took a tombstone which the scan had yet to come to, a deleted key would be back.
-    private async Task<LoadedIndex> LoadWhole(long last, CancellationToken cancellationToken)
+    private async Task<GivenView> FromLog(long last, CancellationToken cancellationToken)
     {
-        while (true)
-        {
-            var loaded = await LoadedIndex.Load(_store, last, log, cancellationToken);
-            if (await IsWhole(loaded, cancellationToken))
-                return loaded;
-
-            log.LogInformation("Another process deleted records meanwhile; loading the index again");
-        }
+        local.Values.Forget(); // what another writer did to the store may contradict what was seen here earlier
+        var loaded = await LoadedIndex.Load(_store, last, log, cancellationToken);
+        return new GivenView(new KeyspaceView(loaded.Index, local.Values, local.Pins, new PublishedState(last, -1, 0)), loaded.Tail);
     }
 
-    private async Task<bool> IsWhole(LoadedIndex loaded, CancellationToken cancellationToken) =>
-        await _store.RemovedBytes(cancellationToken) == loaded.RemovedBytes;
+    // What the last writer appended that did not come here any more is read from the log. None of it was deleted: the mark is not above what the replica has.
+    private async Task<GivenView?> FromReplica(long last, long compacted, CancellationToken cancellationToken)
+    {
+        if (await local.Replica.Take(last, compacted, cancellationToken) is not { } given)
+            return null;
+
+        var after = new RecordId(given.View.State.Revision, int.MaxValue);
+        MetadataVisitor visit = (in RecordMetadata record, ReadOnlySpan<byte> key) =>
+        {
+            given.Tail.Add(record.Revision, key.Length + record.ValueLength);
+            given.View.Index.Apply(key, KeyVersion.Of(record));
+        };
+        while (await _store.ScanMetadata(after, last, TailRecords, visit, cancellationToken) is { } read)
+            after = read;
+
+        return given;
+    }
 
     private static void LoadSide(WriteState state, List<SideRow> side)
     {
@@ -122,5 +132,7 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
 
 /// <summary>What was loaded.</summary>
 /// <param name="State">The state of the log's last revision.</param>
+/// <param name="View">What readers see of it.</param>
 /// <param name="TailFrom">From this revision on the log is small enough to be kept in memory for watches.</param>
-internal sealed record LoadedLog(WriteState State, long TailFrom);
+/// <param name="MayHaveLeftOvers">True when the log may hold what an earlier compaction did not come to delete, and the index knows nothing of that any more.</param>
+internal sealed record LoadedLog(WriteState State, KeyspaceView View, long TailFrom, bool MayHaveLeftOvers);

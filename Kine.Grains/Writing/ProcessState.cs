@@ -1,30 +1,41 @@
 using Kine.Backends;
 using Kine.Grains.Fencing;
+using Kine.Grains.Following;
 using Kine.Grains.Reads;
 using Kine.Grains.Values;
+using Microsoft.Extensions.Logging;
 
 namespace Kine.Grains.Writing;
 
-/// <summary>One a process: what reads share here, and the writer's view when the RevisionGrain lives in this process.</summary>
-public sealed class ProcessState(IRevisionStore store, WriterOptions options, ProofClock clock)
+/// <summary>One a process: what reads share here, and the writer's view when the RevisionGrain lives in this process, or the replica when it lives elsewhere.</summary>
+public sealed class ProcessState
 {
     private KeyspaceView? _writer;
     private PublishedState _remote = new(0, -1, 0);
 
+    /// <summary>Nothing happens before somebody loads something.</summary>
+    public ProcessState(IRevisionStore store, WriterOptions options, ProofClock clock, TimeProvider time, ILogger<Replica> log)
+    {
+        Store = store;
+        Proof = new ReadProof(clock, store.IsExclusive);
+        Values = new ValueReader(new ValueCache(options.CacheBytes), store);
+        Replica = new Replica(store, Values, Pins, time, log);
+    }
+
     /// <summary>The store that this process reads.</summary>
-    public IRevisionStore Store { get; } = store;
+    public IRevisionStore Store { get; }
 
     /// <summary>Whether the writer of this process may answer from memory.</summary>
-    public ReadProof Proof { get; } = new(clock, store.IsExclusive);
+    public ReadProof Proof { get; }
 
     /// <summary>Values by version, one cache for the process.</summary>
-    public ValueReader Values { get; } = new(new ValueCache(options.CacheBytes), store);
+    public ValueReader Values { get; }
 
     /// <summary>Reads that compaction waits for.</summary>
     public CompactionPins Pins { get; } = new();
 
-    /// <summary>What is loaded before this process may write.</summary>
-    public HeadStart HeadStart { get; } = new(store);
+    /// <summary>What reads are answered from while the writer is elsewhere.</summary>
+    public Replica Replica { get; }
 
     /// <summary>Ids for headers, known once a writer was heard of.</summary>
     public ClusterIdentity Identity { get; set; } = new(0, 0);

@@ -13,6 +13,9 @@ namespace Kine.Grains.Writing;
 /// </summary>
 internal sealed class Writer : IKeyspaceWriter
 {
+    private const int TailPage = 4096;
+    private const int TailPageBytes = 8 << 20;
+
     private readonly ProcessState _local;
     private readonly WatchHub _hub;
     private readonly WriterOptions _options;
@@ -33,7 +36,7 @@ internal sealed class Writer : IKeyspaceWriter
         _candidacy = candidacy;
         _clocks = clocks;
         _log = log;
-        _tenure = new Tenure(local.Store, local.Proof, candidacy, local.Values, options, time, log);
+        _tenure = new Tenure(local.Store, local.Proof, candidacy, options, time, log);
         Loop = new WriteLoop(local, _tenure, hub, options, time, log);
         _tenure.Lost = Loop.Lose;
         Leases = new WriterLeases(Loop, local.Proof, clocks, options);
@@ -128,18 +131,23 @@ internal sealed class Writer : IKeyspaceWriter
     private async Task Load(Fence fence, CancellationToken cancellationToken)
     {
         var loader = new LogLoader(_local, _tenure.Token, _options, _log);
-        (var state, var tailFrom) = await loader.Load(fence, _hub.Revision, cancellationToken);
-        var published = new PublishedState(state.Revision, state.CompactRevision, state.Term);
-        var view = new KeyspaceView(state.Index, _local.Values, _local.Pins, published) { Changes = this };
-        var tail = await ReadTail(tailFrom, view, cancellationToken);
+        (var state, var view, var tailFrom, var mayHaveLeftOvers) = await loader.Load(fence, _hub.Revision, cancellationToken);
+        var published = view.State;
+        var followed = _hub.FollowsWithin(tailFrom, published.Revision) ? _hub.Revision : (long?)null;
+        var tail = await ReadTail(followed + 1 ?? tailFrom, view, cancellationToken);
+        view.Changes = this;
         _local.Identity = state.Identity;
         Loop.Begin(state, view);
         _hub.Identity = new ReplyIdentity(state.Identity.ClusterId, state.Identity.MemberId, state.Term);
-        _hub.Load(Math.Min(tailFrom, view.State.Revision + 1), view.State.Revision, view.State.CompactRevision, tail);
+        if (followed is { } before)
+            _hub.Publish(new EventBatch(before, published.Revision, published.CompactRevision, tail));
+        else
+            _hub.Load(Math.Min(tailFrom, published.Revision + 1), published.Revision, published.CompactRevision, tail);
+
         Leases.Restart(state);
         _tenure.Regained = Regained;
         if (state.CompactRevision > 0)
-            Compaction.Start(state.CompactRevision); // what the last writer did not finish goes on
+            Compaction.GoOn(state.CompactRevision, mayHaveLeftOvers);
 
         _ = _clocks.Watch(_ending.Token);
         _ = Compaction.CompactByInterval(state.Revision);
@@ -154,7 +162,7 @@ internal sealed class Writer : IKeyspaceWriter
         for (var next = from; next <= view.State.Revision;)
         {
             var page = await LogEvents.Read(
-                _local.Store, view.Index, next, view.State.Revision, LoadedIndex.TailEvents, LoadedIndex.TailBytes, cancellationToken);
+                _local.Store, view.Index, next, view.State.Revision, TailPage, TailPageBytes, cancellationToken);
             events.AddRange(page.Events);
             next = page.Through + 1;
         }

@@ -79,7 +79,7 @@ internal sealed class SharedStore(IRevisionStore log) : IRevisionStore
 
     public Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => Reached.Delete(ids, cancellationToken);
 
-    public Task<long?> RemovedBytes(CancellationToken cancellationToken) => Log.RemovedBytes(cancellationToken);
+    public Task<long> Deletions(CancellationToken cancellationToken) => Log.Deletions(cancellationToken);
 
     public Task<List<SideRow>> ReadSide(CancellationToken cancellationToken) => Reached.ReadSide(cancellationToken);
 

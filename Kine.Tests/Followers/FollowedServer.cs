@@ -4,7 +4,6 @@ using Kine.Backends.Memory;
 using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Cluster;
-using Kine.Grains.Index;
 using Kine.Grains.Reads;
 using Kine.Grains.Watch;
 using Kine.Grains.Writing;
@@ -15,7 +14,7 @@ using Orleans;
 namespace Kine.Tests.Followers;
 
 /// <summary>A process with the writer, and what a follower in another one would get from it: answers, and batches as they are published.</summary>
-internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDisposable
+internal sealed class FollowedServer : IEventObserver, IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
@@ -35,14 +34,8 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
     /// <summary>What the writer itself reads from.</summary>
     public KeyspaceView View => _host.Services.GetRequiredService<ProcessState>().Writer!;
 
-    /// <summary>Awaited before a piece of the index is read.</summary>
-    public Func<Task>? BeforePiece { get; set; }
-
     /// <summary>Awaited before the answer to a pull is handed over.</summary>
     public Func<Task>? AfterPull { get; set; }
-
-    /// <summary>Pieces of the index read so far.</summary>
-    public int Pieces { get; private set; }
 
     /// <summary>Pulls so far.</summary>
     public int Pulls { get; private set; }
@@ -92,15 +85,6 @@ internal sealed class FollowedServer : IFollowedWriter, IEventObserver, IAsyncDi
             await held();
 
         return batch;
-    }
-
-    public async Task<IndexPiece> ReadIndex(byte[] prefix, long revision, byte[]? afterKey)
-    {
-        Pieces++;
-        if (BeforePiece is { } before)
-            await before();
-
-        return await Writer.ReadIndex(prefix, revision, afterKey);
     }
 
     public Task<PutResponse> Put(string key, string value) =>

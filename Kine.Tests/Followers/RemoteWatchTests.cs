@@ -3,10 +3,12 @@ using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Cluster;
 using Kine.Grains.Fencing;
+using Kine.Grains.Following;
 using Kine.Grains.Reads;
 using Kine.Grains.Watch;
 using Kine.Grains.Writing;
 using Kine.Tests.Watch;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Kine.Tests.Followers;
 
@@ -23,7 +25,7 @@ public sealed class RemoteWatchTests
     {
         var random = Draw.From(seed);
         await using var server = await FollowedServer.Start();
-        var remote = new ProcessState(server.Store, new WriterOptions(), new ProofClock());
+        var remote = Remote(server);
         using var hub = new WatchHub(new EventHistory(remote, server.Grains), SmallRing, TimeProvider.System);
         for (var i = 0; i < 50; i++)
             await server.Change(random, $"before {i}");
@@ -80,7 +82,7 @@ public sealed class RemoteWatchTests
     public async Task A_gap_that_is_compacted_cancels_the_watches_that_missed_it()
     {
         await using var server = await FollowedServer.Start();
-        var remote = new ProcessState(server.Store, new WriterOptions(), new ProofClock());
+        var remote = Remote(server);
         using var hub = new WatchHub(new EventHistory(remote, server.Grains), SmallRing, TimeProvider.System);
         remote.Advance(await server.Current());
         hub.Load(2, 1, 0, []);
@@ -101,7 +103,7 @@ public sealed class RemoteWatchTests
     public async Task A_watch_begins_behind_what_its_process_has_told_its_clients()
     {
         await using var server = await FollowedServer.Start();
-        var remote = new ProcessState(server.Store, new WriterOptions(), new ProofClock());
+        var remote = Remote(server);
         using var hub = new WatchHub(new EventHistory(remote, server.Grains), SmallRing, TimeProvider.System);
         remote.Advance(await server.Current());
         hub.Load(2, 1, 0, []);
@@ -113,6 +115,9 @@ public sealed class RemoteWatchTests
         hub.Advance(3);
         Assert.Equal(["3 /registry/pods/a=next"], await stream.Events(1));
     }
+
+    private static ProcessState Remote(FollowedServer server) =>
+        new(server.Store, new WriterOptions(), new ProofClock(), TimeProvider.System, NullLogger<Replica>.Instance);
 
     private static void Hear(ProcessState remote, WatchHub hub, EventBatch batch)
     {

@@ -76,7 +76,7 @@ internal class FaultyStore(IRevisionStore inner) : IRevisionStore
 
     public Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => inner.Delete(ids, cancellationToken);
 
-    public Task<long?> RemovedBytes(CancellationToken cancellationToken) => inner.RemovedBytes(cancellationToken);
+    public Task<long> Deletions(CancellationToken cancellationToken) => inner.Deletions(cancellationToken);
 
     public Task<List<SideRow>> ReadSide(CancellationToken cancellationToken) => inner.ReadSide(cancellationToken);
 

@@ -26,6 +26,7 @@ public class RoomTests
             "Watch",
             "SideState",
             "Fencing",
+            "Following",
             "Writing",
             "Bolt",
             "Snapshots",

@@ -51,7 +51,7 @@ internal sealed class CountingStore(IRevisionStore inner) : IRevisionStore
 
     public Task Delete(ReadOnlyMemory<RecordId> ids, CancellationToken cancellationToken) => inner.Delete(ids, cancellationToken);
 
-    public Task<long?> RemovedBytes(CancellationToken cancellationToken) => inner.RemovedBytes(cancellationToken);
+    public Task<long> Deletions(CancellationToken cancellationToken) => inner.Deletions(cancellationToken);
 
     public Task<List<SideRow>> ReadSide(CancellationToken cancellationToken) => inner.ReadSide(cancellationToken);
 

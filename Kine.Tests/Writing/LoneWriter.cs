@@ -3,6 +3,7 @@ using Kine.Backends;
 using Kine.Etcd;
 using Kine.Grains;
 using Kine.Grains.Fencing;
+using Kine.Grains.Following;
 using Kine.Grains.Reads;
 using Kine.Grains.Watch;
 using Kine.Grains.Writing;
@@ -16,7 +17,7 @@ internal sealed class LoneWriter : IAsyncDisposable
 {
     private LoneWriter(IRevisionStore store, WriterOptions options, ProofClock clock)
     {
-        Local = new ProcessState(store, options, clock);
+        Local = new ProcessState(store, options, clock, TimeProvider.System, NullLogger<Replica>.Instance);
         Hub = new WatchHub(new EmptyHistory(), new WatchHubOptions(), TimeProvider.System);
         var candidacy = new Candidacy(store, options, TimeProvider.System, NullLogger<Candidacy>.Instance);
         Writer = new Writer(Local, candidacy, Hub, Clocks, options, TimeProvider.System, NullLogger.Instance);
@@ -33,10 +34,12 @@ internal sealed class LoneWriter : IAsyncDisposable
     public WriterLife Life => Writer.Loop.Life;
 
     public static async Task<LoneWriter> Start(
-        IRevisionStore store, WriterOptions? options = null, ProofClock? clock = null, Action<ProcessState>? before = null)
+        IRevisionStore store, WriterOptions? options = null, ProofClock? clock = null, Func<ProcessState, Task>? before = null)
     {
         var writer = new LoneWriter(store, options ?? new WriterOptions(), clock ?? new ProofClock());
-        before?.Invoke(writer.Local);
+        if (before is not null)
+            await before(writer.Local);
+
         await writer.Writer.Start(static (fence, _) => Task.FromResult(fence), CancellationToken.None);
         return writer;
     }

@@ -1,0 +1,69 @@
+using Kine.Etcd;
+using Kine.Grains.Fencing;
+using Kine.Grains.Reads;
+using Kine.Grains.Writing;
+
+namespace Kine.Grains.Cluster;
+
+/// <summary>
+/// Ranges in a process that does not hold the writer, from its replica. A linearizable one first asks the writer what is published, in one question for all who wait;
+/// a serializable one does not go back behind what clients were told here.
+/// </summary>
+internal sealed class ReplicaReads(ProcessState local, WriterOptions options, IGrainFactory grains, TimeProvider time)
+{
+    private readonly SharedQuestion<PublishedState> _current =
+        new(() => RemoteCall.Answer(grains.GetGrain<IRevisionGrain>(RevisionGrain.Key).Current(), CancellationToken.None));
+
+    /// <summary>Reads what <paramref name="request"/> asks, after <see cref="RangeRules.Check"/>.</summary>
+    public async ValueTask<RangeReply> Range(RangeRequest request, CancellationToken cancellationToken)
+    {
+        var known = local.Remote;
+
+        // Before anything was heard it is this question that may bring a writer to life.
+        if (!request.Serializable || known.Revision == 0 || request.Revision > known.Revision)
+            known = await Current(cancellationToken);
+
+        while (true)
+        {
+            var view = await ViewAt(known, cancellationToken);
+            var before = view.State;
+            try
+            {
+                return await RangeReader.Range(view, request, cancellationToken);
+            }
+            catch (Exception error) when (error is MissingValueException || (error is EtcdException { Code: StatusCode.OutOfRange } && request.Revision <= 0))
+            {
+                // The writer compacted away what was being read, which this process may not have heard yet.
+                known = await Current(cancellationToken);
+                if ((await ViewAt(known, cancellationToken)).State == before)
+                    throw;
+            }
+        }
+    }
+
+    private async Task<PublishedState> Current(CancellationToken cancellationToken)
+    {
+        var current = await _current.Ask().WaitAsync(cancellationToken);
+        local.Advance(current);
+        return current;
+    }
+
+    private async ValueTask<KeyspaceView> ViewAt(PublishedState known, CancellationToken cancellationToken)
+    {
+        if (local.Replica.TryAt(known) is { } view)
+            return view;
+
+        try
+        {
+            return await local.Replica.At(known, cancellationToken).WaitAsync(options.RequestTimeout, time, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            throw EtcdErrors.TimedOut;
+        }
+        catch (EtcdException) when (local.Writer is { } writers && writers.State.Revision >= known.Revision)
+        {
+            return writers; // the writer has come here, and goes on with the replica
+        }
+    }
+}
