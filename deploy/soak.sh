@@ -28,7 +28,7 @@ deploy/test-tools.sh > /dev/null
 dotnet build Kine.sln -c Release --nologo -v quiet
 
 # In turns, so that a short run has seen something of each kind.
-kinds=(KeyIndex PackedRows ValueCache WatchFollower WatchSlowReader RemoteWatch IndexFollower Silo Garbage BoltFile Differential Kill Fault)
+kinds=(KeyIndex PackedRows ValueCache WatchFollower WatchSlowReader RemoteWatch Replica Silo Garbage BoltFile Differential Kill Fault)
 end=$(($(date +%s) + minutes * 60))
 rounds=0
 log=$(mktemp)
