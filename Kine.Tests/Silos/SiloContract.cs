@@ -12,7 +12,7 @@ public abstract class SiloContract(int silos) : IAsyncLifetime
 {
     private static readonly string[] Prefixes = [.. Enumerable.Range(0, 12).Select(i => $"/registry/kind{i}/")];
 
-    // No cache, so that prefix grains show where they are by reading values from the store.
+    // No cache, so that reads show where they are answered by reading values from the store.
     private static readonly WriterOptions Options = new() { CacheBytes = 0, MinimumLeaseTtl = 1 };
 
     private readonly MemoryRevisionStore _store = new();
