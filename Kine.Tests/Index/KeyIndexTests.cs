@@ -168,7 +168,7 @@ public sealed class KeyIndexTests
         _index.FinishLoad();
 
         Assert.Equal(100_000, _index.LiveKeys);
-        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, 100_000 * 48, 100_000 * (ascending ? 110 : 130));
+        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, 100_000 * 30, 100_000 * (ascending ? 110 : 130));
     }
 
     [Fact]
