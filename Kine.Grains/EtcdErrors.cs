@@ -35,6 +35,10 @@ public static class EtcdErrors
 
     public static EtcdException LeaseExists => new(StatusCode.FailedPrecondition, "etcdserver: lease already exists");
 
+    public static EtcdException NotLeader => new(StatusCode.FailedPrecondition, "etcdserver: not leader");
+
+    public static EtcdException BadLeaderTransferee => new(StatusCode.FailedPrecondition, "etcdserver: bad leader transferee");
+
     public static EtcdException NoLeader => new(StatusCode.Unavailable, "etcdserver: no leader") { IsNoLeader = true };
 
     public static EtcdException LeaderChanged => new(StatusCode.Unavailable, "etcdserver: leader changed");

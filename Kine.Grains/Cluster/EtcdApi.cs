@@ -209,6 +209,22 @@ public sealed class EtcdApi(
         yield return new SnapshotResponse { Blob = UnsafeByteOperations.UnsafeWrap(hash.GetHashAndReset()), Version = version };
     }
 
+    public async Task<MoveLeaderResponse> MoveLeader(MoveLeaderRequest request, CancellationToken cancellationToken)
+    {
+        if (local.Writer is null)
+            throw EtcdErrors.NotLeader;
+
+        if (request.TargetID == local.Identity.MemberId)
+            return new MoveLeaderResponse();
+
+        if (members?.Other(request.TargetID) is null)
+            throw EtcdErrors.BadLeaderTransferee;
+
+        await RemoteCall.Answer(_writer.MoveTo(request.TargetID), cancellationToken);
+        var status = await Until(_writer.Status(), cancellationToken); // answered once the next one writes
+        return status.Leader == request.TargetID ? new MoveLeaderResponse() : throw EtcdErrors.LeaderChanged;
+    }
+
     public async Task<MemberListResponse> MemberList(MemberListRequest request, CancellationToken cancellationToken)
     {
         var reply = await Until(_writer.MemberList(), cancellationToken);

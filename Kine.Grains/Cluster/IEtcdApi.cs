@@ -67,6 +67,9 @@ public interface IEtcdApi
     /// <summary>etcd v3 API, Maintenance.Snapshot: an etcd snapshot file in pieces, at one revision, and last the sha256 of it.</summary>
     IAsyncEnumerable<SnapshotResponse> Snapshot(SnapshotRequest request, CancellationToken cancellationToken);
 
+    /// <summary>etcd v3 API, Maintenance.MoveLeader: another process becomes the writer. Asked of the one that is.</summary>
+    Task<MoveLeaderResponse> MoveLeader(MoveLeaderRequest request, CancellationToken cancellationToken);
+
     /// <summary>etcd v3 API, Cluster.MemberList.</summary>
     Task<MemberListResponse> MemberList(MemberListRequest request, CancellationToken cancellationToken);
 

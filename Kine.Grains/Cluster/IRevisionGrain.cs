@@ -24,6 +24,9 @@ public interface IRevisionGrain : IGrainWithStringKey
     /// <summary>Drains what is waiting, answers no new writes, and releases the store.</summary>
     Task Stop();
 
+    /// <summary>The same for the benefit of a member, which becomes the writer.</summary>
+    Task MoveTo(ulong member);
+
     /// <summary>etcd v3 API, KV.Put.</summary>
     Task<PutResponse> Put([Immutable] PutRequest request);
 

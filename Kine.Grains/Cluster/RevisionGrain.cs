@@ -8,6 +8,7 @@ using Kine.Grains.Watch;
 using Kine.Grains.Writing;
 using Microsoft.Extensions.Logging;
 using Orleans.Placement;
+using Orleans.Runtime.Placement;
 
 namespace Kine.Grains.Cluster;
 
@@ -21,7 +22,8 @@ public sealed class RevisionGrain(
     IGrainFactory grains,
     WriterOptions options,
     TimeProvider time,
-    ILogger<RevisionGrain> log) : Grain, IRevisionGrain
+    ILogger<RevisionGrain> log,
+    IClusterMembers? members = null) : Grain, IRevisionGrain, IGrainMigrationParticipant
 {
     /// <summary>The one key this grain is used with.</summary>
     public const string Key = "kine";
@@ -58,11 +60,15 @@ public sealed class RevisionGrain(
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _writer.Stop();
 
-    public async Task Stop()
+    public Task Stop() => Leave(members?.Other());
+
+    public Task MoveTo(ulong member) => Leave(members?.Other(member) ?? throw EtcdErrors.BadLeaderTransferee);
+
+    public void OnDehydrate(IDehydrationContext dehydrationContext)
     {
-        await _writer.Stop();
-        DeactivateOnIdle(); // the others need not find out first that nobody is here any more
     }
+
+    public void OnRehydrate(IRehydrationContext rehydrationContext) => candidacy.LookAgain(); // who was the writer has left the store
 
     public Task<PublishedState> Ready() => Task.FromResult(View.State);
 
@@ -144,6 +150,22 @@ public sealed class RevisionGrain(
         return after < state.CompactRevision - 1
             ? throw EtcdErrors.Compacted
             : new EventBatch(after, page.Through, state.CompactRevision, page.Events);
+    }
+
+    // What is asked of the writer from now on waits for the next one, rather than for the others to find out that nobody is here any more.
+    private async Task Leave(SiloAddress? next)
+    {
+        if (next is null)
+        {
+            await _writer.Stop();
+            DeactivateOnIdle();
+            return;
+        }
+
+        RequestContext.Set(IPlacementDirector.PlacementHintKey, next);
+        MigrateOnIdle();
+        RequestContext.Remove(IPlacementDirector.PlacementHintKey);
+        await _writer.Stop();
     }
 
     private Task<Fence> MoveIn(Fence fence, CancellationToken cancellationToken) =>

@@ -71,6 +71,9 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
         return null;
     }
 
+    /// <summary>The store's holder says that it has left it: the next question looks at the store, however soon it comes.</summary>
+    public void LookAgain() => _waiting = false;
+
     /// <summary>Logs that the store could not be reached.</summary>
     public void LogUnreachable(string reason)
     {

@@ -6,12 +6,13 @@ using Orleans.Runtime;
 namespace Kine.Grains.Hosting;
 
 /// <summary>The silos of the cluster as etcd's members.</summary>
-internal sealed class PeerMembers(IClusterMembershipService membership) : IClusterMembers
+internal sealed class PeerMembers(IClusterMembershipService membership, ILocalSiloDetails own) : IClusterMembers
 {
+    private IEnumerable<ClusterMember> Living => membership.CurrentSnapshot.Members.Values.Where(static member => member.Status == SiloStatus.Active);
+
     public IEnumerable<Member> List()
     {
-        var living = membership.CurrentSnapshot.Members.Values.Where(static member => member.Status == SiloStatus.Active);
-        foreach (var silo in living.OrderBy(static member => member.SiloAddress))
+        foreach (var silo in Living.OrderBy(static member => member.SiloAddress))
         {
             var name = PeerName.Parse(silo.Name);
             var address = silo.SiloAddress.Endpoint;
@@ -24,6 +25,9 @@ internal sealed class PeerMembers(IClusterMembershipService membership) : IClust
             };
         }
     }
+
+    public SiloAddress? Other(ulong? member) => Living.Select(static silo => silo.SiloAddress)
+        .FirstOrDefault(silo => !silo.Equals(own.SiloAddress) && (member is null || member == PeerName.MemberId(silo.Endpoint)));
 
     // A listener on all addresses is reached where the process is.
     private static string Reachable(string url, IPAddress address) =>

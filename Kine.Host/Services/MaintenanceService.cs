@@ -18,6 +18,9 @@ internal sealed class MaintenanceService(IEtcdApi api) : Maintenance.Maintenance
 
     public override Task<HashKVResponse> HashKV(HashKVRequest request, ServerCallContext context) => api.HashKV(request, context.CancellationToken);
 
+    public override Task<MoveLeaderResponse> MoveLeader(MoveLeaderRequest request, ServerCallContext context) =>
+        api.MoveLeader(request, context.CancellationToken);
+
     public override async Task Snapshot(SnapshotRequest request, IServerStreamWriter<SnapshotResponse> responseStream, ServerCallContext context)
     {
         await foreach (var reply in api.Snapshot(request, context.CancellationToken))

@@ -11,7 +11,6 @@ namespace Kine.Host.Services;
 internal static class ServiceTable
 {
     private const string NoMembers = "kine: members are not managed here; replication is the store's";
-    private const string NoLeader = "kine: there are no members to move the leadership to; the store decides who writes";
     private const string NoDowngrade = "kine: there is no etcd storage version to downgrade";
     private const string NoUsers = "kine: users and roles are not offered yet; protect the listener with --trusted-ca-file";
     private const string NoLocks = "kine: this service is not offered yet; client libraries lock and elect with leases and transactions, which work";
@@ -23,7 +22,6 @@ internal static class ServiceTable
         WatchService.Bind(binder, api.Watches);
         Lease.BindService(binder, new LeaseService(api));
         Maintenance.BindService(binder, new MaintenanceService(api));
-        binder.Refuse("etcdserverpb.Maintenance", NoLeader, "MoveLeader");
         binder.Refuse("etcdserverpb.Maintenance", NoDowngrade, "Downgrade");
         Cluster.BindService(binder, new ClusterService(api));
         binder.Refuse("etcdserverpb.Cluster", NoMembers, "MemberAdd", "MemberRemove", "MemberUpdate", "MemberPromote");

@@ -97,6 +97,35 @@ public abstract class ClusterContract(DatabaseServer database, ITestOutputHelper
     }
 
     [Fact]
+    public async Task The_writer_moves_where_it_is_told_to_and_back_and_nothing_fails_that_is_tried_again()
+    {
+        await using var cluster = await ThreeProcesses.Start(database.NewEndpoint());
+        var (first, second) = (cluster.Writer, cluster.Followers[0]);
+        using var channel = new EtcdChannel(cluster.Followers[1].Address);
+        using var watch = await channel.Watch(new WatchCreateRequest { Key = Everything, RangeEnd = Everything, StartRevision = 2 });
+        using var stop = new CancellationTokenSource();
+        var load = new WriteLoad(cluster.Followers[1].Address);
+        var writing = load.RunThroughErrors(stop.Token);
+        await Progress(load);
+        using var one = new EtcdChannel(first.Address);
+        using var other = new EtcdChannel(second.Address);
+        var (here, there) = (await IdOf(one), await IdOf(other));
+        var refused = await Assert.ThrowsAsync<RpcException>(async () => await other.Maintenance.MoveLeaderAsync(new MoveLeaderRequest { TargetID = there }));
+        Assert.Equal("etcdserver: not leader", refused.Status.Detail);
+        var clock = Stopwatch.StartNew();
+        await one.Maintenance.MoveLeaderAsync(new MoveLeaderRequest { TargetID = there });
+        output.WriteLine($"moved in {clock.Elapsed.TotalSeconds:0.00} s");
+        Assert.Equal(there, (await channel.Maintenance.StatusAsync(new StatusRequest())).Leader);
+        await Progress(load);
+        await other.Maintenance.MoveLeaderAsync(new MoveLeaderRequest { TargetID = here });
+        Assert.Equal(here, (await other.Maintenance.StatusAsync(new StatusRequest())).Leader);
+        await Progress(load);
+        await stop.CancelAsync();
+        await writing.WaitAsync(Patience);
+        await AssertWhole(load, channel, watch);
+    }
+
+    [Fact]
     public async Task A_writer_that_slept_longer_than_its_lease_answers_nothing_from_the_past()
     {
         await using var cluster = await ThreeProcesses.Start(database.NewEndpoint());
@@ -143,6 +172,8 @@ public abstract class ClusterContract(DatabaseServer database, ITestOutputHelper
         await AssertWhole(load, channel, watch);
         Assert.DoesNotContain(cluster.Members, member => member.HasEnded);
     }
+
+    private static async Task<ulong> IdOf(EtcdChannel channel) => (await channel.Maintenance.StatusAsync(new StatusRequest())).Header.MemberId;
 
     private static async Task AssertWhole(WriteLoad load, EtcdChannel channel, WatchCall watch)
     {

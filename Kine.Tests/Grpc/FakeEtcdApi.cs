@@ -123,6 +123,9 @@ internal sealed class FakeEtcdApi : IEtcdApi
     public Task<HashKVResponse> HashKV(HashKVRequest request, CancellationToken cancellationToken) =>
         Task.FromResult(new HashKVResponse { Header = Header(), Hash = 5 });
 
+    public Task<MoveLeaderResponse> MoveLeader(MoveLeaderRequest request, CancellationToken cancellationToken) =>
+        Task.FromResult(new MoveLeaderResponse());
+
     public IAsyncEnumerable<SnapshotResponse> Snapshot(SnapshotRequest request, CancellationToken cancellationToken) =>
         OnSnapshot?.Invoke() ?? AsyncEnumerable.Empty<SnapshotResponse>();
 

@@ -155,7 +155,7 @@ public sealed class UnaryTests
 
     [Theory]
     [InlineData("/etcdserverpb.Cluster/MemberAdd")]
-    [InlineData("/etcdserverpb.Maintenance/MoveLeader")]
+    [InlineData("/etcdserverpb.Maintenance/Downgrade")]
     [InlineData("/etcdserverpb.Auth/UserAdd")]
     [InlineData("/v3lockpb.Lock/Lock")]
     [InlineData("/v3electionpb.Election/Campaign")]
