@@ -48,6 +48,9 @@ public interface IRevisionGrain : IGrainWithStringKey
     /// <summary>Begins a new run of each lease, under the proof.</summary>
     Task<LeaseRenewals> RenewLeases([Immutable] long[] leases);
 
+    /// <summary>Notes what is left of each lease whose newest run is among these, for the writer after this one.</summary>
+    Task CheckpointLeases([Immutable] LeaseLeft[] left);
+
     /// <summary>The newest runs of the leases of one share.</summary>
     Task<LeaseRun[]> LeaseRuns(int share);
 

@@ -11,6 +11,7 @@ namespace Kine.Grains.Cluster;
 [Reentrant, KeepAlive, PreferLocalPlacement]
 public sealed class LeaseGrain : Grain, ILeaseGrain
 {
+    private static readonly TimeSpan CheckpointLook = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(20); // timers end at 49 days
 
     private readonly IRevisionGrain _writer;
@@ -22,7 +23,7 @@ public sealed class LeaseGrain : Grain, ILeaseGrain
     public LeaseGrain(IGrainFactory grains, TimeProvider time, ILogger<LeaseGrain> log)
     {
         _writer = grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
-        _share = new LeaseShare(_writer.RenewLeases, _writer.ExpireLeases, time, log);
+        _share = new LeaseShare(_writer.RenewLeases, _writer.ExpireLeases, _writer.CheckpointLeases, time, log);
     }
 
     // Orleans runs the first turn of an activation under the activation's lock, which is also taken to hand it a message. Two grains that call each other in their
@@ -33,6 +34,9 @@ public sealed class LeaseGrain : Grain, ILeaseGrain
         _timer = this.RegisterGrainTimer(
             Expire,
             new GrainTimerCreationOptions { DueTime = Timeout.InfiniteTimeSpan, Period = Timeout.InfiniteTimeSpan, Interleave = true, KeepAlive = true });
+        this.RegisterGrainTimer(
+            _ => _share.Checkpoint(),
+            new GrainTimerCreationOptions { DueTime = CheckpointLook, Period = CheckpointLook, Interleave = true, KeepAlive = true });
     }
 
     public async Task Apply(Guid beginning, LeaseRun[] runs)

@@ -10,11 +10,14 @@ namespace Kine.Grains.Cluster;
 /// needs no silo. One thread at a time.
 /// </summary>
 /// <param name="renew">Has the writer begin a new run of each lease, under its proof.</param>
+/// <param name="checkpoint">Has the writer note what is left of leases.</param>
 /// <param name="expire">Has the writer revoke the leases whose newest run is among these. Returns their newest runs.</param>
 internal sealed class LeaseShare(
-    Func<long[], Task<LeaseRenewals>> renew, Func<LeaseRun[], Task<LeaseRun[]>> expire, TimeProvider time, ILogger log)
+    Func<long[], Task<LeaseRenewals>> renew, Func<LeaseRun[], Task<LeaseRun[]>> expire, Func<LeaseLeft[], Task> checkpoint, TimeProvider time, ILogger log)
 {
     private const int ExpireTogether = 1000; // leases
+    private const int CheckpointTogether = 1000; // as etcd's
+    private static readonly TimeSpan CheckpointInterval = TimeSpan.FromMinutes(5); // as etcd's
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
 
     private readonly long _zero = time.GetTimestamp();
@@ -44,8 +47,8 @@ internal sealed class LeaseShare(
             _clocks.Remove(run.Id);
             if (!run.IsGone)
             {
-                var due = Now + TimeSpan.FromSeconds(run.Ttl);
-                _clocks.Add(run.Id, new Clock(run, due));
+                var due = Now + TimeSpan.FromSeconds(run.Seconds);
+                _clocks.Add(run.Id, new Clock(run, due, Now + CheckpointInterval));
                 _queue.Add((due, run.Id));
             }
         }
@@ -83,6 +86,38 @@ internal sealed class LeaseShare(
         }
     }
 
+    /// <summary>
+    /// Has the writer note what is left of long leases, each five minutes after it was kept alive or noted, so that they do not begin anew with each writer. What it
+    /// does not note is asked for again the next time.
+    /// </summary>
+    public async Task Checkpoint()
+    {
+        var now = Now;
+        LeaseLeft[] left =
+        [
+            .. _clocks.Values.Where(clock => clock.Checkpoint <= now && clock.Due - now > CheckpointInterval)
+                .Take(CheckpointTogether).Select(clock => new LeaseLeft(clock.Run, (long)(clock.Due - now).TotalSeconds)),
+        ];
+        if (left.Length == 0)
+            return;
+
+        try
+        {
+            await checkpoint(left);
+        }
+        catch (Exception error)
+        {
+            log.Log(error is EtcdException ? LogLevel.Debug : LogLevel.Warning, error, "What is left of leases could not be noted yet");
+            return;
+        }
+
+        foreach (var (run, _) in left)
+        {
+            if (_clocks.TryGetValue(run.Id, out var clock) && clock.Run == run)
+                _clocks[run.Id] = clock with { Checkpoint = now + CheckpointInterval };
+        }
+    }
+
     private LeaseRun[] Due()
     {
         var now = Now;
@@ -102,5 +137,5 @@ internal sealed class LeaseShare(
         return renewals;
     }
 
-    private readonly record struct Clock(LeaseRun Run, TimeSpan Due);
+    private readonly record struct Clock(LeaseRun Run, TimeSpan Due, TimeSpan Checkpoint);
 }

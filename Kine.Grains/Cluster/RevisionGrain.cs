@@ -98,6 +98,8 @@ public sealed class RevisionGrain(
 
     public Task<LeaseRenewals> RenewLeases(long[] leases) => _writer.Leases.Renew(leases);
 
+    public Task CheckpointLeases(LeaseLeft[] left) => _writer.Leases.Checkpoint(left);
+
     public Task<LeaseRun[]> LeaseRuns(int share) => _writer.Leases.Runs(share);
 
     public Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request) => _writer.Leases.LeaseTimeToLive(request);

@@ -9,6 +9,9 @@ internal sealed class LeaseEntry(LeaseRun run)
     /// <summary>The newest run of its clock.</summary>
     public LeaseRun Run { get; set; } = run;
 
+    /// <summary>What the store says was left of it, in seconds; 0 where it says nothing.</summary>
+    public long Checkpoint { get; set; }
+
     public long Id => Run.Id;
 
     /// <summary>What it was granted for, in seconds.</summary>

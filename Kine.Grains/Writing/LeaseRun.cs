@@ -14,11 +14,15 @@ namespace Kine.Grains.Writing;
 /// <param name="Ttl">What it was granted for, in seconds; 0 = the lease is gone.</param>
 /// <param name="Term">The writer's term.</param>
 /// <param name="Number">Counts the runs of all leases within a writer's life.</param>
+/// <param name="Checkpoint">Seconds that it runs, where a writer before had noted what was left of the lease; 0 = the whole TTL.</param>
 [GenerateSerializer, Immutable]
-public sealed record LeaseRun(long Id, long Ttl, ulong Term, long Number)
+public sealed record LeaseRun(long Id, long Ttl, ulong Term, long Number, long Checkpoint = 0)
 {
     /// <summary>Number of shares that the leases are divided into, each with a LeaseGrain.</summary>
     public const int Shares = 16;
+
+    /// <summary>Seconds that it runs.</summary>
+    public long Seconds => Checkpoint > 0 ? Checkpoint : Ttl;
 
     /// <summary>True when there is no such lease any more.</summary>
     public bool IsGone => Ttl == 0;

@@ -17,7 +17,7 @@ internal sealed class LeaseTable
     public LeaseEntry? Find(long id) => _leases.GetValueOrDefault(id);
 
     /// <summary>Adds a lease; the id must be free.</summary>
-    public void Add(LeaseRun run) => _leases.Add(run.Id, new LeaseEntry(run));
+    public void Add(LeaseRun run) => _leases.Add(run.Id, new LeaseEntry(run) { Checkpoint = run.Checkpoint });
 
     /// <summary>Puts a lease back that was removed by a batch that failed.</summary>
     public void Restore(LeaseEntry lease) => _leases.Add(lease.Id, lease);

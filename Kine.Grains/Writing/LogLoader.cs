@@ -92,7 +92,7 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
             if (row.Kind == SideKind.Lease)
             {
                 (var id, var ttl) = LeaseRow.Read(row);
-                state.Leases.Add(new LeaseRun(id, ttl, 0, 0));
+                state.Leases.Add(new LeaseRun(id, ttl, 0, 0, LeaseRow.Left(row)));
             }
             else if (row.Kind == SideKind.Alarm)
             {

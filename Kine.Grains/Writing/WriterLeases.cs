@@ -55,6 +55,18 @@ internal sealed class WriterLeases(WriteLoop loop, ReadProof proof, ILeaseClocks
     public Task<LeaseRenewals> Renew(long[] leases) => loop.Submit(state =>
         new LeaseRenewals(state.Header(), Array.ConvertAll(leases, lease => state.Leases.Find(lease) is { } entry ? Renew(state, entry) : NextRun(state, lease, 0))));
 
+    /// <summary>Notes what is left of each lease whose newest run is among these, for the writer after this one.</summary>
+    public Task Checkpoint(LeaseLeft[] left) => loop.Submit(state =>
+    {
+        foreach (var (run, seconds) in left)
+        {
+            if (state.Leases.Find(run.Id) is { } lease && lease.Run == run && !state.Quota.StoreIsFull)
+                Note(state, lease, seconds);
+        }
+
+        return state.Header();
+    });
+
     /// <summary>The newest runs of a share's leases.</summary>
     public Task<LeaseRun[]> Runs(int share) => loop.Call(state =>
         state.Leases.All.Where(lease => LeaseRun.ShareOf(lease.Id) == share).Select(lease => lease.Run).ToArray());
@@ -87,11 +99,13 @@ internal sealed class WriterLeases(WriteLoop loop, ReadProof proof, ILeaseClocks
         return reply;
     });
 
-    /// <summary>Gives every lease its whole TTL again, as etcd does at a change of leader. Runs in the loop, or before it begins.</summary>
+    /// <summary>
+    /// Gives every lease its whole TTL again, or what was left of it when that was last noted, as etcd does at a change of leader. Runs in the loop, or before it begins.
+    /// </summary>
     public void Restart(WriteState state)
     {
         foreach (var lease in state.Leases.All)
-            Renew(state, lease);
+            lease.Run = NextRun(state, lease.Id, lease.Ttl, lease.Checkpoint);
 
         clocks.Restart();
     }
@@ -138,9 +152,24 @@ internal sealed class WriterLeases(WriteLoop loop, ReadProof proof, ILeaseClocks
         return gone;
     }
 
-    private LeaseRun Renew(WriteState state, LeaseEntry lease) => lease.Run = NextRun(state, lease.Id, lease.Ttl);
+    // What was noted holds no longer: it has to be gone from the store before the keep-alive is answered.
+    private LeaseRun Renew(WriteState state, LeaseEntry lease)
+    {
+        if (lease.Checkpoint > 0)
+            Note(state, lease, 0);
 
-    private LeaseRun NextRun(WriteState state, long lease, long ttl) => new(lease, ttl, state.Term, ++_runs);
+        return lease.Run = NextRun(state, lease.Id, lease.Ttl);
+    }
+
+    private static void Note(WriteState state, LeaseEntry lease, long left)
+    {
+        var before = lease.Checkpoint;
+        lease.Checkpoint = left;
+        state.Batch.Append.Side.Add(LeaseRow.Of(lease.Id, lease.Ttl, left));
+        state.Batch.Undo.Add(() => lease.Checkpoint = before);
+    }
+
+    private LeaseRun NextRun(WriteState state, long lease, long ttl, long checkpoint = 0) => new(lease, ttl, state.Term, ++_runs, checkpoint);
 
     // One call a batch, not one a lease.
     private void ApplyWhenPublished(WriteBatch batch, LeaseRun run)

@@ -14,11 +14,12 @@ public sealed class LeaseShareTests
     private readonly Dictionary<long, LeaseRun> _newest = []; // what the writer knows
     private readonly List<LeaseRun> _expired = []; // what it was asked to expire
     private readonly List<long[]> _renewed = [];
+    private readonly List<(long, long)> _noted = [];
     private readonly LeaseShare _share;
     private Func<Task> _beforeAnswer = static () => Task.CompletedTask;
     private long _runs;
 
-    public LeaseShareTests() => _share = new LeaseShare(Renew, Expire, _time, NullLogger.Instance);
+    public LeaseShareTests() => _share = new LeaseShare(Renew, Expire, Checkpoint, _time, NullLogger.Instance);
 
     [Fact]
     public async Task A_lease_expires_when_its_TTL_has_passed_and_not_before()
@@ -199,6 +200,54 @@ public sealed class LeaseShareTests
         }
 
         Assert.Equal(leases, count);
+    }
+
+    [Fact]
+    public async Task What_is_left_of_long_leases_is_noted_each_five_minutes()
+    {
+        Grant(1, 3600);
+        Grant(2, 300);
+        Grant(3, 900);
+        await Look(299);
+        Assert.Empty(_noted);
+        await _share.KeepAlive(3);
+        await Look(1);
+        Assert.Equal([(1, 3300)], _noted);
+        await Look(290);
+        Assert.Single(_noted);
+        await Look(10);
+        Assert.Equal([(1, 3300), (1, 3000), (3, 599)], _noted);
+        await Look(300);
+        Assert.Equal((1, 2700), _noted[^1]); // the other one has less than five minutes
+        _noted.Clear();
+        _beforeAnswer = static () => throw EtcdErrors.NoLeader;
+        await Look(300);
+        _beforeAnswer = static () => Task.CompletedTask;
+        await Look(60);
+        Assert.Equal([(1, 2340)], _noted);
+    }
+
+    [Fact]
+    public async Task A_run_that_goes_on_from_what_was_noted_ends_sooner_and_the_next_one_is_whole()
+    {
+        _share.Apply([_newest[1] = Run(1, 3600) with { Checkpoint = 1000 }]);
+        await Pass(999);
+        Assert.Equal(1, _share.Left(1));
+        Assert.Equal(3600, (await _share.KeepAlive(1)).TTL);
+        await Pass(3599);
+        Assert.Empty(_expired);
+    }
+
+    private Task Look(double seconds)
+    {
+        _time.Advance(TimeSpan.FromSeconds(seconds));
+        return _share.Checkpoint();
+    }
+
+    private async Task Checkpoint(LeaseLeft[] left)
+    {
+        await _beforeAnswer();
+        _noted.AddRange(left.Select(static lease => (lease.Run.Id, lease.Seconds)).Order());
     }
 
     private LeaseRun Run(long lease, long ttl) => new(lease, ttl, 1, ++_runs);
