@@ -164,7 +164,8 @@ public sealed class Replica(IRevisionStore store, ValueReader values, Compaction
     private bool IsReadable(KeyspaceView view, PublishedState published)
     {
         var state = view.State;
-        return Volatile.Read(ref _published) >= Volatile.Read(ref _loadedAt) && state.Revision >= published.Revision && state.CompactRevision >= published.CompactRevision;
+        return Volatile.Read(ref _published) >= Volatile.Read(ref _loadedAt)
+            && state.Revision >= published.Revision && state.CompactRevision >= published.CompactRevision;
     }
 
     private async Task LoadWhole()

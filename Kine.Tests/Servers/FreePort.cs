@@ -12,7 +12,7 @@ public static class FreePort
     private static readonly bool IsSecondLane = Environment.GetEnvironmentVariable("KINE_TEST_LANE") == "1"; // see deploy/test.sh
     private static readonly HashSet<int> Given = [];
 
-    /// <summary>A port that was free a moment ago and was not given to another test of this process; the two lanes of tests have the even ones and the odd ones.</summary>
+    /// <summary>A port that was free a moment ago and was not given to another test. The two lanes of tests have the even ones and the odd ones.</summary>
     public static int Next()
     {
         lock (Given)
