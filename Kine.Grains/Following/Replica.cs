@@ -161,6 +161,16 @@ public sealed class Replica(IRevisionStore store, ValueReader values, Compaction
         await _loading;
     }
 
+    /// <summary>Takes a view from a writer of this process that has left, whose index holds what it published and nothing else.</summary>
+    internal void Return(KeyspaceView view)
+    {
+        lock (_lock)
+        {
+            (_view, _tail, _loadedAt) = (view, new TailBound(), 0);
+            Settle();
+        }
+    }
+
     private bool IsReadable(KeyspaceView view, PublishedState published)
     {
         var state = view.State;

@@ -26,6 +26,7 @@ internal sealed class Writer : IKeyspaceWriter
     private readonly CancellationTokenSource _ending = new();
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _stopping;
+    private KeyspaceView? _view;
 
     /// <summary>Nothing happens before <see cref="Start"/>.</summary>
     public Writer(ProcessState local, Candidacy candidacy, WatchHub hub, ILeaseClocks clocks, WriterOptions options, TimeProvider time, ILogger log)
@@ -100,8 +101,12 @@ internal sealed class Writer : IKeyspaceWriter
         var lost = Loop.Life == WriterLife.Ended;
         await Loop.Drain();
         await End();
-        if (!lost)
-            await _tenure.Release();
+        if (lost)
+            return;
+
+        await _tenure.Release();
+        if (_view is { } view && view.State.Revision == Loop.State.Revision && !_local.Store.IsExclusive)
+            _local.Replica.Return(view); // nothing is in flight
     }
 
     /// <summary>Completes once certain that no later writer had begun when this was called and that the view is this writer's; else Unavailable.</summary>
@@ -136,6 +141,7 @@ internal sealed class Writer : IKeyspaceWriter
         var followed = _hub.FollowsWithin(tailFrom, published.Revision) ? _hub.Revision : (long?)null;
         var tail = await ReadTail(followed + 1 ?? tailFrom, view, cancellationToken);
         view.Changes = this;
+        _view = view;
         _local.Identity = state.Identity;
         Loop.Begin(state, view);
         _hub.Identity = new ReplyIdentity(state.Identity.ClusterId, state.Identity.MemberId, state.Term);

@@ -88,6 +88,19 @@ public sealed class TakenReplicaTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_writer_that_leaves_gives_its_view_back_for_the_next_one()
+    {
+        var store = new DeletingStore(_log) { IsShared = true };
+        await using var writer = await LoneWriter.Start(store);
+        await writer.Put("more", "of it");
+        var view = writer.Local.Writer!;
+        await writer.Writer.Stop();
+        Assert.Null(writer.Local.Writer);
+        Assert.Same(view, writer.Local.Replica.TryAt(view.State));
+        Assert.Same(view, (await writer.Local.Replica.Take(5, -1, default))!.View);
+    }
+
+    [Fact]
     public async Task A_load_under_way_is_waited_for_and_one_that_failed_is_done_again()
     {
         var store = new DeletingStore(_log) { IsAway = true };
@@ -171,6 +184,10 @@ public sealed class TakenReplicaTests : IAsyncLifetime
         public int DeletesInScan { get; init; } = -1;
 
         public volatile bool IsAway;
+
+        public bool IsShared { get; init; }
+
+        bool IRevisionStore.IsExclusive => !IsShared;
 
         public Task HeldUntil { get; init; } = Task.CompletedTask;
 
