@@ -8,14 +8,16 @@ namespace Kine.Tests.Membership;
 /// <summary>The table in a document of a store, each process with a connection of its own.</summary>
 public abstract class StoreMembershipTableContract(DatabaseServer database) : MembershipTableContract
 {
-    private readonly string _endpoint = database.NewEndpoint();
     private readonly List<IRevisionStore> _stores = [];
+
+    /// <summary>The store that all use.</summary>
+    protected virtual string Endpoint { get; } = database.NewEndpoint();
 
     protected override Task<IMembershipTable> NewTable() => SameTableElsewhere();
 
     protected override async Task<IMembershipTable> SameTableElsewhere()
     {
-        var store = StoreEndpoint.Parse(_endpoint).Create();
+        var store = StoreEndpoint.Parse(Endpoint).Create();
         lock (_stores)
         {
             _stores.Add(store);
