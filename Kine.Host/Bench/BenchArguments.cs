@@ -12,6 +12,10 @@ internal sealed class BenchArguments(BenchMode mode)
     private readonly Option<int> _clients = Number("--clients", "Callers that each wait for their reply (watch: watchers).", 64);
     private readonly Option<int> _connections = Number("--connections", "HTTP/2 connections they share.", 4);
     private readonly Option<int> _writers = Number("--writers", "Callers that write while others watch.", 4);
+    private readonly Option<string?> _writeEndpoint = new("--write-endpoint")
+    {
+        Description = "Where they write: another process of the same cluster (default: where the watchers are).",
+    };
     private readonly Option<int> _keySize = Number("--key-size", "Length of a key in bytes.", 64);
     private readonly Option<int> _valueSize = Number("--value-size", "Length of a value in bytes.", 512);
     private readonly Option<int> _keys = Number("--keys", "Number of keys to choose from.", 10_000);
@@ -44,6 +48,7 @@ internal sealed class BenchArguments(BenchMode mode)
                 .. Only(mode != BenchMode.Create, _keys),
                 .. Only(mode is BenchMode.List or BenchMode.Walk, _limit),
                 .. Only(mode == BenchMode.Watch, _writers),
+                .. Only(mode == BenchMode.Watch, _writeEndpoint),
                 .. Only(mode == BenchMode.Put, _inTurn),
                 .. Only(mode != BenchMode.Watch, _compactAfter),
                 .. Only(reads, _serializable),
@@ -65,6 +70,7 @@ internal sealed class BenchArguments(BenchMode mode)
             Clients = parsed.GetValue(_clients),
             Connections = parsed.GetValue(_connections),
             Writers = parsed.GetValue(_writers),
+            WriteEndpoint = parsed.GetValue(_writeEndpoint),
             KeySize = parsed.GetValue(_keySize),
             ValueSize = parsed.GetValue(_valueSize),
             Keys = parsed.GetValue(_keys),

@@ -18,6 +18,9 @@ internal sealed record BenchOptions
 
     public int Writers { get; init; } = 4;
 
+    /// <summary>Where the writers of a watch run write; null = where its watchers are.</summary>
+    public string? WriteEndpoint { get; init; }
+
     public int KeySize { get; init; } = 64;
 
     public int ValueSize { get; init; } = 512;

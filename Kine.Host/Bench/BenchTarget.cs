@@ -12,6 +12,7 @@ internal sealed class BenchTarget : IDisposable
 
     private readonly BenchOptions _options;
     private readonly EtcdChannel[] _channels;
+    private readonly EtcdChannel[] _writing;
     private readonly ValueSource _values;
 
     public BenchTarget(string name, string endpoint, int? pid, BenchOptions options)
@@ -21,10 +22,13 @@ internal sealed class BenchTarget : IDisposable
         Endpoint = endpoint;
         Process = pid is { } id ? new ServerProcess(id) : null;
         _values = new ValueSource(options.ValueSize, options.Seed);
+
+        // A and B may be processes of one cluster: each creates keys of its own.
         Keys = options.Mode == BenchMode.Create
-            ? new BenchKeys(options.Prefix, $"c{(uint)options.Seed:x8}", options.KeySize)
+            ? new BenchKeys(options.Prefix, $"{name.ToLowerInvariant()}{(uint)options.Seed:x8}", options.KeySize)
             : new BenchKeys(options.Prefix, $"k{options.KeySize}v{options.ValueSize}", options.KeySize);
         _channels = [.. Enumerable.Range(0, options.Connections).Select(_ => new EtcdChannel(endpoint, options.Tls))];
+        _writing = options.WriteEndpoint is { } other ? [.. _channels.Select(_ => new EtcdChannel(other, options.Tls))] : _channels;
         Clients = [.. Enumerable.Range(0, options.Clients).Select(index => new BenchClient(index, ChannelOf(index), options.Seed))];
     }
 
@@ -42,11 +46,14 @@ internal sealed class BenchTarget : IDisposable
     /// <summary>A channel has its own connection.</summary>
     public EtcdChannel ChannelOf(int client) => _channels[client % _channels.Length];
 
+    /// <summary>The channel of a caller that writes while others watch.</summary>
+    public EtcdChannel ChannelOfWriter(int writer) => _writing[writer % _writing.Length];
+
     /// <summary>Connects all channels.</summary>
     /// <exception cref="Grpc.Core.RpcException">Nobody there.</exception>
     public async Task Connect(CancellationToken cancellationToken)
     {
-        foreach (var channel in _channels)
+        foreach (var channel in _channels.Union(_writing))
             await channel.Kv.RangeAsync(new RangeRequest { Key = Keys.Directory }, cancellationToken: cancellationToken);
     }
 
@@ -82,7 +89,11 @@ internal sealed class BenchTarget : IDisposable
         await _channels[0].Kv.CompactAsync(new CompactionRequest { Revision = current.Header.Revision, Physical = true });
     }
 
-    public void Dispose() => Array.ForEach(_channels, channel => channel.Dispose());
+    public void Dispose()
+    {
+        foreach (var channel in _channels.Union(_writing))
+            channel.Dispose();
+    }
 
     private async Task<long[]> ScanRevisions(CancellationToken cancellationToken)
     {

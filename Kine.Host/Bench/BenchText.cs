@@ -46,7 +46,7 @@ internal static class BenchText
         {
             BenchMode.Create => "new keys",
             BenchMode.List or BenchMode.Walk => $"pages of {options.Limit:N0} out of {options.Keys:N0} keys",
-            BenchMode.Watch => $"{options.Writers} writers, {options.Keys:N0} keys",
+            BenchMode.Watch => $"{options.Writers} writers{(options.WriteEndpoint is { } other ? $" at {other}" : "")}, {options.Keys:N0} keys",
             _ => $"{options.Keys:N0} keys",
         };
         return

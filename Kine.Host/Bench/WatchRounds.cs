@@ -30,7 +30,7 @@ internal sealed class WatchRounds(BenchTarget target, BenchOptions options)
             watcher.Begin(round, result);
 
         var workload = new StampedPutWorkload(target.Keys, options.Keys, new ValueSource(options.ValueSize, options.Seed), round);
-        var writers = Enumerable.Range(0, options.Writers).Select(index => new BenchClient(index, target.ChannelOf(index), options.Seed)).ToArray();
+        var writers = Enumerable.Range(0, options.Writers).Select(index => new BenchClient(index, target.ChannelOfWriter(index), options.Seed)).ToArray();
         var pace = limits(options.Rate > 0 ? options.Rate : DefaultRate, writers.Length);
         var writes = new RoundResult();
         await Task.WhenAll([.. writers.Select(writer => writer.Run(workload, pace, writes))]);

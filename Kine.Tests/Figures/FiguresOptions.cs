@@ -38,6 +38,9 @@ internal sealed record FiguresOptions
     /// <summary>How long each of the two runs with and without compaction takes.</summary>
     public TimeSpan CompactTime { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>How often the writer of a cluster is killed, stopped and paused.</summary>
+    public int Kills { get; init; } = 20;
+
     /// <summary>Rounds of a comparison.</summary>
     public int Rounds { get; init; } = 5;
 

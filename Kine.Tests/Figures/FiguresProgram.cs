@@ -18,6 +18,9 @@ internal static class FiguresProgram
         ("million", LargeStoreFigures.Run), ("page", PageFigures.Run), ("compact", CompactFigures.Run), ("compact-calls", CompactFigures.RunCalls),
         ("leases", LeaseFigures.Run), ("compare", CompareFigures.Run),
         ("stores", StoreFigures.Run), ("stores-million", StoreFigures.Million), ("old-stores", OldFigures.Stores),
+        ("cluster-takeover", TakeoverFigures.Killed), ("cluster-clean", TakeoverFigures.Stopped), ("cluster-pause", OutageFigures.Pause),
+        ("cluster-rolling", OutageFigures.Rolling), ("cluster-idle", ClusterFigures.Idle), ("cluster-reads", ClusterFigures.Reads),
+        ("cluster-watch", ClusterFigures.Watch), ("cluster-million", TakeoverFigures.Million),
     ];
 
     private static readonly string[] ByDefault = ["ready", "idle", "million", "page", "compact", "compact-calls", "leases", "compare"];
@@ -51,10 +54,11 @@ internal static class FiguresProgram
         var roundSeconds = new Option<int>("--round-seconds") { Description = "Time of a round of a comparison.", DefaultValueFactory = _ => 10 };
         var compactSeconds = new Option<int>("--compact-seconds") { Description = "Time of the runs with and without compaction.", DefaultValueFactory = _ => 60 };
         var idleSeconds = new Option<int>("--idle-seconds") { Description = "How long an idle server is watched.", DefaultValueFactory = _ => 30 };
+        var kills = new Option<int>("--kills") { Description = "How often the writer of a cluster is killed, stopped and paused.", DefaultValueFactory = _ => 20 };
         var oldRevisions = new Option<int>("--old-revisions") { Description = "Old revisions that are compacted away.", DefaultValueFactory = _ => 500_000 };
         var command = new RootCommand("Measures the promised figures, each beside its limit, on servers started for it.")
         {
-            sections, kine, old, etcd, stores, keys, seconds, compactEvery, rounds, roundSeconds, compactSeconds, idleSeconds, oldRevisions,
+            sections, kine, old, etcd, stores, keys, seconds, compactEvery, rounds, roundSeconds, compactSeconds, idleSeconds, oldRevisions, kills,
         };
         command.SetAction((parsed, cancellationToken) =>
         {
@@ -72,6 +76,7 @@ internal static class FiguresProgram
                 RoundTime = TimeSpan.FromSeconds(parsed.GetValue(roundSeconds)),
                 CompactTime = TimeSpan.FromSeconds(parsed.GetValue(compactSeconds)),
                 IdleTime = TimeSpan.FromSeconds(parsed.GetValue(idleSeconds)),
+                Kills = parsed.GetValue(kills),
                 OldRevisions = parsed.GetValue(oldRevisions),
             };
             return Run(options, parsed.GetValue(sections) is { Length: > 0 } chosen ? chosen : ByDefault, cancellationToken);

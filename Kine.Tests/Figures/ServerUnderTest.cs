@@ -12,6 +12,7 @@ namespace Kine.Tests.Figures;
 /// <summary>A server process on a free loopback port, with its data in a folder of the caller's.</summary>
 internal sealed class ServerUnderTest : IAsyncDisposable
 {
+    private const int SigCont = 18;
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan StopLimit = TimeSpan.FromMinutes(1);
 
@@ -21,10 +22,13 @@ internal sealed class ServerUnderTest : IAsyncDisposable
     private ServerUnderTest(RunningProcess process, int port)
     {
         _process = process;
+        Port = port;
         Endpoint = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}");
     }
 
     public string Endpoint { get; }
+
+    public int Port { get; }
 
     public int Pid => _process.Pid;
 
@@ -38,11 +42,12 @@ internal sealed class ServerUnderTest : IAsyncDisposable
 
     /// <summary>Starts kine on a store, and waits until it answers.</summary>
     /// <exception cref="BenchException">It ended or never answered.</exception>
-    public static Task<ServerUnderTest> StartKineOn(string program, string endpoint, params string[] more)
-    {
-        var port = FreePort.Next();
-        return Start(program, ["--listen-address", $"127.0.0.1:{port}", "--endpoint", endpoint, "--metrics-bind-address", "0", .. more], port);
-    }
+    public static Task<ServerUnderTest> StartKineOn(string program, string endpoint, params string[] more) => StartKineOn(program, endpoint, FreePort.Next(), more);
+
+    /// <summary>Starts kine on a store and a port, and waits until it answers.</summary>
+    /// <exception cref="BenchException">It ended or never answered.</exception>
+    public static Task<ServerUnderTest> StartKineOn(string program, string endpoint, int port, params string[] more) =>
+        Start(program, ["--listen-address", $"127.0.0.1:{port}", "--endpoint", endpoint, "--metrics-bind-address", "0", .. more], port);
 
     /// <summary>Starts a single etcd in the folder, and waits until it answers.</summary>
     /// <exception cref="BenchException">It ended or never answered.</exception>
@@ -66,10 +71,18 @@ internal sealed class ServerUnderTest : IAsyncDisposable
     /// <summary>The most that was resident since the start or <see cref="ResetPeak"/>, in bytes.</summary>
     public long PeakResidentBytes => _process.PeakResidentBytes;
 
+    public bool HasEnded => _process.HasExited;
+
+    /// <summary>Everything it printed.</summary>
+    public string Output => _process.Output;
+
     public ServerProcess Measure() => new(Pid);
 
     /// <summary>Begins a new peak at what is resident now.</summary>
     public void ResetPeak() => File.WriteAllText($"/proc/{Pid}/clear_refs", "5");
+
+    /// <summary>What it printed last, to end a message with.</summary>
+    public string LogTail() => "; its last lines:\n" + string.Join('\n', _process.Output.TrimEnd().Split('\n').TakeLast(10));
 
     /// <summary>Asks the process to end (SIGTERM) and gives the time it took.</summary>
     /// <exception cref="BenchException">It did not end, or not with code 0.</exception>
@@ -86,6 +99,12 @@ internal sealed class ServerUnderTest : IAsyncDisposable
 
     /// <summary>Kills the process without warning (SIGKILL).</summary>
     public Task KillHard() => _process.Kill();
+
+    /// <summary>Stops all its threads (SIGSTOP).</summary>
+    public Task Pause() => _process.Pause();
+
+    /// <summary>Lets them go on.</summary>
+    public void Continue() => _process.Signal(SigCont);
 
     public async ValueTask DisposeAsync()
     {
@@ -142,6 +161,4 @@ internal sealed class ServerUnderTest : IAsyncDisposable
             }
         }
     }
-
-    private string LogTail() => "; its last lines:\n" + string.Join('\n', _process.Output.TrimEnd().Split('\n').TakeLast(10));
 }
