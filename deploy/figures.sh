@@ -4,6 +4,7 @@
 #   deploy/figures.sh                        all sections
 #   deploy/figures.sh ready idle page        some: ready idle million page compact compact-calls leases compare
 #   deploy/figures-stores.sh                 those of PostgreSQL, MariaDB and NATS, on servers that it starts too
+#   deploy/figures-cluster.sh                those of three processes on one PostgreSQL
 #   deploy/figures-old.sh OLD_BUILD_DIR      what this build costs beside an old one
 #
 # Variables:

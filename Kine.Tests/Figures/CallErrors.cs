@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Kine.Tests.Wire;
 
 namespace Kine.Tests.Figures;
 
@@ -7,10 +8,16 @@ internal sealed class CallErrors
 {
     private readonly ConcurrentDictionary<string, int> _counts = new();
 
-    public void Add(Exception error) =>
-        _counts.AddOrUpdate(error is RpcException failure ? $"{failure.StatusCode} {failure.Status.Detail}" : error.Message, 1, static (_, count) => count + 1);
+    public void Add(Exception error) => _counts.AddOrUpdate(Describe(error), 1, static (_, count) => count + 1);
 
     /// <summary>The most frequent first.</summary>
     public override string ToString() =>
         _counts.IsEmpty ? "no errors" : string.Join("; ", _counts.OrderByDescending(error => error.Value).Select(error => $"{error.Value:N0} x {error.Key}"));
+
+    private static string Describe(Exception error) => error switch
+    {
+        RpcException failure when failure.IsTransport() => $"{failure.StatusCode}, no connection",
+        RpcException failure => $"{failure.StatusCode}, {failure.Status.Detail}",
+        _ => error.Message,
+    };
 }

@@ -3,7 +3,7 @@ using Kine.Host.Bench;
 
 namespace Kine.Tests.Figures;
 
-/// <summary>A cluster in which nobody ends: what it takes while nobody asks for anything, and what a process that only reads is worth beside the one that writes.</summary>
+/// <summary>A cluster in which nobody ends: what it takes while nobody asks for anything, and how a process that only reads compares with the one that writes.</summary>
 internal static class ClusterFigures
 {
     private const double TransactionLimit = 2; // a second and process
@@ -14,7 +14,9 @@ internal static class ClusterFigures
     private const double WatchLimit = 10; // ms
     private const double WritesPerSecond = 500;
     private const int MostFrequent = 5;
+    private const string Statements = $"pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = '{ClusterUnderTest.Database}')";
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Warmup = TimeSpan.FromSeconds(5); // the processes are new
 
     /// <summary>Transactions against the database, and memory.</summary>
     public static async Task Idle(FigureSheet sheet)
@@ -56,6 +58,7 @@ internal static class ClusterFigures
             ComparePid = writer.Pid,
             Rounds = sheet.Options.Rounds,
             Duration = sheet.Options.RoundTime,
+            Warmup = Warmup,
             Seed = 1,
         };
         (string Name, BenchOptions Run, double Limit)[] runs =
@@ -96,6 +99,7 @@ internal static class ClusterFigures
                 Clients = 1,
                 Rate = WritesPerSecond,
                 Duration = sheet.Options.RoundTime,
+                Warmup = Warmup,
                 Seed = 1,
             });
             sheet.Add(new Figure(
@@ -103,8 +107,6 @@ internal static class ClusterFigures
                 Note: $"p50 {BenchText.Time(watch.Latencies.Percentile(50))}"));
         }
     }
-
-    private const string Statements = $"pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = '{ClusterUnderTest.Database}')";
 
     private static async Task<double> Transactions(ClusterUnderTest cluster) => Convert.ToDouble(
         await Query(cluster, $"SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = '{ClusterUnderTest.Database}'"), CultureInfo.InvariantCulture);

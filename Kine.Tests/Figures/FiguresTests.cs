@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Kine.Etcd;
 using Kine.Host.Bench;
 using Kine.Host.Client;
+using Kine.Tests.Faults;
 using Kine.Tests.Servers;
 using Kine.Tests.Wire;
 
@@ -50,5 +51,49 @@ public sealed class FiguresTests
         Assert.True(ratios is { ServerCpu: > 0, Speed: > 0, Median: > 0 }, output.ToString());
         await oldServer.KillHard();
         await Assert.ThrowsAsync<BenchException>(() => bench.Compare("put", server, oldServer));
+    }
+
+    [Fact]
+    public async Task A_load_on_a_server_that_is_right_finds_nothing_and_one_on_two_servers_that_know_nothing_of_each_other_does()
+    {
+        using var folder = new TempFolder();
+        using var otherFolder = new TempFolder();
+        await using var server = await ServerUnderTest.StartKine(TestTools.Kine, folder);
+        await using var other = await ServerUnderTest.StartKine(TestTools.Kine, otherFolder);
+        var (right, history) = await Loaded(server.Endpoint, server.Endpoint);
+        Assert.True(right is { Reads: > 20, Writes: > 20, Stale: 0 }, $"{right.Reads} reads, {right.Writes} writes, {right.Stale} stale, {right.Errors}");
+        Assert.Equal((0, 0), right.Check(2, history));
+        Assert.Equal((1, 1), right.Check(2, [history[1], .. history[1..]]));
+
+        (var wrong, history) = await Loaded(other.Endpoint, server.Endpoint);
+        Assert.InRange(wrong.Stale, 1, wrong.Reads);
+        Assert.InRange(wrong.Check(2, history).Lost, 1, wrong.Writes);
+    }
+
+    [Fact]
+    public async Task Creates_that_were_lost_or_written_twice_are_counted()
+    {
+        using var folder = new TempFolder();
+        await using var server = await ServerUnderTest.StartKine(TestTools.Kine, folder);
+        var creates = new SteadyCreates([$"http://127.0.0.1:{FreePort.Next()}", server.Endpoint], 200);
+        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+        await creates.Run(stop.Token);
+        using var channel = new EtcdChannel(server.Endpoint);
+        KeyValue[] pairs = [.. (await channel.Range(SteadyCreates.Everything)).Kvs];
+        Assert.True(creates is { Failed: 0, Retried: > 0, Made: > 20 }, $"{creates.Made} made, {creates.Failed} failed: {creates.Errors}");
+        Assert.Equal(creates.Made, pairs.Length);
+        Assert.Equal((0, 0), creates.Check(pairs));
+        pairs[1].Version = 2;
+        Assert.Equal((1, 1), creates.Check(pairs[1..]));
+    }
+
+    // Of the first server the history, from its first revision on.
+    private static async Task<(SteadyLoad Load, List<Event[]> History)> Loaded(params string[] endpoints)
+    {
+        var load = new SteadyLoad(endpoints);
+        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+        await load.Run(stop.Token);
+        using var channel = new EtcdChannel(endpoints[0]);
+        return (load, await History.Read(channel, 2, (await channel.HashKV()).Header.Revision));
     }
 }

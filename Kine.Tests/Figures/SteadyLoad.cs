@@ -15,6 +15,7 @@ internal sealed class SteadyLoad(string[] endpoints)
 {
     private const double PerSecond = 100; // reads, and as many writes, through each process
     private const int Keys = 64;
+    private const string Directory = "/registry/steady/";
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
 
     private readonly long[] _floors = new long[Keys];
@@ -48,17 +49,19 @@ internal sealed class SteadyLoad(string[] endpoints)
     /// <param name="history">Events by revision, without a gap.</param>
     public (long Lost, long Doubled) Check(long first, List<Event[]> history)
     {
-        var lost = _acknowledged.Count(written => written.Key < first || written.Key >= first + history.Count || !Holds(history[(int)(written.Key - first)], written.Value));
+        var lost = _acknowledged.Count(written => Array.IndexOf(At(written.Key), written.Value) < 0);
         var values = new HashSet<string>();
-        var twice = history.SelectMany(revision => revision)
-            .Count(change => change.Kv.Key.ToStringUtf8().StartsWith(KeyOf(0)[..^2], StringComparison.Ordinal) && !values.Add(change.Kv.Value.ToStringUtf8()));
-        return (lost, twice + _sharedRevisions);
+        var twice = history.SelectMany(revision => revision).Select(Told)
+            .Count(written => written.Key.StartsWith(Directory, StringComparison.Ordinal) && !values.Add(written.Value));
+        return (lost, twice + Volatile.Read(ref _sharedRevisions));
+
+        (string Key, string Value)[] At(long revision) =>
+            revision < first || revision >= first + history.Count ? [] : [.. history[(int)(revision - first)].Select(Told)];
     }
 
-    private static bool Holds(Event[] revision, (string Key, string Value) written) =>
-        revision is [var change] && change.Kv.Key.ToStringUtf8() == written.Key && change.Kv.Value.ToStringUtf8() == written.Value;
+    private static (string Key, string Value) Told(Event change) => (change.Kv.Key.ToStringUtf8(), change.Kv.Value.ToStringUtf8());
 
-    private static string KeyOf(int number) => string.Create(CultureInfo.InvariantCulture, $"/registry/steady/{number:00}");
+    private static string KeyOf(int number) => string.Create(CultureInfo.InvariantCulture, $"{Directory}{number:00}");
 
     private async Task Read(EtcdChannel channel)
     {

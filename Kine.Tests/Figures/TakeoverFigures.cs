@@ -35,7 +35,7 @@ internal static class TakeoverFigures
         sheet.Add(new Figure($"{name}, worst", times.Max(), KilledWorstLimit, "s"));
     }
 
-    /// <summary>The writer is stopped (SIGTERM) and started again, while a client of another process writes all the time: the longest that one of its writes takes.</summary>
+    /// <summary>The writer is stopped (SIGTERM) and started again: the longest that a client waits who writes through another process all the time.</summary>
     public static async Task Stopped(FigureSheet sheet)
     {
         await using var cluster = await ClusterUnderTest.Start(sheet);
