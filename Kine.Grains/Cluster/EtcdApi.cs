@@ -34,13 +34,36 @@ public sealed class EtcdApi(
             return _replica.Range(request, cancellationToken);
 
         // The revision is taken first, then the proof: what was current while nobody else could write was current.
-        var reply = RangeReader.Range(view, request, cancellationToken);
+        var reply = Read(view, request, cancellationToken);
         return request.Serializable || (!options.ProveAtStore && local.IsCurrent(view)) ? reply : Proven(view, reply, cancellationToken);
     }
 
+    private static ValueTask<RangeReply> Read(KeyspaceView view, RangeRequest request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return RangeReader.Range(view, request, cancellationToken);
+        }
+        catch (EtcdException error)
+        {
+            return ValueTask.FromException<RangeReply>(error);
+        }
+    }
+
+    // That there is no such revision yet is an answer too: a later writer may have it.
     private async ValueTask<RangeReply> Proven(KeyspaceView view, ValueTask<RangeReply> reading, CancellationToken cancellationToken)
     {
-        var reply = await reading;
+        RangeReply? reply = null;
+        EtcdException? refused = null;
+        try
+        {
+            reply = await reading;
+        }
+        catch (EtcdException error) when (error.Code == StatusCode.OutOfRange)
+        {
+            refused = error;
+        }
+
         try
         {
             if (options.ProveAtStore)
@@ -49,13 +72,16 @@ public sealed class EtcdApi(
                 await local.Proof.Wait(options.RequestTimeout, time, cancellationToken);
 
             // A later writer's proof says nothing about what this one showed.
-            return ReferenceEquals(local.Writer, view) ? reply : throw EtcdErrors.LeaderChanged;
+            if (!ReferenceEquals(local.Writer, view))
+                throw EtcdErrors.LeaderChanged;
         }
         catch
         {
-            reply.Dispose();
+            reply?.Dispose();
             throw;
         }
+
+        return reply ?? throw refused!;
     }
 
     public async IAsyncEnumerable<RangeStreamResponse> RangeStream(RangeRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -45,6 +45,7 @@ public sealed class StandbyTests
         connection.Cut = true;
         Assert.Equal(3, (await Eventually(() => second.Put("k", "2"))).Header.Revision);
         await AssertFails(EtcdErrors.TimedOut, () => first.Get("k"));
+        await AssertFails(EtcdErrors.TimedOut, () => first.Get("k", revision: 3)); // which it does not know to be there
         (var pairs, _) = await first.Range(new RangeRequest { Key = GrainServer.Bytes("k"), Serializable = true });
         Assert.Equal("1", Assert.Single(pairs).Value.ToStringUtf8());
         connection.Cut = false;
