@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Kine.Host.Client;
 using Kine.Tests.Wire;
 
@@ -12,11 +13,14 @@ internal class ChaosClient(Endpoints endpoints, Recording recording, int number,
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2); // a process that is paused gives no answer
     private const int Pause = 8; // most milliseconds between two calls
     private const int PauseAfterError = 30; // milliseconds
+    private const int Avoidance = 3; // more draws
+    private static readonly TimeSpan AvoidanceTime = TimeSpan.FromSeconds(1);
     private const int Hot = 4; // registers in use at a time
     private const int StepsPerRegister = 100;
 
     private readonly EtcdChannel[] _channels = [.. Enumerable.Range(0, endpoints.Count).Select(process => new EtcdChannel(endpoints.AddressOf(process)))];
     private readonly Dictionary<string, Pair?> _known = [];
+    private readonly long[] _failedAt = new long[endpoints.Count];
     private int _values;
 
     protected Random Random => random;
@@ -88,7 +92,7 @@ internal class ChaosClient(Endpoints endpoints, Recording recording, int number,
     protected async Task<(T? Reply, bool Refused)> Ask<T>(Func<EtcdChannel, int, CancellationToken, Task<T>> call)
         where T : class
     {
-        var process = random.Next(endpoints.Count);
+        var process = Choose();
         using var limit = new CancellationTokenSource(Patience);
         try
         {
@@ -103,6 +107,7 @@ internal class ChaosClient(Endpoints endpoints, Recording recording, int number,
             if (open is RpcException error && !error.IsTransport() && error.StatusCode is not (StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Cancelled))
                 recording.Add(new Violation(Fault.WrongError, $"{endpoints.AddressOf(process)}: {error.Status}"));
 
+            _failedAt[process] = Recording.Now;
             await Task.Delay(PauseAfterError, CancellationToken.None);
             return (null, false);
         }
@@ -114,6 +119,16 @@ internal class ChaosClient(Endpoints endpoints, Recording recording, int number,
     {
         Array.ForEach(_channels, channel => channel.Dispose());
         GC.SuppressFinalize(this);
+    }
+
+    // Seldom one that failed a moment ago, or most of the time would be spent waiting for it.
+    private int Choose()
+    {
+        var process = random.Next(endpoints.Count);
+        for (var again = 0; again < Avoidance && Stopwatch.GetElapsedTime(_failedAt[process]) < AvoidanceTime; again++)
+            process = random.Next(endpoints.Count);
+
+        return process;
     }
 
     private Task Draw() => random.Next(100) switch

@@ -138,8 +138,7 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
     {
         await Until(async () => await Epoch() > epoch);
         var revision = (await _log.ReadFence(default)).LastRevision;
-        await Until(async () => (await _log.ReadFence(default)).LastRevision > revision + Writes);
-        await Steps(load, Writes);
+        await Until(async () => (await _log.ReadFence(default)).LastRevision > revision + (Writes / 4));
     }
 
     private static Task Steps(ChaosLoad load, int more)
