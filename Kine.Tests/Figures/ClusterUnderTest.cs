@@ -56,7 +56,7 @@ internal sealed partial class ClusterUnderTest : IAsyncDisposable
 
             await cluster.Postgres.Start();
             for (var member = 0; member < Size; member++)
-                cluster._members.Add(await ServerUnderTest.StartKineOn(sheet.Options.KinePath, cluster.Postgres.Endpoint(Database)));
+                cluster._members.Add(await cluster.StartMember(FreePort.Next()));
 
             await cluster.Whole();
             return cluster;
@@ -74,7 +74,7 @@ internal sealed partial class ClusterUnderTest : IAsyncDisposable
     {
         var place = _members.IndexOf(ended);
         await ended.DisposeAsync();
-        return _members[place] = await ServerUnderTest.StartKineOn(_sheet.Options.KinePath, Postgres.Endpoint(Database), ended.Port);
+        return _members[place] = await StartMember(ended.Port);
     }
 
     /// <summary>Waits until each process knows all of them and takes writes. One that was taken for dead is started again, as a supervisor would.</summary>
@@ -101,6 +101,10 @@ internal sealed partial class ClusterUnderTest : IAsyncDisposable
 
         await Postgres.DisposeAsync();
     }
+
+    // Left to itself it would take the address that leads out of this machine, since the database is on this one.
+    private Task<ServerUnderTest> StartMember(int port) =>
+        ServerUnderTest.StartKineOn(_sheet.Options.KinePath, Postgres.Endpoint(Database), port, "--peer-listen-address", $"127.0.0.1:{FreePort.Next()}");
 
     private async Task<bool> IsWhole(CancellationToken cancellationToken)
     {
