@@ -1,5 +1,5 @@
+using System.Runtime.CompilerServices;
 using Kine.Etcd;
-using Kine.Grains.Fencing;
 using Kine.Grains.Reads;
 using Kine.Grains.Writing;
 
@@ -11,21 +11,22 @@ namespace Kine.Grains.Cluster;
 /// </summary>
 internal sealed class ReplicaReads(ProcessState local, WriterOptions options, IGrainFactory grains, TimeProvider time)
 {
-    private readonly SharedQuestion<PublishedState> _current =
-        new(() => RemoteCall.Answer(grains.GetGrain<IRevisionGrain>(RevisionGrain.Key).Current(), CancellationToken.None));
+    private readonly CurrentQuestion _current =
+        new(() => RemoteCall.Answer(grains.GetGrain<IRevisionGrain>(RevisionGrain.Key).Current(), CancellationToken.None), time);
 
     /// <summary>Reads what <paramref name="request"/> asks, after <see cref="RangeRules.Check"/>.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<RangeReply> Range(RangeRequest request, CancellationToken cancellationToken)
     {
         var known = local.Remote;
 
         // Before anything was heard it is this question that may bring a writer to life.
         if (!request.Serializable || known.Revision == 0 || request.Revision > known.Revision)
-            known = await Current(cancellationToken);
+            known = Known(await _current.Ask().WaitAsync(cancellationToken));
 
         while (true)
         {
-            var view = await ViewAt(known, cancellationToken);
+            var view = local.Replica.TryAt(known) ?? await ViewAt(known, cancellationToken);
             var before = view.State;
             try
             {
@@ -34,25 +35,24 @@ internal sealed class ReplicaReads(ProcessState local, WriterOptions options, IG
             catch (Exception error) when (error is MissingValueException || (error is EtcdException { Code: StatusCode.OutOfRange } && request.Revision <= 0))
             {
                 // The writer compacted away what was being read, which this process may not have heard yet.
-                known = await Current(cancellationToken);
+                known = Known(await _current.Ask().WaitAsync(cancellationToken));
                 if ((await ViewAt(known, cancellationToken)).State == before)
                     throw;
             }
         }
     }
 
-    private async Task<PublishedState> Current(CancellationToken cancellationToken)
+    private PublishedState Known(CurrentAnswer answer)
     {
-        var current = await _current.Ask().WaitAsync(cancellationToken);
-        local.Advance(current);
-        return current;
+        if (answer.Error is { } error)
+            throw error.Copy();
+
+        local.Advance(answer.State!);
+        return answer.State!;
     }
 
-    private async ValueTask<KeyspaceView> ViewAt(PublishedState known, CancellationToken cancellationToken)
+    private async Task<KeyspaceView> ViewAt(PublishedState known, CancellationToken cancellationToken)
     {
-        if (local.Replica.TryAt(known) is { } view)
-            return view;
-
         try
         {
             return await local.Replica.At(known, cancellationToken).WaitAsync(options.RequestTimeout, time, cancellationToken);
