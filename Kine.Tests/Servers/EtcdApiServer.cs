@@ -31,7 +31,7 @@ public abstract class EtcdApiServer : IAsyncDisposable
     /// <summary>Starts it, or starts it again on the same data and port, and waits until it answers a read.</summary>
     public virtual async Task Start()
     {
-        Launched(Launch());
+        Begin();
         var deadline = DateTime.UtcNow + StartLimit;
         while (true)
         {
@@ -54,6 +54,9 @@ public abstract class EtcdApiServer : IAsyncDisposable
             }
         }
     }
+
+    /// <summary>Starts it, or starts it again, and does not wait for it.</summary>
+    public void Begin() => Launched(Launch());
 
     protected void Launched(RunningProcess process)
     {

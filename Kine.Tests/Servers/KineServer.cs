@@ -42,8 +42,9 @@ public sealed class KineServer : EtcdApiServer
         return server;
     }
 
-    /// <summary>A server on the store that the endpoint names, not started yet. Its lease is short, so that one after a kill need not wait long.</summary>
-    public static KineServer On(string endpoint, params string[] arguments) => new(endpoint, ["--lease-time", "1s", .. arguments]);
+    /// <summary>A server on the store that the endpoint names, not started yet. Its lease is short unless told, so that one after a kill need not wait long.</summary>
+    public static KineServer On(string endpoint, params string[] arguments) =>
+        new(endpoint, arguments.Contains("--lease-time") ? arguments : ["--lease-time", "1s", .. arguments]);
 
     /// <summary>The same, started.</summary>
     public static async Task<EtcdApiServer> StartOn(string endpoint, params string[] arguments)
