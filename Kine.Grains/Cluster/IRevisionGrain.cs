@@ -94,11 +94,14 @@ public interface IRevisionGrain : IGrainWithStringKey
     Task<PublishedState> Current();
 
     /// <summary>Starts sending event batches to a follower; returns what was published then. Messages may get lost: followers pull what is missing.</summary>
+    /// <remarks>It is asked again and again: an answer that is lost must not hold that up.</remarks>
+    [ResponseTimeout("00:00:05")]
     Task<FollowerStart> Subscribe(IEventObserver follower);
 
     /// <summary>
     /// Whole revisions after <paramref name="after"/> as one batch that joins on to it, up to what is published; compacted when they are gone.
     /// </summary>
+    [ResponseTimeout("00:00:10")]
     Task<EventBatch> Pull(long after);
 }
 

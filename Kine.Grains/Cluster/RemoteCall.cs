@@ -3,6 +3,8 @@ namespace Kine.Grains.Cluster;
 /// <summary>Calls to grains, which may be in another process.</summary>
 internal static class RemoteCall
 {
+    private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(2);
+
     /// <summary>The answer. A call that got none may have happened: that is Unavailable, "etcdserver: request timed out".</summary>
     public static async Task<T> Answer<T>(Task<T> call, CancellationToken cancellationToken)
     {
@@ -24,6 +26,28 @@ internal static class RemoteCall
         catch (EtcdException error)
         {
             throw error.Copy(); // a writer that is refused hands the same one to all who wait for it
+        }
+    }
+
+    /// <summary>
+    /// The answer to a question that changes nothing. What is under way when a connection breaks is lost without a word, so it is asked again after a while,
+    /// until the time that a request waits is over.
+    /// </summary>
+    public static async Task<T> Repeated<T>(Func<Task<T>> ask, TimeSpan limit, TimeProvider time)
+    {
+        var start = time.GetTimestamp();
+        while (true)
+        {
+            using var patience = new CancellationTokenSource(AskAgain, time);
+            try
+            {
+                return await Answer(ask(), patience.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                if (time.GetElapsedTime(start) >= limit)
+                    throw EtcdErrors.TimedOut;
+            }
         }
     }
 

@@ -11,8 +11,8 @@ namespace Kine.Grains.Cluster;
 /// </summary>
 internal sealed class ReplicaReads(ProcessState local, WriterOptions options, IGrainFactory grains, TimeProvider time)
 {
-    private readonly CurrentQuestion _current =
-        new(() => RemoteCall.Answer(grains.GetGrain<IRevisionGrain>(RevisionGrain.Key).Current(), CancellationToken.None), time);
+    private readonly CurrentQuestion _current = new(
+        () => RemoteCall.Repeated(() => grains.GetGrain<IRevisionGrain>(RevisionGrain.Key).Current(), options.RequestTimeout, time), time);
 
     /// <summary>Reads what <paramref name="request"/> asks, after <see cref="RangeRules.Check"/>.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
