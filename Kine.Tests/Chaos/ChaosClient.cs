@@ -104,8 +104,11 @@ internal class ChaosClient(Endpoints endpoints, Recording recording, int number,
         }
         catch (Exception open) when (open is RpcException or OperationCanceledException)
         {
-            if (open is RpcException error && !error.IsTransport() && error.StatusCode is not (StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Cancelled))
+            if (open is RpcException error && !error.IsTransport()
+                && error.StatusCode is not (StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Cancelled))
+            {
                 recording.Add(new Violation(Fault.WrongError, $"{endpoints.AddressOf(process)}: {error.Status}"));
+            }
 
             _failedAt[process] = Recording.Now;
             await Task.Delay(PauseAfterError, CancellationToken.None);

@@ -111,7 +111,8 @@ internal sealed class ChaosLoad
         {
             var newest = Recording.Newest;
             var process = random.Next(_endpoints.Count);
-            var log = new WatchLog($"a late watch through {_endpoints.AddressOf(process)}", Keys.All, Keys.AllEnd, random.NextInt64(Math.Max(2, newest - OldestStart), newest + 1));
+            var start = random.NextInt64(Math.Max(2, newest - OldestStart), newest + 1);
+            var log = new WatchLog($"a late watch through {_endpoints.AddressOf(process)}", Keys.All, Keys.AllEnd, start);
             var client = new WatchClient(_endpoints.AddressOf(process), log, Recording);
             await client.Run(newest, _stopClients.Token);
             log.Until = Math.Min(newest, client.Last);

@@ -16,7 +16,9 @@ internal sealed class KeyState
         if (to is null)
             return Find(from) is { } one ? [one] : [];
 
-        return _pairs.SkipWhile(pair => string.CompareOrdinal(pair.Key, from) < 0).TakeWhile(pair => string.CompareOrdinal(pair.Key, to) < 0).Select(pair => pair.Value.Pair);
+        return _pairs.SkipWhile(pair => string.CompareOrdinal(pair.Key, from) < 0)
+            .TakeWhile(pair => string.CompareOrdinal(pair.Key, to) < 0)
+            .Select(pair => pair.Value.Pair);
     }
 
     public bool Holds(Guard guard) => (Find(guard.Key)?.ModRevision ?? 0) == guard.ModRevision;

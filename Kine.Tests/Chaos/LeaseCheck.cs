@@ -22,7 +22,8 @@ internal static class LeaseCheck
             if (gone < lease.RevokeSent && lease.Signs.Where(sign => sign.Until > gone).ToArray() is { Length: > 0 } broken)
             {
                 found.Add(new(Fault.LeaseEarly,
-                    $"lease {lease.Id} was seen to be gone at {gone} (revision {end}), but a sign of life sent at {broken[^1].Sent} lets it live until {broken[^1].Until}"));
+                    $"lease {lease.Id} was seen to be gone at {gone} (revision {end}), "
+                        + $"but a sign of life sent at {broken[^1].Sent} lets it live until {broken[^1].Until}"));
             }
 
             if (lease.RevokedAt > 0 && end > lease.RevokedAt)

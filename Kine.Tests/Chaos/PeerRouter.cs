@@ -91,7 +91,13 @@ internal sealed class PeerRouter : IAsyncDisposable
                     continue;
 
                 var socket = string.Create(CultureInfo.InvariantCulture, $"socket:[{fields[9]}]");
-                return Enumerable.Range(0, _ways.Length).Where(process => _pidOf(process) is { } pid && HasOpen(pid, socket)).Select(process => (int?)process).FirstOrDefault();
+                for (var process = 0; process < _ways.Length; process++)
+                {
+                    if (_pidOf(process) is { } pid && HasOpen(pid, socket))
+                        return process;
+                }
+
+                return null;
             }
         }
 

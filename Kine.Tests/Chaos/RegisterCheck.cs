@@ -46,7 +46,8 @@ internal sealed class RegisterCheck
         var keys = new Dictionary<string, List<Step>>();
         foreach (var step in steps.Where(step => step is { Serializable: false, At: 0 } && step.Outcome != Outcome.Refused))
         {
-            foreach (var key in step.Writes.Select(write => write.Key).Concat(step.Looks.Where(look => look.To is null).Select(look => look.From)).Distinct().Where(isRegister))
+            var seen = step.Looks.Where(look => look.To is null).Select(look => look.From);
+            foreach (var key in step.Writes.Select(write => write.Key).Union(seen).Where(isRegister))
             {
                 if (!keys.TryGetValue(key, out var list))
                     keys[key] = list = [];
