@@ -282,7 +282,7 @@ internal sealed partial class ChaosCluster : IAsyncDisposable
     [GeneratedRegex("This process is the store's writer now: epoch ([0-9]+)")]
     private static partial Regex Epochs();
 
-    // What a process says that gives up its place, to be started again.
-    [GeneratedRegex("took this one for dead|cannot stay in the cluster")]
+    // What a process says that gives up its place, or finds the database or the others away when it starts: to be started again.
+    [GeneratedRegex("took this one for dead|cannot stay in the cluster|^kine: ", RegexOptions.Multiline)]
     private static partial Regex MayEnd();
 }
