@@ -6,12 +6,14 @@ using Kine.Grains.Writing;
 namespace Kine.Grains.Cluster;
 
 /// <summary>
-/// The past as a process reads it. Where the writer is: records from the store, what was before them from the index. Elsewhere: events from the writer, values from
-/// this process's cache and store.
+/// The past as a process reads it: records from the store, what was before them from the index, the writer's or the replica. What the replica does not have yet is
+/// asked of the writer.
 /// </summary>
 public sealed class EventHistory(ProcessState local, IGrainFactory grains) : IEventHistory
 {
     private PublishedState State => local.Writer?.State ?? local.Remote;
+
+    private IRevisionGrain Writer => grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
 
     public long PublishedRevision => State.Revision;
 
@@ -19,10 +21,15 @@ public sealed class EventHistory(ProcessState local, IGrainFactory grains) : IEv
 
     public async Task<EventPage> ReadEvents(long from, long to, int maxEvents, long maxBytes, CancellationToken cancellationToken)
     {
-        if (local.Writer is not { } view)
+        if (local.Writer is { } view)
+            return await LogEvents.Read(local.Store, view.Index, from, to, maxEvents, maxBytes, cancellationToken);
+
+        if (local.Replica.TryAt(new PublishedState(to, -1, 0)) is not { } replica)
             return await PullEvents(from, to);
 
-        return await LogEvents.Read(local.Store, view.Index, from, to, maxEvents, maxBytes, cancellationToken);
+        var page = await LogEvents.Read(local.Store, replica.Index, from, to, maxEvents, maxBytes, cancellationToken);
+        local.Advance(await RemoteCall.Answer(Writer.Current(), cancellationToken)); // the caller looks at the mark: what is below it may be missing from the page
+        return page;
     }
 
     public ValueTask<ReadOnlyMemory<byte>?[]> ReadKeyValues(IReadOnlyList<VersionedKey> versions, CancellationToken cancellationToken) =>
@@ -30,10 +37,9 @@ public sealed class EventHistory(ProcessState local, IGrainFactory grains) : IEv
 
     private async Task<EventPage> PullEvents(long from, long to)
     {
-        var writer = grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
         try
         {
-            var batch = await writer.Pull(from - 1);
+            var batch = await Writer.Pull(from - 1);
             local.Advance(new PublishedState(batch.LastRevision, batch.CompactRevision, 0));
             if (batch.LastRevision < from)
                 throw EtcdErrors.NoLeader; // it will have it once it is loaded; the hub tries again
@@ -44,7 +50,7 @@ public sealed class EventHistory(ProcessState local, IGrainFactory grains) : IEv
         catch (EtcdException error) when (error.Code == StatusCode.OutOfRange)
         {
             // The caller looks at the mark and sees that these are gone.
-            local.Advance(await writer.Current());
+            local.Advance(await Writer.Current());
             return new EventPage([], to);
         }
     }

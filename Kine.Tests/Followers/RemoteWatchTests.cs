@@ -18,10 +18,11 @@ public sealed class RemoteWatchTests
     private static readonly WatchHubOptions SmallRing = new() { RingBytes = 20_000, BufferedBatches = 8, PageEvents = 50 };
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    public async Task Every_watcher_sees_every_event_once_and_in_order_as_at_the_writer(int seed)
+    [InlineData(1, false)]
+    [InlineData(2, false)]
+    [InlineData(3, true)]
+    [InlineData(4, true)]
+    public async Task Every_watcher_sees_every_event_once_and_in_order_as_at_the_writer(int seed, bool replica)
     {
         var random = Draw.From(seed);
         await using var server = await FollowedServer.Start();
@@ -30,8 +31,14 @@ public sealed class RemoteWatchTests
         for (var i = 0; i < 50; i++)
             await server.Change(random, $"before {i}");
 
+        if (replica)
+            remote.Replica.Pull = server.Pull;
+
         var start = await server.Subscribe();
         remote.Advance(start);
+        if (replica)
+            await remote.Replica.At(start, default);
+
         hub.Load(start.Revision + 1, start.Revision, start.CompactRevision, []);
         var channel = new LossyChannel(random);
         var pairs = new List<(TestStream Local, TestStream Remote)>();
@@ -121,6 +128,9 @@ public sealed class RemoteWatchTests
 
     private static void Hear(ProcessState remote, WatchHub hub, EventBatch batch)
     {
+        if (remote.Replica.Revision > 0)
+            remote.Replica.Receive(batch);
+
         remote.Advance(new PublishedState(batch.LastRevision, batch.CompactRevision, 0));
         hub.Publish(batch);
     }
