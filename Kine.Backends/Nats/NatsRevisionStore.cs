@@ -67,8 +67,14 @@ public sealed class NatsRevisionStore : IRevisionStore
     public async Task Open(CancellationToken cancellationToken) =>
         Warnings = await new StreamSetup(_options, _reading, _stream, _silos).Run(cancellationToken).ConfigureAwait(false);
 
-    public Task<Fence> ReadFence(CancellationToken cancellationToken) =>
-        _reading.Repeat(connection => _fence.Read(connection, cancellationToken), cancellationToken);
+    public async Task<Fence> ReadFence(CancellationToken cancellationToken)
+    {
+        var fence = await _reading.Repeat(connection => _fence.Read(connection, cancellationToken), cancellationToken).ConfigureAwait(false);
+        if (_replica.Held is { } held && (held.Epoch != fence.Epoch || held.Holder != fence.Holder))
+            _replica.IsBehind = true; // replaced, which nothing else may tell this process
+
+        return fence;
+    }
 
     public async Task<Fence?> TakeOver(Fence seen, Guid holder, string address, TimeSpan leaseTime, CancellationToken cancellationToken)
     {

@@ -13,6 +13,8 @@ public sealed class EventHistory(ProcessState local, IGrainFactory grains) : IEv
 {
     private PublishedState State => local.Writer?.State ?? local.Remote;
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(7);
+
     private IRevisionGrain Writer => grains.GetGrain<IRevisionGrain>(RevisionGrain.Key);
 
     public long PublishedRevision => State.Revision;
@@ -28,7 +30,7 @@ public sealed class EventHistory(ProcessState local, IGrainFactory grains) : IEv
             return await PullEvents(from, to);
 
         var page = await LogEvents.Read(local.Store, replica.Index, from, to, maxEvents, maxBytes, cancellationToken);
-        local.Advance(await RemoteCall.Answer(Writer.Current(), cancellationToken)); // the caller looks at the mark: what is below it may be missing from the page
+        local.Advance(await RemoteCall.Repeated(() => Writer.Current(), Patience, TimeProvider.System)); // the caller looks at the mark: what is below it may be missing from the page
         return page;
     }
 

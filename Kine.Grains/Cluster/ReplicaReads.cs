@@ -53,11 +53,13 @@ internal sealed class ReplicaReads(ProcessState local, WriterOptions options, IG
 
     private async Task<KeyspaceView> ViewAt(PublishedState known, CancellationToken cancellationToken)
     {
+        using var limit = new CancellationTokenSource(options.RequestTimeout, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            return await local.Replica.At(known, cancellationToken).WaitAsync(options.RequestTimeout, time, cancellationToken);
+            return await local.Replica.At(known, both.Token);
         }
-        catch (TimeoutException)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             throw EtcdErrors.TimedOut;
         }

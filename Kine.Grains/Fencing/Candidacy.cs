@@ -29,9 +29,6 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
     /// <summary>What is left of the time after which a holder that shows no sign of life may be replaced, while another process holds the store.</summary>
     public TimeSpan TimeLeft => _waiting && _seen is { } seen ? LeftOf(seen) : TimeSpan.MaxValue;
 
-    /// <summary>The fence row of a holder that gives no sign of life, though its time is not over; else null.</summary>
-    public Fence? Still => _waiting && _seen is { } seen && time.GetElapsedTime(_seenAt) > options.RenewTime ? seen : null;
-
     /// <summary>
     /// The fence row, when it may be taken over now; null while another holder stands. Asks the store at most once a renewal time.
     /// </summary>
@@ -44,7 +41,7 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
         _waiting = false; // also when the store does not answer: then nobody hurries
         var fence = await store.ReadFence(cancellationToken);
         _askedAt = time.GetTimestamp();
-        if (store.IsExclusive || fence.Released || IsOwn(fence.Holder))
+        if (store.IsExclusive || fence.Released || _own.ContainsKey(fence.Holder))
         {
             _standsByFor = null;
             return fence;
@@ -80,9 +77,6 @@ public sealed class Candidacy(IRevisionStore store, WriterOptions options, TimeP
         _standsByFor = null;
         log.LogWarning("The store cannot be loaded: {Reason}", reason);
     }
-
-    /// <summary>True for the id of an activation of this process.</summary>
-    public bool IsOwn(Guid holder) => _own.ContainsKey(holder);
 
     /// <summary>Draws the id of a new activation; a row that names it, or an earlier one, is this process's own.</summary>
     public Guid NewHolder()

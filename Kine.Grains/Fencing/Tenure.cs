@@ -153,19 +153,21 @@ internal sealed class Tenure(
         _ended.Cancel();
     }
 
-    /// <summary>Gives the store up, so that the next writer need not wait. Nothing happens when it was never taken.</summary>
-    public async Task Release()
+    /// <summary>Gives the store up, so that the next writer need not wait. False when that is not certain, or it was never taken.</summary>
+    public async Task<bool> Release()
     {
         if (_held is not { } held)
-            return;
+            return false;
 
         try
         {
             await store.Release(held.Token, CancellationToken.None);
+            return true;
         }
         catch (Exception error) when (error is StoreUnavailableException or OutcomeUnknownException or FencedException)
         {
             log.LogWarning("The store was not released, so the next writer waits for the lease to run out: {Reason}", error.Message);
+            return false;
         }
     }
 

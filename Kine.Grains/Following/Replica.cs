@@ -115,7 +115,7 @@ public sealed class Replica(IRevisionStore store, ValueReader values, Compaction
                 if (_view is { } view && IsReadable(view, published))
                     return view;
 
-                if (_given)
+                if (_given && _view is null)
                     throw EtcdErrors.LeaderChanged;
 
                 waiter = new Waiter(published);
@@ -123,7 +123,19 @@ public sealed class Replica(IRevisionStore store, ValueReader values, Compaction
             }
 
             _ = Load();
-            await waiter.Task.WaitAsync(cancellationToken);
+            try
+            {
+                await waiter.Task.WaitAsync(cancellationToken);
+            }
+            catch (OperationCanceledException)
+            {
+                lock (_lock)
+                {
+                    _waiters.Remove(waiter);
+                }
+
+                throw;
+            }
         }
     }
 
@@ -161,12 +173,32 @@ public sealed class Replica(IRevisionStore store, ValueReader values, Compaction
         await _loading;
     }
 
+    /// <summary>A writer writes in this process: nothing is needed here.</summary>
+    internal void Rest()
+    {
+        lock (_lock)
+        {
+            (_view, _given) = (null, true);
+            FailWaiters(EtcdErrors.LeaderChanged);
+        }
+    }
+
+    /// <summary>A writer that took the view did not come to write: it is loaded anew when it is needed.</summary>
+    internal void Resume()
+    {
+        lock (_lock)
+        {
+            _given = false;
+        }
+    }
+
     /// <summary>Takes a view from a writer of this process that has left, whose index holds what it published and nothing else.</summary>
     internal void Return(KeyspaceView view)
     {
         lock (_lock)
         {
-            (_view, _tail, _loadedAt) = (view, new TailBound(), 0);
+            view.Changes = null;
+            (_view, _tail, _loadedAt, _given) = (view, new TailBound(), 0, false);
             Settle();
         }
     }
@@ -186,6 +218,9 @@ public sealed class Replica(IRevisionStore store, ValueReader values, Compaction
             var mark = MetaRow.Read(await store.ReadSide(_stop.Token), MetaRow.CompactRevision) ?? -1;
             lock (_lock)
             {
+                if (_given)
+                    return;
+
                 (_loadedAt, _tail) = (loaded.Revision, loaded.Tail);
                 _mark = Math.Max(_mark, mark);
                 _view = new KeyspaceView(loaded.Index, values, pins, new PublishedState(loaded.Revision, -1, 0));
@@ -199,6 +234,7 @@ public sealed class Replica(IRevisionStore store, ValueReader values, Compaction
 
             lock (_lock)
             {
+                _loading = Task.CompletedTask;
                 FailWaiters(EtcdErrors.TimedOut);
             }
         }
@@ -207,7 +243,8 @@ public sealed class Replica(IRevisionStore store, ValueReader values, Compaction
     private void LoadAgain()
     {
         _view = null;
-        _loading = Task.Run(LoadWhole);
+        if (!_given && _loading.IsCompleted)
+            _loading = Task.Run(LoadWhole);
     }
 
     private void Hear(long revision, long mark)
@@ -303,7 +340,8 @@ public sealed class Replica(IRevisionStore store, ValueReader values, Compaction
             lock (_lock)
             {
                 _pulling = false;
-                LoadAgain();
+                if (_view is not null)
+                    LoadAgain();
             }
         }
         catch (Exception error)
@@ -329,25 +367,29 @@ public sealed class Replica(IRevisionStore store, ValueReader values, Compaction
     private void FailWaiters(EtcdException error)
     {
         foreach (var waiter in _waiters)
+        {
             waiter.SetException(error.Copy());
+            _ = waiter.Task.Exception; // whoever waited may have gone
+        }
 
         _waiters.Clear();
     }
 
-    // A mark ahead of what is applied here waits: the index drops only what it has passed.
+    // The index drops only what it has passed: of a mark ahead of that, as much as there is.
     private void RaiseMark(KeyspaceView view)
     {
         var state = view.State;
-        if (_mark <= state.CompactRevision || _mark > state.Revision)
+        var mark = Math.Min(_mark, state.Revision);
+        if (mark <= state.CompactRevision)
             return;
 
-        view.Publish(state with { CompactRevision = _mark });
-        _compacting = Compact(_compacting, view, _mark);
+        view.Publish(state with { CompactRevision = mark });
+        _compacting = Compact(_compacting, view, mark);
     }
 
     private async Task Compact(Task earlier, KeyspaceView view, long mark)
     {
-        await earlier.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        await earlier.ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.SuppressThrowing);
         await pins.WaitBelow(mark, LongestPin, time);
         var dropped = new List<RecordId>(DropRows);
         CompactionRun? run = null;
@@ -364,7 +406,7 @@ public sealed class Replica(IRevisionStore store, ValueReader values, Compaction
     {
         lock (_lock)
         {
-            if (_view != view)
+            if (_view != view || mark < view.Index.CompactedRevision)
                 return false;
 
             run ??= view.Index.Compact(mark);

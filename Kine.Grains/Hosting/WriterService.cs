@@ -46,7 +46,7 @@ internal sealed class WriterService(
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await feed.Stop();
-        await process.Replica.Stop();
+        await process.Replica.Stop().WaitAsync(cancellationToken);
         if (process.Writer is not null)
             await Writer.Stop().WaitAsync(cancellationToken);
     }

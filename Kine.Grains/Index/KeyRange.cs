@@ -27,24 +27,6 @@ public readonly struct KeyRange(ReadOnlyMemory<byte> start, ReadOnlyMemory<byte>
     /// <summary>True when no key can be in it: the end is not above the start.</summary>
     public bool IsEmpty => !IsSingle && !IsOpen && End.Span.SequenceCompareTo(Start.Span) <= 0;
 
-    /// <summary>Every key that begins with <paramref name="prefix"/>; an empty prefix means every key.</summary>
-    public static KeyRange Prefix(ReadOnlyMemory<byte> prefix)
-    {
-        var length = prefix.Length;
-        while (length > 0 && prefix.Span[length - 1] == byte.MaxValue)
-            length--;
-
-        if (length == 0)
-            return new KeyRange(prefix.IsEmpty ? Zero : prefix, Zero);
-
-        var end = prefix[..length].ToArray();
-        end[^1]++;
-        return new KeyRange(prefix, end);
-    }
-
-    /// <summary>What is left of a range behind one of its keys.</summary>
-    public KeyRange After(ReadOnlySpan<byte> key) => new((byte[])[.. key, 0], End);
-
     /// <summary>True when <paramref name="key"/> is in the range.</summary>
     public bool Contains(ReadOnlySpan<byte> key)
     {

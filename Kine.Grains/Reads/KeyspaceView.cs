@@ -12,7 +12,7 @@ public sealed class KeyspaceView(KeyIndex index, ValueReader values, CompactionP
     private PublishedState _state = state;
     private IKeyspaceWriter? _changes;
 
-    /// <summary>Tells this view from those of earlier and later writers.</summary>
+    /// <summary>Tells this view from others; it outlives a writer that leaves, and serves the next one of the same process.</summary>
     public Guid Id { get; } = Guid.NewGuid();
 
     /// <summary>Who changes what is shown here; null in a replica, until a writer of the same process goes on with it.</summary>

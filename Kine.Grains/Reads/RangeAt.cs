@@ -85,7 +85,7 @@ public sealed class RangeAt(KeyspaceView view, RangeRequest request, long revisi
                 throw EtcdErrors.Compacted;
 
             if (!request.KeysOnly && !await PairEntry.Fill(view, entries, cancellationToken))
-                throw view.State.CompactRevision > revision ? EtcdErrors.Compacted : new MissingValueException(revision);
+                throw Missing();
 
             yield return entries.ConvertAll(static entry => entry.KeyValue);
         }
@@ -98,6 +98,10 @@ public sealed class RangeAt(KeyspaceView view, RangeRequest request, long revisi
         _room.ForEach(static part => part.Dispose());
         _room.Clear();
     }
+
+    // The writer hears of its own compactions first.
+    private Exception Missing() =>
+        view.State.CompactRevision > revision || view.Changes is null ? EtcdErrors.Compacted : new MissingValueException(revision);
 
     private Task WalkPairs(Action walk, CancellationToken cancellationToken)
     {
@@ -164,7 +168,7 @@ public sealed class RangeAt(KeyspaceView view, RangeRequest request, long revisi
 
             _room.Add(view.Values.Room.Take(bytes));
             if (!await PairEntry.Fill(view, entries, cancellationToken))
-                throw view.State.CompactRevision > revision ? EtcdErrors.Compacted : new MissingValueException(revision);
+                throw Missing();
 
             for (var i = 0; i < entries.Count; i++)
                 ranked[start + i] = ranked[start + i] with { KeyValue = entries[i].KeyValue };

@@ -164,9 +164,18 @@ internal sealed class Compactor(
         };
         for (RecordId? after = new RecordId(0, 0); after is { } last;)
         {
-            after = await store.ScanMetadata(last, _leftOverBelow, Window, visit, _stop.Token);
-            await DeleteInSlices(ids.ToArray());
             ids.Clear();
+            try
+            {
+                after = await store.ScanMetadata(last, _leftOverBelow, Window, visit, _stop.Token);
+            }
+            catch (Exception error) when (error is StoreUnavailableException or OutcomeUnknownException)
+            {
+                await WaitForStore(error);
+                continue;
+            }
+
+            await DeleteInSlices(ids.ToArray());
         }
 
         _leftOverBelow = 0;
@@ -186,9 +195,14 @@ internal sealed class Compactor(
             catch (Exception error) when (error is StoreUnavailableException or OutcomeUnknownException)
             {
                 // Never skipped: a tombstone deleted later without the versions it ended would bring its key back at the next start.
-                log.LogWarning("Compaction waits for the store: {Reason}", error.Message);
-                await Task.Delay(DeleteRetry, time, _stop.Token);
+                await WaitForStore(error);
             }
         }
+    }
+
+    private async Task WaitForStore(Exception error)
+    {
+        log.LogWarning("Compaction waits for the store: {Reason}", error.Message);
+        await Task.Delay(DeleteRetry, time, _stop.Token);
     }
 }

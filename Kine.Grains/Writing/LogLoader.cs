@@ -13,6 +13,7 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
 {
     private const long RevisionsAfterLoss = 1_000_000;
     private const int TailRecords = 8192;
+    private const int Compared = 256; // revisions
 
     private readonly IRevisionStore _store = local.Store;
 
@@ -29,10 +30,10 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
             last = compacted = await GoOnAboveLoss(fence, published);
 
         var identity = await ReadIdentity(side, last);
-        var given = await FromReplica(last, compacted, cancellationToken);
-        (var view, var tail) = given ?? await FromLog(last, cancellationToken);
         var quota = new SpaceQuota(_store, options.QuotaBackendBytes, log);
         await quota.Measure(cancellationToken);
+        var given = await FromReplica(last, compacted, cancellationToken);
+        (var view, var tail) = given ?? await FromLog(last, cancellationToken);
         var state = new WriteState(view.Index, local.Values, local.Pins, new LeaseTable())
         {
             Identity = identity,
@@ -67,22 +68,38 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
         return new GivenView(new KeyspaceView(loaded.Index, local.Values, local.Pins, new PublishedState(last, -1, 0)), loaded.Tail);
     }
 
-    // What the last writer appended that did not come here any more is read from the log. None of it was deleted: the mark is not above what the replica has.
+    // What the last writer appended that did not come here any more is read from the log. None of it was deleted: the mark is not above what the replica has. A store
+    // that lost data and went on without it has other records than the replica: the last ones are compared.
     private async Task<GivenView?> FromReplica(long last, long compacted, CancellationToken cancellationToken)
     {
         if (await local.Replica.Take(last, compacted, cancellationToken) is not { } given)
             return null;
 
-        var after = new RecordId(given.View.State.Revision, int.MaxValue);
+        var index = given.View.Index;
+        var known = given.View.State.Revision;
+        var fits = true;
         MetadataVisitor visit = (in RecordMetadata record, ReadOnlySpan<byte> key) =>
         {
-            given.Tail.Add(record.Revision, key.Length + record.ValueLength);
-            given.View.Index.Apply(key, KeyVersion.Of(record));
+            var version = KeyVersion.Of(record);
+            if (version.Mod > known && fits)
+            {
+                given.Tail.Add(record.Revision, key.Length + record.ValueLength);
+                index.Apply(key, version);
+            }
+            else if (!index.TryGetAt(key, version.Mod, out var here) || here.Mod != version.Mod || (here.Sub == version.Sub && here != version))
+            {
+                fits = false;
+            }
         };
-        while (await _store.ScanMetadata(after, last, TailRecords, visit, cancellationToken) is { } read)
+        var after = new RecordId(Math.Max(Math.Max(known - Compared, compacted), 0), int.MaxValue);
+        while (fits && await _store.ScanMetadata(after, last, TailRecords, visit, cancellationToken) is { } read)
             after = read;
 
-        return given;
+        if (fits)
+            return given;
+
+        log.LogCritical("The store has other records up to revision {Revision} than this process has seen: it lost data. Loading what it has", known);
+        return null;
     }
 
     private static void LoadSide(WriteState state, List<SideRow> side)
@@ -92,7 +109,7 @@ internal sealed class LogLoader(ProcessState local, FenceToken token, WriterOpti
             if (row.Kind == SideKind.Lease)
             {
                 (var id, var ttl) = LeaseRow.Read(row);
-                state.Leases.Add(new LeaseRun(id, ttl, 0, 0, LeaseRow.Left(row)));
+                state.Leases.Add(new LeaseRun(id, ttl, 0, 0, Math.Clamp(LeaseRow.Left(row), 0, ttl)));
             }
             else if (row.Kind == SideKind.Alarm)
             {

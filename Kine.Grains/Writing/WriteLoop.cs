@@ -43,6 +43,9 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
     /// <summary>Where it stands.</summary>
     public WriterLife Life => _life;
 
+    /// <summary>True once everything that was accepted is durable, published and answered, and the loop has ended.</summary>
+    public bool HasDrained { get; private set; }
+
     /// <summary>Called in the loop with every batch that was published, in order.</summary>
     public Action<EventBatch> Published { get; set; } = static _ => { };
 
@@ -320,7 +323,7 @@ internal sealed class WriteLoop(ProcessState local, Tenure tenure, WatchHub hub,
         while (!HasEnded && (flight.HasLanded || (HasItems && !State.Batch.IsFull)));
 
         if (_life == WriterLife.Draining && !flight.IsUnderWay && _parked == 0 && !HasItems)
-            End(EtcdErrors.ServerStopped);
+            HasDrained = End(EtcdErrors.ServerStopped);
     }
 
     private void EvaluateArrived()

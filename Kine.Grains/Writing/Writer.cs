@@ -27,6 +27,7 @@ internal sealed class Writer : IKeyspaceWriter
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _stopping;
     private KeyspaceView? _view;
+    private Task? _stopped;
 
     /// <summary>Nothing happens before <see cref="Start"/>.</summary>
     public Writer(ProcessState local, Candidacy candidacy, WatchHub hub, ILeaseClocks clocks, WriterOptions options, TimeProvider time, ILogger log)
@@ -82,6 +83,7 @@ internal sealed class Writer : IKeyspaceWriter
         catch (Exception error)
         {
             Loop.End(EtcdErrors.NoLeader);
+            _local.Replica.Resume();
             if (error is OperationCanceledException)
                 await _tenure.Release(); // told to stop while it loaded what it had taken over
 
@@ -95,18 +97,22 @@ internal sealed class Writer : IKeyspaceWriter
     }
 
     /// <summary>Answers what was accepted, accepts nothing more, and releases the store, unless the writer had ended by itself.</summary>
-    public async Task Stop()
+    public Task Stop()
+    {
+        lock (_ending)
+        {
+            return _stopped ??= StopOnce();
+        }
+    }
+
+    private async Task StopOnce()
     {
         _stopping = true;
         var lost = Loop.Life == WriterLife.Ended;
         await Loop.Drain();
         await End();
-        if (lost)
-            return;
-
-        await _tenure.Release();
-        if (_view is { } view && view.State.Revision == Loop.State.Revision && !_local.Store.IsExclusive)
-            _local.Replica.Return(view); // nothing is in flight
+        if (!lost && await _tenure.Release() && _view is { } view && Loop.HasDrained && !_local.Store.IsExclusive)
+            _local.Replica.Return(view); // nothing is in flight, and nobody wrote since
     }
 
     /// <summary>Completes once certain that no later writer had begun when this was called and that the view is this writer's; else Unavailable.</summary>
@@ -145,10 +151,11 @@ internal sealed class Writer : IKeyspaceWriter
         _local.Identity = state.Identity;
         Loop.Begin(state, view);
         _hub.Identity = new ReplyIdentity(state.Identity.ClusterId, state.Identity.MemberId, state.Term);
-        if (followed is { } before)
+        _local.Replica.Rest();
+        if (followed is { } before && !_hub.IsLeaderless)
             _hub.Publish(new EventBatch(before, published.Revision, published.CompactRevision, tail));
         else
-            _hub.Load(Math.Min(tailFrom, published.Revision + 1), published.Revision, published.CompactRevision, tail);
+            _hub.Load(followed + 1 ?? Math.Min(tailFrom, published.Revision + 1), published.Revision, published.CompactRevision, tail);
 
         Leases.Restart(state);
         _tenure.Regained = Regained;
@@ -185,7 +192,7 @@ internal sealed class Writer : IKeyspaceWriter
     // Nobody's keep-alives were answered while the proof had lapsed.
     private void Regained()
     {
-        _log.LogInformation("The store answers again; all leases have their whole time to live again");
+        _log.LogInformation("The store answers again; leases have their whole time to live again, or what was last noted of it");
         _ = Leases.RestartInLoop();
     }
 

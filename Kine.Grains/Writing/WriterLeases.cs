@@ -152,10 +152,10 @@ internal sealed class WriterLeases(WriteLoop loop, ReadProof proof, ILeaseClocks
         return gone;
     }
 
-    // What was noted holds no longer: it has to be gone from the store before the keep-alive is answered.
+    // What was noted holds no longer: it has to be gone from the store before the keep-alive is answered, or has to wait until there is room for that.
     private LeaseRun Renew(WriteState state, LeaseEntry lease)
     {
-        if (lease.Checkpoint > 0)
+        if (lease.Checkpoint > 0 && !state.Quota.StoreIsFull)
             Note(state, lease, 0);
 
         return lease.Run = NextRun(state, lease.Id, lease.Ttl);

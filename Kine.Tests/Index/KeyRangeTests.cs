@@ -40,13 +40,4 @@ public sealed class KeyRangeTests
         Assert.True(new KeyRange("b"u8.ToArray(), "a"u8.ToArray()).IsEmpty);
         Assert.False(new KeyRange("b"u8.ToArray(), "b"u8.ToArray()).Contains("b"u8));
     }
-
-    [Fact]
-    public void A_prefix_ends_before_the_next_prefix()
-    {
-        Assert.Equal("b"u8.ToArray(), KeyRange.Prefix("a"u8.ToArray()).End.ToArray());
-        Assert.Equal("b"u8.ToArray(), KeyRange.Prefix(new byte[] { (byte)'a', 0xff }).End.ToArray());
-        Assert.True(KeyRange.Prefix(new byte[] { 0xff, 0xff }).IsOpen);
-        Assert.True(KeyRange.Prefix(default).Contains([0]));
-    }
 }

@@ -286,7 +286,7 @@ public sealed partial class SqliteStoreTests : IDisposable
         stop.Cancel();
         await reads;
 
-        Assert.InRange(highest, Limit, 4 * Limit);
+        Assert.InRange(highest, Limit, 6 * Limit); // of 38 MB written; a reader that a busy machine stops keeps more of it
         await store.DisposeAsync();
         await using var file = RawDatabase.Open(Path);
         Assert.Equal("ok", file.Text("PRAGMA integrity_check"));

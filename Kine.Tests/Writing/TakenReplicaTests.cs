@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Kine.Backends;
 using Kine.Backends.Memory;
 using Kine.Etcd;
+using Kine.Grains;
 using Kine.Grains.Index;
 using Kine.Grains.Reads;
 using Kine.Grains.SideState;
@@ -62,11 +63,36 @@ public sealed class TakenReplicaTests : IAsyncLifetime
         });
         Assert.Equal(["later"], Keys(writer));
         Assert.Equal(1, store.Loads);
-        Assert.Equal(3, store.TailScans); // one a record, and one that finds nothing more
+        Assert.Equal(6, store.TailScans); // one a record, those that are compared too, and one that finds nothing more
         await using var stream = new TestStream(writer.Hub);
         await stream.Watch("here", start: 5);
         await writer.Put("here", "again");
         Assert.Equal(["6 -here", "7 here=again"], await stream.Events(2));
+    }
+
+    [Fact]
+    public async Task A_replica_that_knows_other_records_than_the_store_has_is_of_no_use()
+    {
+        var other = new MemoryRevisionStore();
+        await using (var first = await LoneWriter.Start(other))
+        {
+            for (var i = 0; i < 5; i++)
+                await first.Put("lost", $"{i}");
+        }
+
+        var store = new DeletingStore(_log);
+        await using var writer = await LoneWriter.Start(store, before: async local =>
+        {
+            await Load(local);
+            local.Replica.Pull = _ => throw EtcdErrors.NoLeader;
+            local.Replica.Receive(new EventBatch(4, 6, -1, (await LogEvents.Read(other, new KeyIndex(), 5, 6, 9, 1 << 20, default)).Events));
+            await using var next = await LoneWriter.Start(_log);
+            await next.Put("went", "on");
+            await next.Put("without", "it");
+            await next.Put("and", "on");
+        });
+        Assert.Equal(["and", "here", "went", "without"], Keys(writer));
+        Assert.Equal(2, store.Loads);
     }
 
     [Fact]
@@ -200,7 +226,7 @@ public sealed class TakenReplicaTests : IAsyncLifetime
         async Task<RecordId?> IRevisionStore.ScanMetadata(
             RecordId after, long toRevision, int maxRecords, MetadataVisitor visit, CancellationToken cancellationToken)
         {
-            if (after.Revision == 0)
+            if (after.Revision == 0 && maxRecords > 8192)
                 Interlocked.Increment(ref _loads);
 
             TailScans += maxRecords == 8192 ? 1 : 0;
