@@ -30,7 +30,9 @@ public sealed class EventHistory(ProcessState local, IGrainFactory grains) : IEv
             return await PullEvents(from, to);
 
         var page = await LogEvents.Read(local.Store, replica.Index, from, to, maxEvents, maxBytes, cancellationToken);
-        local.Advance(await RemoteCall.Repeated(() => Writer.Current(), Patience, TimeProvider.System)); // the caller looks at the mark: what is below it may be missing from the page
+
+        // The caller looks at the mark: what is below it may be missing from the page.
+        local.Advance(await RemoteCall.Repeated(() => Writer.Current(), Patience, TimeProvider.System));
         return page;
     }
 
