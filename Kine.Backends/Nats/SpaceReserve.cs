@@ -25,6 +25,7 @@ internal sealed class SpaceReserve(NatsOptions options, SlowRequests slow, LogRe
     private readonly SemaphoreSlim _turn = new(1);
     private volatile bool _isFull;
     private int _wanted; // callers that wait for room
+    private int _givenUp; // times that filling it found the storage full, so that there is room for who was refused meanwhile
     private long _failedUntil;
     private long _refusedAt;
 
@@ -54,12 +55,13 @@ internal sealed class SpaceReserve(NatsOptions options, SlowRequests slow, LogRe
     public async Task<bool> Release(bool withLast)
     {
         Volatile.Write(ref _refusedAt, Environment.TickCount64);
+        var givenUp = Volatile.Read(ref _givenUp);
         IsFull = true;
         Interlocked.Increment(ref _wanted);
         try
         {
             using var turn = await Turn.In(_turn).ConfigureAwait(false);
-            return await Remove(_common).ConfigureAwait(false) || (withLast && await Remove(_last).ConfigureAwait(false));
+            return givenUp != Volatile.Read(ref _givenUp) || await Remove(_common).ConfigureAwait(false) || (withLast && await Remove(_last).ConfigureAwait(false));
         }
         finally
         {
@@ -119,7 +121,9 @@ internal sealed class SpaceReserve(NatsOptions options, SlowRequests slow, LogRe
         catch (JetStreamException error) when (error.IsFull)
         {
             IsFull = true;
-            await Remove(_common).ConfigureAwait(false);
+            if (await Remove(_common).ConfigureAwait(false))
+                Interlocked.Increment(ref _givenUp);
+
             return false;
         }
     }
